@@ -1,0 +1,63 @@
+"""PromptStudio Lab: build LLM flows in a notebook, compare variants, and know how surely.
+
+>>> import promptstudio_lab as ps
+>>> lab = ps.connect("memory")
+>>> lab.name
+'default'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from promptstudio_lab.errors import PromptStudioError
+    from promptstudio_lab.lab import Lab, connect
+    from promptstudio_lab.metrics import Mean, Rate, RatioOfSums
+    from promptstudio_lab.money import usd
+    from promptstudio_lab.scorers.exact import Exact as exact  # noqa: N813 — a verb in notebooks
+
+__all__ = [
+    "Lab",
+    "Mean",
+    "PromptStudioError",
+    "Rate",
+    "RatioOfSums",
+    "__version__",
+    "connect",
+    "exact",
+    "usd",
+]
+
+# Where each public name lives; a notebook pays only for what it uses.
+_HOMES = {
+    "Lab": ("promptstudio_lab.lab", "Lab"),
+    "Mean": ("promptstudio_lab.metrics", "Mean"),
+    "PromptStudioError": ("promptstudio_lab.errors", "PromptStudioError"),
+    "Rate": ("promptstudio_lab.metrics", "Rate"),
+    "RatioOfSums": ("promptstudio_lab.metrics", "RatioOfSums"),
+    "connect": ("promptstudio_lab.lab", "connect"),
+    "exact": ("promptstudio_lab.scorers.exact", "Exact"),
+    "usd": ("promptstudio_lab.money", "usd"),
+}
+
+
+def __getattr__(name: str) -> Any:  # each name has its own type
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("promptstudio-lab")
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "@promptstudio/lab"}]

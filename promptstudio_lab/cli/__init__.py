@@ -1,0 +1,30 @@
+"""The command line: `promptstudio`, one file a verb."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+from promptstudio_lab.errors import PromptStudioError
+
+VERBS = {
+    "demo": "run the sample experiment and print its decision",
+    "doctor": "say which warehouse is used, and why, and what is installed",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb and return the exit code."""
+    parser = argparse.ArgumentParser(prog="promptstudio", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for name, help_text in VERBS.items():
+        import_module(f"promptstudio_lab.cli.{name}").arguments(
+            verbs.add_parser(name, help=help_text, description=help_text)
+        )
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(import_module(f"promptstudio_lab.cli.{chosen.verb}").run(chosen))
+    except PromptStudioError as error:
+        sys.stderr.write(f"promptstudio: {error}\n")
+        return 1

@@ -1,0 +1,1 @@
+"""Datasets: named rows for running and comparing flows."""

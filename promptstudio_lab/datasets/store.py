@@ -1,0 +1,120 @@
+"""Datasets in the warehouse: kept once, versioned by the interval in which a row belongs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from promptstudio_lab.errors import DatasetError, NotFound, did_you_mean
+from promptstudio_lab.ids import new_id
+from promptstudio_lab.values import Json, content_hash
+from promptstudio_lab.warehouse import payloads
+from promptstudio_lab.warehouse.entities import Dataset, DatasetItem
+from promptstudio_lab.warehouse.rows import find, first
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from promptstudio_lab.warehouse.connect import Session
+
+
+class Item(NamedTuple):
+    """One row of a dataset.
+
+    Attributes:
+        id: the row in the warehouse, or None for a row that is not kept there.
+        key: the unit that experiments pair by.
+        values: the row itself, by column.
+    """
+
+    id: str | None
+    key: str
+    values: dict[str, Json]
+
+
+def items(rows: Sequence[Mapping[str, Json]], key: str | None = None) -> list[Item]:
+    """Return rows as items.
+
+    Args:
+        rows: mappings by column.
+        key: the column that identifies a row; `id` if there is one, else the row's number.
+
+    Raises:
+        DatasetError: for no rows, and for a key that is missing or stands twice.
+    """
+    if not rows:
+        message = "the dataset has no rows"
+        raise DatasetError(message)
+    column = key or ("id" if "id" in rows[0] else None)
+    found: dict[str, Item] = {}
+    for number, row in enumerate(rows, start=1):
+        if column is not None and row.get(column) is None:
+            message = f"row {number} has no {column!r}.{did_you_mean(column, map(str, row))}"
+            raise DatasetError(message)
+        name = str(row[column]) if column else str(number)
+        if name in found:
+            message = f"row {number}: the key {name!r} stands twice in column {column!r}"
+            raise DatasetError(message)
+        found[name] = Item(None, name, dict(row))
+    return list(found.values())
+
+
+def save(session: Session, lab_id: str, name: str, wanted: Sequence[Item]) -> Dataset:
+    """Keep items under a name; rows that are there already are not written again.
+
+    A row that changed or is gone ends with the old version; what is new begins with the next.
+    """
+    dataset = first(session, Dataset, prompt_lab_id=lab_id, name=name)
+    if dataset is None:
+        dataset = Dataset(id=new_id(), prompt_lab_id=lab_id, name=name, current_version=0)
+        session.add(dataset)
+        session.flush()
+    ids = payloads.put(session, [item.values for item in wanted])
+    now = {item.key: payload for item, payload in zip(wanted, ids, strict=True)}
+    live = {row.item_key: row for row in _live(session, dataset.id)}
+    if {key: row.content_payload_id for key, row in live.items()} == now:
+        return dataset
+    dataset.current_version += 1
+    for key, row in live.items():
+        if now.get(key) != row.content_payload_id:
+            row.removed_in_version = dataset.current_version
+    session.add_all(
+        DatasetItem(
+            id=new_id(),
+            dataset_id=dataset.id,
+            item_key=item.key,
+            position=position,
+            content_payload_id=now[item.key],
+            added_in_version=dataset.current_version,
+        )
+        for position, item in enumerate(wanted)
+        if item.key not in live or live[item.key].content_payload_id != now[item.key]
+    )
+    session.flush()
+    return dataset
+
+
+def load(session: Session, lab_id: str, name: str) -> tuple[Dataset, list[Item]]:
+    """Return a dataset and its present rows, in order.
+
+    Raises:
+        NotFound: if there is no dataset of that name.
+    """
+    found = find(session, Dataset, prompt_lab_id=lab_id)
+    dataset = next((row for row in found if row.name == name), None)
+    if dataset is None:
+        message = f"there is no dataset {name!r}.{did_you_mean(name, [row.name for row in found])}"
+        raise NotFound(message)
+    rows = _live(session, dataset.id)
+    values = payloads.get_many(session, [row.content_payload_id for row in rows])
+    return dataset, [Item(row.id, row.item_key, values[row.content_payload_id]) for row in rows]
+
+
+def digest(wanted: Sequence[Item]) -> str:
+    """Return the content hash of items, for plans that pin what they ran on."""
+    return content_hash([[item.key, item.values] for item in wanted])
+
+
+def _live(session: Session, dataset_id: str) -> list[DatasetItem]:
+    return find(
+        session, DatasetItem, order=("position",), dataset_id=dataset_id, removed_in_version=None
+    )

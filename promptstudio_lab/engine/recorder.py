@@ -1,0 +1,210 @@
+"""The recorder: the sole writer of executions. One thread, bounded queue, group commits.
+
+Whatever is queued becomes one transaction; a caller hears of its own rows after the commit.
+No flush is ever needed: `close` and the interpreter's exit write what is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import platform
+import queue
+import threading
+import time
+import weakref
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.engine.rows import UPDATES, Rows, rows_of
+from promptstudio_lab.errors import WarehouseError
+from promptstudio_lab.warehouse.append import execute, insert_missing
+from promptstudio_lab.warehouse.types import now
+
+if TYPE_CHECKING:
+    from promptstudio_lab.engine.records import (
+        AttemptStarted,
+        CallEnded,
+        NodeEnded,
+        RunEnded,
+        RunStarted,
+    )
+    from promptstudio_lab.warehouse.connect import Warehouse
+    from promptstudio_lab.warehouse.payloads import PayloadAddress
+
+LEASE = timedelta(seconds=30)
+_HEARTBEAT_S = 10.0
+_QUEUE = 20_000
+_GROUP = 2_000
+_FULL_WAIT_S = 0.005
+_open: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+@dataclass(slots=True)
+class _Entry:
+    rows: Rows
+    done: asyncio.Future[None] | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+_STOP = _Entry(Rows())
+
+
+@dataclass(slots=True)
+class _Group:
+    entries: list[_Entry] = field(default_factory=list)
+    stop: bool = False
+
+
+class Recorder:
+    """A sink that writes everything down.
+
+    Args:
+        warehouse: where to.
+        address: computes where the organisation's payloads lie.
+        ack: `commit` tells a run's caller after its commit; `queued` as soon as it is queued.
+            A call is announced by a committed attempt row in both.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, address: PayloadAddress, ack: str = "commit"
+    ) -> None:
+        """Start the writer thread."""
+        self._warehouse, self._address, self._ack = warehouse, address, ack
+        self.owner = lease_owner()
+        self._queue: queue.Queue[_Entry] = queue.Queue(_QUEUE)
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="promptstudio-recorder", daemon=True)
+        self._thread.start()
+        _open.add(self)
+
+    async def run_started(self, run: RunStarted) -> None:
+        """Queue the run as `running`, under this process's lease."""
+        await self._put(rows_of(run, self._address, self.owner, now() + LEASE), wait=False)
+
+    async def attempt_started(self, attempt: AttemptStarted) -> None:
+        """Commit the attempt; the call is made when this returns."""
+        await self._put(rows_of(attempt, self._address), wait=True)
+
+    async def call_ended(self, call: CallEnded) -> None:
+        """Nothing yet: the call's row goes with its node's, which it refers to."""
+
+    async def node_ended(self, node: NodeEnded) -> None:
+        """Queue the node with its calls."""
+        await self._put(rows_of(node, self._address), wait=False)
+
+    async def run_ended(self, run: RunEnded) -> None:
+        """Finish the run by compare-and-set."""
+        await self._put(rows_of(run, self._address, self.owner), wait=self._ack == "commit")
+
+    def close(self) -> None:
+        """Write what is queued and stop.
+
+        Raises:
+            WarehouseError: if something could not be written.
+        """
+        _open.discard(self)
+        if self._thread.is_alive():
+            self._queue.put(_STOP)
+            self._thread.join()
+        self._raise()
+
+    async def _put(self, rows: Rows, *, wait: bool) -> None:
+        self._raise()
+        loop = asyncio.get_running_loop()
+        entry = _Entry(rows, loop.create_future() if wait else None, loop if wait else None)
+        while True:
+            try:
+                self._queue.put_nowait(entry)
+                break
+            except queue.Full:
+                # Back-pressure: the engine waits for the disk and not the other way round.
+                await asyncio.sleep(_FULL_WAIT_S)
+                self._raise()
+        if entry.done is not None:
+            await entry.done
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            message = f"executions can no longer be recorded: {self._failure}"
+            raise WarehouseError(message) from self._failure
+
+    def _work(self) -> None:
+        beat = time.monotonic()
+        while True:
+            group = self._take()
+            if time.monotonic() - beat > _HEARTBEAT_S:
+                beat = time.monotonic()
+                lease = Rows(updates={"lease": [(now() + LEASE, self.owner)]})
+                group.entries.append(_Entry(lease))
+            if group.entries:
+                self._commit(group.entries)
+            if group.stop:
+                return
+
+    def _take(self) -> _Group:
+        group = _Group()
+        try:
+            entry = self._queue.get(timeout=_HEARTBEAT_S)
+            while True:
+                if entry is _STOP:
+                    group.stop = True
+                    return group
+                group.entries.append(entry)
+                if len(group.entries) >= _GROUP:
+                    return group
+                entry = self._queue.get_nowait()
+        except queue.Empty:
+            return group
+
+    def _commit(self, entries: list[_Entry]) -> None:
+        rows = Rows.joined([entry.rows for entry in entries])
+        failure: Exception | None = None
+        try:
+            self._warehouse.append(lambda connection: write(connection, rows))
+        except (WarehouseError, OSError) as error:
+            failure = self._failure = error
+        _tell(entries, failure)
+
+
+def write(connection: object, rows: Rows) -> None:
+    """Write a group in the order in which its rows refer to one another."""
+    for table, (columns, values) in rows.in_order():
+        insert_missing(connection, table, columns, values)  # type: ignore[arg-type]  # a connection, named only in the warehouse
+    for name, values in rows.updates.items():
+        execute(connection, UPDATES[name], values)  # type: ignore[arg-type]  # a connection, named only in the warehouse
+
+
+def lease_owner() -> str:
+    """Return this process's name in leases: host and process."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def _tell(entries: list[_Entry], failure: Exception | None) -> None:
+    waiting: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for entry in entries:
+        if entry.done is not None and entry.loop is not None:
+            waiting.setdefault(entry.loop, []).append(entry.done)
+    for loop, futures in waiting.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, futures, failure)
+
+
+def _resolve(futures: list[asyncio.Future[None]], failure: Exception | None) -> None:
+    for future in futures:
+        if future.done():
+            continue
+        if failure is None:
+            future.set_result(None)
+        else:
+            future.set_exception(WarehouseError(f"could not record the run: {failure}"))
+
+
+def _close_all() -> None:
+    for recorder in list(_open):
+        recorder.close()
+
+
+atexit.register(_close_all)

@@ -1,0 +1,170 @@
+"""What the engine tells: plain values, which a sink may write down or ignore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from promptstudio_lab.engine.plan import Plan, Prompt, Step, Variant
+    from promptstudio_lab.providers.chat import ChatRequest, Reply
+    from promptstudio_lab.scorers import Score
+    from promptstudio_lab.values import Json
+
+Status = Literal["succeeded", "failed", "skipped", "cancelled", "partial"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInput:
+    """One item to run.
+
+    Attributes:
+        run_id: the key of its flow execution: the same item of the same batch has the same.
+        variant: which variant of the plan runs.
+        values: the item, by column; the flow's inputs take theirs by name.
+        unit_key: what experiments pair by.
+        item_id: the row of the dataset, when it is kept there.
+    """
+
+    run_id: str
+    variant: str
+    values: Mapping[str, Json]
+    unit_key: str | None = None
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins."""
+
+    plan: Plan
+    variant: Variant
+    input: RunInput
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A provider call is about to be made."""
+
+    run: RunStarted
+    step: Step
+    node_execution_id: str
+    attempt: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A provider call is over; `reply` or `error_code` says how."""
+
+    attempt: AttemptStarted
+    completed_at: datetime
+    prompt_execution_id: str
+    prompt: Prompt
+    provider: str
+    model: str
+    request: ChatRequest
+    reply: Reply | None
+    error_code: str | None
+    error: str | None
+    latency_ms: float
+    cost: int | None
+    price_source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEnded:
+    """A node is over.
+
+    Attributes:
+        cost: nano-dollars, the sum over its calls; None when one of them has no known price.
+    """
+
+    run: RunStarted
+    step: Step
+    node_execution_id: str
+    status: Status
+    started_at: datetime
+    completed_at: datetime
+    execution_time_ms: float
+    inputs: Mapping[str, Json] | None
+    outputs: Mapping[str, Json] | None
+    error_code: str | None
+    error: str | None
+    calls: tuple[CallEnded, ...]
+    cost: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run is over.
+
+    Attributes:
+        outputs: the flow's answers by name.
+        cost: nano-dollars over all calls; None when one of them has no known price.
+        simulated: whether a stand-in answered any call.
+    """
+
+    run: RunStarted
+    status: Status
+    completed_at: datetime
+    execution_time_ms: float
+    outputs: Mapping[str, Json]
+    score: Score | None
+    cost: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    simulated: bool
+    error_code: str | None
+    error: str | None
+    failed_node: str | None
+    nodes: tuple[NodeEnded, ...]
+
+
+class Sink(Protocol):
+    """Whoever listens to the engine."""
+
+    async def run_started(self, run: RunStarted) -> None:
+        """Hear that a run begins."""
+        ...
+
+    async def attempt_started(self, attempt: AttemptStarted) -> None:
+        """Hear of a call before it is made; it is made when this returns."""
+        ...
+
+    async def call_ended(self, call: CallEnded) -> None:
+        """Hear how a call ended."""
+        ...
+
+    async def node_ended(self, node: NodeEnded) -> None:
+        """Hear how a node ended."""
+        ...
+
+    async def run_ended(self, run: RunEnded) -> None:
+        """Hear how a run ended; the caller is told when this returns."""
+        ...
+
+
+class Nowhere:
+    """A sink that keeps nothing: a run needs no database."""
+
+    async def run_started(self, run: RunStarted) -> None:
+        """Keep nothing."""
+
+    async def attempt_started(self, attempt: AttemptStarted) -> None:
+        """Keep nothing."""
+
+    async def call_ended(self, call: CallEnded) -> None:
+        """Keep nothing."""
+
+    async def node_ended(self, node: NodeEnded) -> None:
+        """Keep nothing."""
+
+    async def run_ended(self, run: RunEnded) -> None:
+        """Keep nothing."""

@@ -1,0 +1,1 @@
+"""Which variant is better, at what cost, and how sure are we."""

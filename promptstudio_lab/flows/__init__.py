@@ -1,0 +1,1 @@
+"""Flows as documents: building, checking, editing, drawing and keeping them."""

@@ -1,0 +1,137 @@
+"""A flow as a static picture: SVG that needs no script, follows the theme and survives export."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+from promptstudio_lab.nodes import kinds
+from promptstudio_lab.nodes.ports import WHEN
+
+if TYPE_CHECKING:
+    from promptstudio_lab.flows.graph import Edge, Graph, Node
+    from promptstudio_lab.values import Json
+
+_WIDTH, _HEIGHT = 208, 60
+_MARGIN = 16
+_LONGEST = 30
+
+# One hue a category, safe for colour-blind readers (Okabe and Ito); never the only sign.
+ACCENTS = {"Data": "#0072B2", "Models": "#CC79A7", "Logic": "#E69F00"}
+_OTHER = "#7A7A7A"
+
+_STYLE = """
+.psl-flow{font-family:var(--jp-ui-font-family,system-ui,sans-serif);max-width:100%;height:auto}
+.psl-flow .card{fill:var(--jp-layout-color1,#fff);stroke:var(--jp-border-color1,#bdbdbd)}
+.psl-flow .key{fill:var(--jp-ui-font-color1,#212121);font-size:13px;font-weight:600}
+.psl-flow .line{fill:var(--jp-ui-font-color2,#616161);font-size:11px}
+.psl-flow .edge{fill:none;stroke:var(--jp-ui-font-color3,#9e9e9e);stroke-width:1.5}
+.psl-flow .branch{stroke-dasharray:5 4}
+.psl-flow .chip{fill:var(--jp-layout-color2,#eee);stroke:var(--jp-border-color2,#e0e0e0)}
+.psl-flow .chip-text{fill:var(--jp-ui-font-color1,#212121);font-size:11px;text-anchor:middle}
+"""
+
+
+class _Box(NamedTuple):
+    x: float
+    y: float
+
+
+def svg(graph: Graph, title: str = "") -> str:
+    """Return the flow as an SVG picture; every text in it is literal.
+
+    Args:
+        graph: the flow.
+        title: what the picture is called for readers who cannot see it.
+    """
+    if not graph.nodes:
+        return _empty(title)
+    left = min(node.x for node in graph.nodes) - _MARGIN
+    top = min(node.y for node in graph.nodes) - _MARGIN
+    boxes = {node.id: _Box(node.x - left, node.y - top) for node in graph.nodes}
+    width = max(box.x for box in boxes.values()) + _WIDTH + _MARGIN
+    height = max(box.y for box in boxes.values()) + _HEIGHT + _MARGIN
+    edges = "".join(_edge(graph, edge, boxes) for edge in graph.edges)
+    nodes = "".join(_node(node, boxes[node.id]) for node in graph.nodes)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="psl-flow" role="img" '
+        f'aria-label="{escape(title or "flow")}" width="{width:g}" height="{height:g}" '
+        f'viewBox="0 0 {width:g} {height:g}"><style>{_STYLE}</style>{edges}{nodes}</svg>'
+    )
+
+
+def headline(node: Node) -> str:
+    """Return the one line that a node's card shows under its name.
+
+    >>> from promptstudio_lab.flows.graph import Node
+    >>> headline(Node("", "route", "switch", {"cases": ["billing", "tech"]}))
+    'billing, tech'
+    """
+    if node.kind not in kinds:
+        return f"unknown kind {node.kind}"
+    name = kinds[node.kind].headline
+    parts = [_short(node.config.get(name))] if name else []
+    prompt = node.config.get("prompt")
+    if isinstance(prompt, dict) and name != "prompt":
+        parts.append(_short(prompt))
+    return " · ".join(filter(None, parts)) or kinds[node.kind].title
+
+
+def _short(value: Json) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return str(value.get("ref") or value.get("text") or "")
+    return "" if value is None else str(value)
+
+
+def _cut(text: str, longest: int = _LONGEST) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def _node(node: Node, box: _Box) -> str:
+    kind = kinds[node.kind] if node.kind in kinds else None
+    accent = ACCENTS.get(kind.category, _OTHER) if kind else _OTHER
+    name = kind.title if kind else node.kind
+    return (
+        f'<g transform="translate({box.x:g},{box.y:g})"><title>{escape(headline(node))}</title>'
+        f'<rect class="card" width="{_WIDTH}" height="{_HEIGHT}" rx="6"/>'
+        f'<rect width="4" height="{_HEIGHT - 12}" x="0" y="6" rx="2" fill="{accent}"/>'
+        f'<text class="key" x="14" y="25">{escape(_cut(node.key, 18))}</text>'
+        f'<text class="line" x="{_WIDTH - 12}" y="25" text-anchor="end">{escape(name)}</text>'
+        f'<text class="line" x="14" y="45">{escape(_cut(headline(node)))}</text></g>'
+    )
+
+
+def _edge(graph: Graph, edge: Edge, boxes: dict[str, _Box]) -> str:
+    start, end = boxes[edge.source], boxes[edge.target]
+    x1, y1 = start.x + _WIDTH, start.y + _HEIGHT / 2
+    x2, y2 = end.x, end.y + _HEIGHT / 2
+    bend = max(48.0, abs(x2 - x1) / 2)
+    branch = edge.target_port == WHEN
+    path = (
+        f'<path class="edge{" branch" if branch else ""}" '
+        f'd="M{x1:g},{y1:g} C{x1 + bend:g},{y1:g} {x2 - bend:g},{y2:g} {x2:g},{y2:g}"/>'
+    )
+    return path + (_chip(edge.source_port, (x1 + x2) / 2, (y1 + y2) / 2) if branch else "")
+
+
+def _chip(text: str, x: float, y: float) -> str:
+    shown = _cut(text, 14)
+    width = 7 * len(shown) + 14
+    return (
+        f'<rect class="chip" x="{x - width / 2:g}" y="{y - 9:g}" width="{width}" height="18" '
+        f'rx="9"/><text class="chip-text" x="{x:g}" y="{y + 4:g}">{escape(shown)}</text>'
+    )
+
+
+def _empty(title: str) -> str:
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" class="psl-flow" role="img" '
+        f'aria-label="{escape(title or "flow")}" width="420" height="72" viewBox="0 0 420 72">'
+        f"<style>{_STYLE}</style>"
+        '<rect class="card" x="1" y="1" width="418" height="70" rx="6" stroke-dasharray="5 4"/>'
+        '<text class="line" x="210" y="40" text-anchor="middle">'
+        "An empty flow. Add a node in code, or call .edit() to draw it.</text></svg>"
+    )

@@ -1,0 +1,245 @@
+"""A flow as a value: nodes, the bindings between them, and the canonical document."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.errors import FlowError
+from promptstudio_lab.ids import derived_id
+from promptstudio_lab.values import Json, content_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMAT = "promptstudio.flow/1"
+KEY = re.compile(r"[A-Za-z_][\w-]{0,63}")
+
+# Nodes of a document without identities get theirs from their keys.
+_NOWHERE = "00000000-0000-7000-8000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One box.
+
+    Attributes:
+        id: its identity; a rename keeps it.
+        key: its name in code, unique in its flow.
+        kind: what it is.
+        config: what its kind needs to know.
+        policy: how it is run: `when`, retry, timeout and so on.
+        version: of its kind's config.
+        x: its place on the canvas, in pixels.
+        y: its place on the canvas, in pixels.
+    """
+
+    id: str
+    key: str
+    kind: str
+    config: Mapping[str, Json] = field(default_factory=dict)
+    policy: Mapping[str, Json] = field(default_factory=dict)
+    version: int = 1
+    x: float = 0.0
+    y: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One binding: what an input of `target` gets from an output of `source`.
+
+    Attributes:
+        id: its identity.
+        source: the id of the node that gives.
+        source_port: which of its outputs.
+        target: the id of the node that takes.
+        target_port: which of its inputs.
+        source_path: where inside the output, as `label` or `items.0`; empty for all of it.
+    """
+
+    id: str
+    source: str
+    source_port: str
+    target: str
+    target_port: str
+    source_path: str = ""
+
+    @property
+    def binding(self) -> tuple[str, str, str, str, str]:
+        """Return what makes two edges the same."""
+        return (self.source, self.source_port, self.source_path, self.target, self.target_port)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A whole flow, never changed in place."""
+
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[Edge, ...] = ()
+
+    @cached_property
+    def by_id(self) -> dict[str, Node]:
+        """Return the nodes by identity."""
+        return {node.id: node for node in self.nodes}
+
+    @cached_property
+    def by_key(self) -> dict[str, Node]:
+        """Return the nodes by name."""
+        return {node.key: node for node in self.nodes}
+
+    def into(self, node_id: str) -> list[Edge]:
+        """Return the edges that end in a node."""
+        return self._into.get(node_id, [])
+
+    def out_of(self, node_id: str) -> list[Edge]:
+        """Return the edges that begin at a node."""
+        return self._out_of.get(node_id, [])
+
+    @cached_property
+    def _into(self) -> dict[str, list[Edge]]:
+        found: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.target, []).append(edge)
+        return found
+
+    @cached_property
+    def _out_of(self) -> dict[str, list[Edge]]:
+        found: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.source, []).append(edge)
+        return found
+
+    @cached_property
+    def semantics(self) -> dict[str, Json]:
+        """Return the hashed part of the document: what the flow does, not how it looks."""
+        return {
+            "format": FORMAT,
+            "nodes": {
+                node.key: {
+                    "kind": node.kind,
+                    "v": node.version,
+                    "config": dict(node.config),
+                    **({"policy": dict(node.policy)} if node.policy else {}),
+                    "in": self._bindings(node),
+                }
+                for node in self.nodes
+            },
+        }
+
+    def document(self) -> dict[str, Json]:
+        """Return the canonical document: the semantics, then identities and layout."""
+        return {
+            **self.semantics,
+            "ids": {node.key: node.id for node in self.nodes},
+            "layout": {node.key: {"x": node.x, "y": node.y} for node in self.nodes},
+        }
+
+    @cached_property
+    def hash(self) -> str:
+        """Return the content hash: equal for flows that do the same."""
+        return content_hash(self.semantics)
+
+    def _bindings(self, node: Node) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for edge in self.into(node.id):
+            source = self.by_id[edge.source].key
+            path = f".{edge.source_path}" if edge.source_path else ""
+            found.setdefault(edge.target_port, []).append(f"{source}.{edge.source_port}{path}")
+        return found
+
+    def moved(self, places: Mapping[str, tuple[float, float]]) -> Graph:
+        """Return the flow with nodes at other places, given by id."""
+        nodes = tuple(
+            replace(node, x=places[node.id][0], y=places[node.id][1]) if node.id in places else node
+            for node in self.nodes
+        )
+        return Graph(nodes, self.edges)
+
+
+def from_document(document: Json) -> Graph:
+    """Return the flow of a document; nothing in it is looked up, connected to or run.
+
+    Raises:
+        FlowError: naming the place that is not a flow's.
+
+    >>> flow = from_document({"format": FORMAT, "nodes": {"q": {"kind": "input"}}})
+    >>> from_document(flow.document()) == flow
+    True
+    """
+    if not isinstance(document, dict):
+        message = f"a flow is a JSON object, not {type(document).__name__}"
+        raise FlowError(message)
+    if document.get("format") != FORMAT:
+        message = f"/format is {document.get('format')!r}; this version reads {FORMAT!r}"
+        raise FlowError(message)
+    entries = _object(document, "nodes", "")
+    ids, layout = _object(document, "ids", ""), _object(document, "layout", "")
+    nodes = tuple(_node(key, entry, ids, layout) for key, entry in entries.items())
+    by_key = {node.key: node for node in nodes}
+    edges = tuple(
+        _edge(by_key, node, port, text, order)
+        for node in nodes
+        for port, texts in _object(entries[node.key], "in", f"/nodes/{node.key}").items()
+        for order, text in enumerate(texts if isinstance(texts, list) else [texts])
+    )
+    return Graph(nodes, edges)
+
+
+def parse_binding(text: str) -> tuple[str, str, str]:
+    """Return the node key, output port and path that a binding names.
+
+    >>> parse_binding("classify.json.label")
+    ('classify', 'json', 'label')
+    """
+    parts = text.split(".", 2) if isinstance(text, str) else []
+    if len(parts) < 2:  # noqa: PLR2004 — a node and a port
+        message = f"{text!r} is not a binding such as 'classify.json.label'"
+        raise FlowError(message)
+    return parts[0], parts[1], parts[2] if len(parts) > 2 else ""  # noqa: PLR2004 — a path too
+
+
+def _object(parent: Mapping[str, Json], name: str, pointer: str) -> dict[str, Json]:
+    value = parent.get(name, {})
+    if not isinstance(value, dict):
+        message = f"{pointer}/{name} is not an object"
+        raise FlowError(message)
+    return value
+
+
+def _node(
+    key: str, entry: Json, ids: Mapping[str, str], layout: Mapping[str, Json]
+) -> Node:
+    if not KEY.fullmatch(key):
+        message = f"/nodes: the id {key!r} is not a name such as 'classify'"
+        raise FlowError(message)
+    if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
+        message = f"/nodes/{key} has no kind"
+        raise FlowError(message)
+    place = layout.get(key, {})
+    return Node(
+        id=ids.get(key) or derived_id(_NOWHERE, key),
+        key=key,
+        kind=entry["kind"],
+        config=_object(entry, "config", f"/nodes/{key}"),
+        policy=_object(entry, "policy", f"/nodes/{key}"),
+        version=entry.get("v", 1),
+        x=float(place.get("x", 0)),
+        y=float(place.get("y", 0)),
+    )
+
+
+def _edge(by_key: Mapping[str, Node], node: Node, port: str, text: str, order: int) -> Edge:
+    source, source_port, path = parse_binding(text)
+    if source not in by_key:
+        message = f"/nodes/{node.key}/in/{port}: the edge comes from {source!r}, which is no node"
+        raise FlowError(message)
+    return Edge(
+        id=derived_id(node.id, port, text, order),
+        source=by_key[source].id,
+        source_port=source_port,
+        source_path=path,
+        target=node.id,
+        target_port=port,
+    )

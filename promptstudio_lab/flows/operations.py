@@ -1,0 +1,298 @@
+"""The edits that any face may ask for, checked here and turned into changes of rows.
+
+A canvas, a cell and the assistant send the same small operations:
+
+| operation | fields |
+|---|---|
+| `add` | `node` (a new id), `kind`, `key`, `config`, `policy`, `x`, `y` |
+| `move` | `nodes`: {id: {"x", "y"}} |
+| `configure` | `node`, `config`, `policy` |
+| `rename` | `node`, `key` |
+| `remove` | `nodes`, `edges`: ids |
+| `connect` | `edge` (a new id), `source`, `source_port`, `source_path`, `target`, `target_port` |
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from promptstudio_lab.errors import OperationRefused, did_you_mean
+from promptstudio_lab.flows.graph import KEY, Edge, Graph, Node
+from promptstudio_lab.flows.validate import find_cycle, refuse_edge
+from promptstudio_lab.ids import is_id
+from promptstudio_lab.nodes import kinds
+from promptstudio_lab.nodes.ports import WHEN
+from promptstudio_lab.warehouse.changelog import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from promptstudio_lab.flows.facts import Facts
+    from promptstudio_lab.nodes import Ports
+    from promptstudio_lab.values import Json
+
+_FAR = 1e6
+
+
+def changes(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts) -> tuple[Change, ...]:
+    """Return the row changes that an operation means.
+
+    Args:
+        graph: the flow as it stands.
+        flow_id: the flow.
+        operation: `type` and the fields of the table above.
+        facts: what the flow may refer to.
+
+    Raises:
+        OperationRefused: with the reason, when the operation would break the flow.
+    """
+    if not isinstance(operation, dict) or operation.get("type") not in _OPERATIONS:
+        found = operation.get("type") if isinstance(operation, dict) else operation
+        message = f"there is no operation {found!r}.{did_you_mean(str(found), _OPERATIONS)}"
+        raise OperationRefused(message)
+    return tuple(_OPERATIONS[operation["type"]](graph, flow_id, operation, facts))
+
+
+def _add(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+    node_id = _new_id(operation, "node")
+    kind = str(operation.get("kind"))
+    if kind not in kinds:
+        message = f"there is no node kind {kind!r}.{did_you_mean(kind, kinds)}"
+        raise OperationRefused(message)
+    key = operation.get("key") or _free_key(graph, kind)
+    _check_key(graph, key, None)
+    config = operation.get("config")
+    fields = {
+        "flow_id": flow_id,
+        "parent_node_id": None,
+        "node_key": key,
+        "kind": kind,
+        "kind_version": kinds[kind].version,
+        "config": _starting_config(kind) if config is None else _object(config, "config"),
+        "policy": _object(operation.get("policy") or {}, "policy"),
+        "position_x": _place(operation.get("x", 0)),
+        "position_y": _place(operation.get("y", 0)),
+    }
+    return [Change("flow_node", node_id, "insert", fields)]
+
+
+def _move(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+    places = _object(operation.get("nodes"), "nodes")
+    return [
+        Change(
+            "flow_node",
+            _node(graph, node_id).id,
+            "update",
+            {"position_x": _place(place.get("x")), "position_y": _place(place.get("y"))},
+        )
+        for node_id, place in places.items()
+    ]
+
+
+def _configure(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+    node = _node(graph, operation.get("node"))
+    fields: dict[str, Json] = {}
+    for name in ("config", "policy"):
+        if operation.get(name) is not None:
+            fields[name] = _object(operation[name], name)
+    if not fields:
+        message = "configure needs a config or a policy"
+        raise OperationRefused(message)
+    found = [Change("flow_node", node.id, "update", fields)]
+    if "config" in fields and node.kind in kinds:
+        after = kinds[node.kind].ports(fields["config"], facts.variables_of)
+        found += _dropped_edges(graph, node, after)
+    return found
+
+
+def _dropped_edges(graph: Graph, node: Node, after: Ports) -> list[Change]:
+    """Edges to openings that the new config no longer has go with it, and come back by undo."""
+    gone = [edge for edge in graph.into(node.id) if after.input(edge.target_port) is None]
+    gone += [edge for edge in graph.out_of(node.id) if after.output(edge.source_port) is None]
+    return [Change("flow_edge", edge.id, "delete") for edge in gone]
+
+
+def _rename(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+    node = _node(graph, operation.get("node"))
+    key = operation.get("key")
+    _check_key(graph, key, node)
+    return [Change("flow_node", node.id, "update", {"node_key": key})]
+
+
+def _remove(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+    nodes = {_node(graph, node_id).id for node_id in operation.get("nodes") or []}
+    edges = set(operation.get("edges") or [])
+    known = {edge.id for edge in graph.edges}
+    if missing := sorted(map(str, edges - known)):
+        message = f"there is no edge {missing[0]} in this flow"
+        raise OperationRefused(message)
+    edges |= {edge.id for edge in graph.edges if edge.source in nodes or edge.target in nodes}
+    if not nodes and not edges:
+        message = "remove names no node and no edge"
+        raise OperationRefused(message)
+    return [
+        *(Change("flow_edge", edge_id, "delete") for edge_id in sorted(edges)),
+        *(Change("flow_node", node_id, "delete") for node_id in sorted(nodes)),
+    ]
+
+
+def _connect(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+    edge = Edge(
+        id=_new_id(operation, "edge"),
+        source=_node(graph, operation.get("source")).id,
+        source_port=str(operation.get("source_port")),
+        source_path=str(operation.get("source_path") or ""),
+        target=_node(graph, operation.get("target")).id,
+        target_port=str(operation.get("target_port")),
+    )
+    _refuse(graph, edge, facts)
+    return [
+        Change(
+            "flow_edge",
+            edge.id,
+            "insert",
+            {
+                "flow_id": flow_id,
+                "source_node_id": edge.source,
+                "source_port": edge.source_port,
+                "source_path": edge.source_path,
+                "target_node_id": edge.target,
+                "target_port": edge.target_port,
+            },
+        )
+    ]
+
+
+def _refuse(graph: Graph, edge: Edge, facts: Facts) -> None:
+    source, target = graph.by_id[edge.source], graph.by_id[edge.target]
+    if edge.source == edge.target:
+        message = f"{source.key!r} cannot feed itself"
+        raise OperationRefused(message)
+    if any(edge.binding == other.binding for other in graph.edges):
+        message = f"{source.key!r} feeds {target.key}.{edge.target_port} already"
+        raise OperationRefused(message)
+    shapes = [
+        kinds[node.kind].ports(node.config, facts.variables_of) if node.kind in kinds else None
+        for node in (source, target)
+    ]
+    refusal = refuse_edge(shapes[0], shapes[1], edge, source.key, target.key)
+    if refusal:
+        raise OperationRefused(refusal[1])
+    port = shapes[1].input(edge.target_port) if shapes[1] else None
+    taken = any(other.target_port == edge.target_port for other in graph.into(target.id))
+    if port and not port.many and taken and edge.target_port != WHEN:
+        message = f"{target.key}.{edge.target_port} is fed already; remove that edge, or merge"
+        raise OperationRefused(message)
+    cycle = find_cycle(Graph(graph.nodes, (*graph.edges, edge)))
+    if cycle:
+        message = f"that would make a cycle: {' → '.join(cycle)}"
+        raise OperationRefused(message)
+
+
+_OPERATIONS: dict[str, Callable[[Graph, str, Mapping[str, Any], Facts], list[Change]]] = {
+    "add": _add,
+    "move": _move,
+    "configure": _configure,
+    "rename": _rename,
+    "remove": _remove,
+    "connect": _connect,
+}
+
+
+def applied(graph: Graph, done: tuple[Change, ...]) -> Graph:
+    """Return the flow after some changes, without a database."""
+    nodes, edges = dict(graph.by_id), {edge.id: edge for edge in graph.edges}
+    for change in done:
+        if change.table == "flow_node":
+            _apply_node(nodes, change)
+        elif change.action == "delete":
+            edges.pop(change.id, None)
+        else:
+            edges[change.id] = Edge(
+                id=change.id,
+                source=change.fields["source_node_id"],
+                source_port=change.fields["source_port"],
+                source_path=change.fields["source_path"],
+                target=change.fields["target_node_id"],
+                target_port=change.fields["target_port"],
+            )
+    return Graph(tuple(nodes.values()), tuple(edges.values()))
+
+
+_FIELDS = {
+    "node_key": "key",
+    "kind": "kind",
+    "kind_version": "version",
+    "config": "config",
+    "policy": "policy",
+    "position_x": "x",
+    "position_y": "y",
+}
+
+
+def _apply_node(nodes: dict[str, Node], change: Change) -> None:
+    if change.action == "delete":
+        nodes.pop(change.id, None)
+        return
+    fields = {_FIELDS[name]: value for name, value in change.fields.items() if name in _FIELDS}
+    if change.id in nodes:
+        nodes[change.id] = replace(nodes[change.id], **fields)
+    else:
+        nodes[change.id] = Node(id=change.id, **fields)
+
+
+def _node(graph: Graph, node_id: object) -> Node:
+    found = graph.by_id.get(node_id) if isinstance(node_id, str) else None
+    if found is None:
+        message = f"there is no node {node_id!r} in this flow; it may have been removed"
+        raise OperationRefused(message)
+    return found
+
+
+def _new_id(operation: Mapping[str, Any], name: str) -> str:
+    found = operation.get(name)
+    if not is_id(found):
+        message = f"{name} is {found!r}, which is not an id"
+        raise OperationRefused(message)
+    return str(found)
+
+
+def _check_key(graph: Graph, key: object, node: Node | None) -> None:
+    if not isinstance(key, str) or not KEY.fullmatch(key):
+        message = f"{key!r} is not a name; use letters, digits and underscores"
+        raise OperationRefused(message)
+    taken = {other.key.casefold() for other in graph.nodes if node is None or other.id != node.id}
+    if key.casefold() in taken:
+        message = f"a node called {key!r} exists already: names are unique in a flow"
+        raise OperationRefused(message)
+
+
+def _free_key(graph: Graph, kind: str) -> str:
+    taken = {node.key.casefold() for node in graph.nodes}
+    number = 1
+    while (key := kind if number == 1 else f"{kind}_{number}").casefold() in taken:
+        number += 1
+    return key
+
+
+def _starting_config(kind: str) -> dict[str, Json]:
+    properties = kinds[kind].schema["properties"]
+    found = {name: part["default"] for name, part in properties.items() if "default" in part}
+    if "prompt" in properties:
+        found["prompt"] = {"text": "{{ text }}"}
+    return found
+
+
+def _object(value: object, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        message = f"{name} is not an object"
+        raise OperationRefused(message)
+    return value
+
+
+def _place(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _FAR:
+        message = f"{value!r} is not a place on the canvas"
+        raise OperationRefused(message)
+    return round(float(value), 1)

@@ -1,0 +1,252 @@
+"""Flows in the warehouse: the rows that are the head, edits through the change log, versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.errors import NotFound, OperationRefused
+from promptstudio_lab.flows.graph import Edge, Graph, Node, from_document
+from promptstudio_lab.flows.operations import changes
+from promptstudio_lab.flows.source import carry, same
+from promptstudio_lab.ids import is_id, new_id
+from promptstudio_lab.warehouse.changelog import (
+    Change,
+    Operation,
+    Recorded,
+    Stream,
+    record,
+    recorded,
+)
+from promptstudio_lab.warehouse.entities import (
+    FlowEdge,
+    FlowNode,
+    PromptFlow,
+    PromptFlowVersion,
+    WorkflowLibrary,
+    WorkflowTemplateUsage,
+)
+from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
+from promptstudio_lab.warehouse.rows import count_by, find, first
+from promptstudio_lab.warehouse.types import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from promptstudio_lab.warehouse.connect import Session
+
+    from promptstudio_lab.flows.facts import Facts
+    from promptstudio_lab.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class FlowHead:
+    """A flow as it stands.
+
+    Attributes:
+        id: the flow.
+        path: `library/name`.
+        seq: the newest operation in it.
+        version: the newest saved version, 0 before the first.
+        graph: its nodes and edges.
+        source: the document that a cell built last, as it was remembered.
+    """
+
+    id: str
+    path: str
+    seq: int
+    version: int
+    graph: Graph
+    source: dict[str, Json] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowVersion:
+    """A saved version: the document as it was at one sequence."""
+
+    version: int
+    at_seq: int
+    content_hash: str
+    document: dict[str, Json]
+
+    @property
+    def graph(self) -> Graph:
+        """Return the version as a graph."""
+        return from_document(self.document)
+
+
+def get_or_create(session: Session, lab_id: str, path: str) -> str:
+    """Return the id of the flow at a path, making it if it is not there."""
+    parts, name = split(path)
+    library = find_library(session, WorkflowLibrary, lab_id, parts)
+    row = (
+        first(session, PromptFlow, workflow_library_id=library.id, name=name) if library else None
+    )
+    if row is not None:
+        return row.id
+    library = find_or_make(session, WorkflowLibrary, lab_id, parts)
+    key = new_id()
+    change = Change("prompt_flow", key, "insert", {"workflow_library_id": library.id, "name": name})
+    record(session, Stream("lab", lab_id), Operation("create flow", (change,)))
+    return key
+
+
+def head(session: Session, flow_id: str) -> FlowHead:
+    """Return a flow as it stands.
+
+    Raises:
+        NotFound: if there is no such flow in the actor's organisation.
+    """
+    row = _row(session, flow_id)
+    nodes = find(session, FlowNode, flow_id=flow_id)
+    edges = find(session, FlowEdge, flow_id=flow_id)
+    library = path_of(session, WorkflowLibrary, row.workflow_library_id)
+    return FlowHead(
+        id=row.id,
+        path=f"{library}/{row.name}",
+        seq=row.head_seq,
+        version=row.current_version,
+        graph=Graph(tuple(map(_node, nodes)), tuple(map(_edge, edges))),
+        source=row.source,
+    )
+
+
+def edit(
+    session: Session,
+    flow_id: str,
+    operation: Mapping[str, Json],
+    facts: Facts,
+    client_id: str | None = None,
+) -> Recorded:
+    """Do one edit and write it down.
+
+    Args:
+        session: a unit of work.
+        flow_id: the flow.
+        operation: as `flows.operations` describes it, with `op_id` and `base_seq`.
+        facts: what the flow may refer to.
+        client_id: the view that sent it.
+
+    Raises:
+        OperationRefused: with the reason, when the edit would break the flow.
+    """
+    op_id = operation.get("op_id") or new_id()
+    base_seq = operation.get("base_seq")
+    if not is_id(op_id) or not (base_seq is None or isinstance(base_seq, int)):
+        message = f"op_id {op_id!r} or base_seq {base_seq!r} is not what it should be"
+        raise OperationRefused(message)
+    stream = Stream("flow", flow_id)
+    graph = head(session, flow_id).graph
+    repeated = recorded(session, op_id)
+    if repeated is not None:
+        return repeated
+    done = changes(graph, flow_id, operation, facts)
+    return record(
+        session,
+        stream,
+        Operation(str(operation["type"]), done, op_id, base_seq, client_id=client_id),
+    )
+
+
+def bring_in(session: Session, flow_id: str, built: dict[str, Json], facts: Facts) -> FlowHead:
+    """Carry what a cell built over to the flow, as one step of undo; nothing if it is unchanged."""
+    before = head(session, flow_id)
+    if same(built, before.source):
+        return before
+    carried = carry(before.graph, flow_id, before.source, built, facts)
+    batch_id = new_id()
+    for kind, done in carried.steps:
+        record(session, Stream("flow", flow_id), Operation(kind, done, batch_id=batch_id))
+    row = _row(session, flow_id)
+    row.source = carried.source
+    session.flush()
+    return head(session, flow_id)
+
+
+def save_version(session: Session, flow_id: str) -> FlowVersion:
+    """Return the version of the flow as it stands; the same content makes no new one."""
+    now_head = head(session, flow_id)
+    known = first(session, PromptFlowVersion, order=("-version",), flow_id=flow_id)
+    if known is not None and known.content_hash == now_head.graph.hash:
+        return FlowVersion(known.version, known.at_seq, known.content_hash, known.document)
+    row = PromptFlowVersion(
+        id=new_id(),
+        flow_id=flow_id,
+        version=(known.version if known else 0) + 1,
+        at_seq=now_head.seq,
+        document=now_head.graph.document(),
+        content_hash=now_head.graph.hash,
+    )
+    session.add(row)
+    _row(session, flow_id).current_version = row.version
+    session.flush()
+    return FlowVersion(row.version, row.at_seq, row.content_hash, row.document)
+
+
+def use_template(
+    session: Session, flow_id: str, node_id: str, template_id: str, version: int
+) -> None:
+    """Write down that a node uses a template version, once."""
+    usage = first(
+        session,
+        WorkflowTemplateUsage,
+        node_id=node_id,
+        prompt_template_id=template_id,
+        template_version=version,
+    )
+    if usage is None:
+        session.add(
+            WorkflowTemplateUsage(
+                id=new_id(),
+                flow_id=flow_id,
+                node_id=node_id,
+                prompt_template_id=template_id,
+                template_version=version,
+                first_used_at=now(),
+            )
+        )
+        session.flush()
+
+
+def listed(session: Session, lab_id: str) -> list[tuple[str, PromptFlow, int]]:
+    """Return (path, flow, number of nodes) of every flow in the lab, by path."""
+    counts = count_by(session, FlowNode, "flow_id")
+    libraries = find(session, WorkflowLibrary, prompt_lab_id=lab_id)
+    paths = {library.id: path_of(session, WorkflowLibrary, library.id) for library in libraries}
+    rows = find(session, PromptFlow, workflow_library_id=list(paths))
+    found = [(f"{paths[row.workflow_library_id]}/{row.name}", row) for row in rows]
+    return [(path, row, counts.get(row.id, 0)) for path, row in sorted(found, key=lambda p: p[0])]
+
+
+def _row(session: Session, flow_id: str) -> PromptFlow:
+    row = first(session, PromptFlow, id=flow_id)
+    if row is None:
+        message = f"there is no flow {flow_id}"
+        raise NotFound(message)
+    # The log counts operations behind the session's back.
+    session.refresh(row)
+    return row
+
+
+def _node(row: FlowNode) -> Node:
+    return Node(
+        id=row.id,
+        key=row.node_key,
+        kind=row.kind,
+        config=row.config,
+        policy=row.policy,
+        version=row.kind_version,
+        x=row.position_x,
+        y=row.position_y,
+    )
+
+
+def _edge(row: FlowEdge) -> Edge:
+    return Edge(
+        id=row.id,
+        source=row.source_node_id,
+        source_port=row.source_port,
+        target=row.target_node_id,
+        target_port=row.target_port,
+        source_path=row.source_path,
+    )

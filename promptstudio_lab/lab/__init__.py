@@ -1,0 +1,179 @@
+"""The object a notebook opens: `lab = promptstudio_lab.connect()`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from promptstudio_lab.lab.datasets import Dataset
+from promptstudio_lab.lab.experiments import Experiment
+from promptstudio_lab.lab.facts import Environment
+from promptstudio_lab.lab.flows import Flow
+from promptstudio_lab.lab.templates import Template
+from promptstudio_lab.settings import choose_warehouse, default_model
+from promptstudio_lab.warehouse import frames
+from promptstudio_lab.warehouse.connect import Warehouse
+from promptstudio_lab.warehouse.organizations import enter, open_lab
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import polars as pl
+
+    from promptstudio_lab.flows.variants import Patch
+    from promptstudio_lab.identity import Actor
+    from promptstudio_lab.scorers import Scorer
+    from promptstudio_lab.settings import WarehouseChoice
+
+__all__ = ["Dataset", "Experiment", "Flow", "Lab", "Template", "connect"]
+
+_warehouses: dict[str, Warehouse] = {}
+
+
+def connect(
+    warehouse: str | None = None,
+    *,
+    organization: str | None = None,
+    lab: str | None = None,
+    beside: Path | None = None,
+) -> Lab:
+    """Open a lab.
+
+    Args:
+        warehouse: `memory`, the path of a SQLite file, or a URL; by default the one that every
+            process of this user finds.
+        organization: needed only where there are several.
+        lab: its name; by default `default`.
+        beside: the notebook's folder, where the search for `promptstudio.toml` begins.
+
+    Raises:
+        WarehouseUnavailable: if it cannot be opened safely.
+        NotFound: if there is no such organisation or lab.
+
+    >>> lab = connect("memory")
+    >>> lab.flows().height
+    0
+    """
+    choice = choose_warehouse(warehouse, beside)
+    opened = _opened(choice)
+    actor = enter(opened, organization)
+    found = open_lab(opened, actor, lab)
+    return Lab(opened, actor, found.id, found.name, choice)
+
+
+def _opened(choice: WarehouseChoice) -> Warehouse:
+    """One warehouse object a file and process; each memory warehouse is a new one."""
+    if choice.url == "memory":
+        return Warehouse("memory")
+    if choice.url not in _warehouses:
+        _warehouses[choice.url] = Warehouse(choice.url)
+    return _warehouses[choice.url]
+
+
+class Lab:
+    """A team's room in the warehouse: its flows, templates, datasets and experiments.
+
+    Attributes:
+        name: what it is called.
+        actor: who works in it.
+        warehouse: where everything is kept.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, actor: Actor, id: str, name: str, choice: WarehouseChoice  # noqa: A002 — the row's own id
+    ) -> None:
+        """Bind a lab; use `connect` to open one."""
+        self.warehouse, self.actor, self.id, self.name = warehouse, actor, id, name
+        self.choice = choice
+        self.environment = Environment(warehouse, actor, id, default_model())
+
+    def __repr__(self) -> str:
+        """Say which lab this is, where it is kept, and why there."""
+        return f"<Lab {self.name!r} as {self.actor.name} in {self.warehouse.url} ({self.choice.why})>"
+
+    def flow(self, path: str) -> Flow:
+        """Return the flow at a path, making it if need be; without a library it is in *Drafts*."""
+        return Flow.at(self.environment, path)
+
+    def draft(self) -> Flow:
+        """Return a flow that is kept nowhere: it can be checked and run, but not compared."""
+        return Flow(self.environment, None, "draft")
+
+    def template(self, path: str, text: str | None = None, note: str = "") -> Template:
+        """Return the template at a path; with a text, save that as its newest version first.
+
+        Args:
+            path: `library/name`, with `@version` for an older one.
+            text: the new text; the same text as the newest makes no version.
+            note: why it was changed.
+        """
+        if text is not None:
+            return Template.saved(self.environment, path, text, note)
+        return Template.at(self.environment, path)
+
+    def dataset(self, name: str, data: Any = None, key: str | None = None) -> Dataset:  # a frame of either library
+        """Return the dataset of that name; with data, keep that as its newest version first.
+
+        Args:
+            name: unique in the lab.
+            data: a polars or pandas frame, a list of mappings, or the path of a JSONL file.
+            key: the column that identifies a row; `id` if there is one, else the row's number.
+        """
+        if data is not None:
+            return Dataset.saved(self.environment, name, data, key)
+        return Dataset.at(self.environment, name)
+
+    def experiment(  # noqa: PLR0913 — what an experiment is
+        self,
+        name: str,
+        *,
+        flow: Flow,
+        variants: Mapping[str, Patch | None],
+        data: Any,  # a Dataset, or a frame of either library
+        scorer: Scorer,
+        alpha: float = 0.05,
+    ) -> Experiment:
+        """Return an experiment: every variant runs on every item, so results are paired.
+
+        Args:
+            name: unique among the flow's experiments.
+            flow: the flow that the variants change.
+            variants: patches by name; the first is the control, None leaves the flow as it is.
+            data: a dataset, a frame, or a list of mappings.
+            scorer: judges each run.
+            alpha: the chance of naming a winner where there is none.
+        """
+        dataset = data if isinstance(data, Dataset) else Dataset.of(self.environment, data)
+        return Experiment(name, flow, dict(variants), dataset, scorer, alpha)
+
+    def flows(self) -> pl.DataFrame:
+        """Return the lab's flows, one a row."""
+        return self.environment.flows()
+
+    def templates(self) -> pl.DataFrame:
+        """Return the lab's templates, one a row."""
+        return self.environment.templates()
+
+    def runs(self, limit: int = 100) -> pl.DataFrame:
+        """Return the newest runs, one a row; runs whose process died show as `interrupted`."""
+        return self.environment.runs(limit)
+
+    def trace(self, reference: str) -> pl.DataFrame:
+        """Return where a template version was used, at what cost and with what success.
+
+        Args:
+            reference: `library/name@version`, or without a version for all of them.
+        """
+        return self.environment.trace(reference)
+
+    def sql(self, query: str, **parameters: Any) -> pl.DataFrame:  # bound values are of their columns' types
+        """Return the rows of a SELECT over the warehouse's tables and `v_` views.
+
+        Args:
+            query: one SELECT, with `:name` parameters.
+            parameters: their values.
+
+        >>> connect("memory").sql("SELECT :n + 1 AS two", n=1)["two"].to_list()
+        [2]
+        """
+        return frames.query(self.warehouse, self.actor, query, parameters)

@@ -1,0 +1,78 @@
+"""A dataset in a notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from promptstudio_lab.datasets import store
+from promptstudio_lab.datasets.frames import rows_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from promptstudio_lab.datasets.store import Item
+    from promptstudio_lab.lab.facts import Environment
+
+
+class Dataset:
+    """Rows to run and compare flows on.
+
+    Attributes:
+        name: what it is called; empty for rows that are not kept.
+        version: the dataset's version, 0 for rows that are not kept.
+        items: the rows.
+
+    >>> import promptstudio_lab as ps
+    >>> lab = ps.connect("memory")
+    >>> lab.dataset("greetings", [{"id": "a", "text": "Hi"}])
+    <Dataset 'greetings' version 1: 1 items>
+    >>> lab.dataset("greetings").to_polars()["text"].to_list()
+    ['Hi']
+    """
+
+    def __init__(
+        self, items: list[Item], name: str = "", version: int = 0, id: str | None = None  # noqa: A002 — the row's own id
+    ) -> None:
+        """Wrap rows; use `lab.dataset` to keep or get some."""
+        self.items, self.name, self.version, self.id = items, name, version, id
+
+    @classmethod
+    def of(cls, environment: Environment, data: Any) -> Dataset:  # a frame of either library  # noqa: ARG003 — one signature for all three
+        """Return rows that are not kept."""
+        return cls(store.items(rows_of(data)))
+
+    @classmethod
+    def at(cls, environment: Environment, name: str) -> Dataset:
+        """Return the kept dataset of that name."""
+        with environment.warehouse.reading(environment.actor) as session:
+            row, items = store.load(session, environment.lab_id, name)
+            return cls(items, row.name, row.current_version, row.id)
+
+    @classmethod
+    def saved(cls, environment: Environment, name: str, data: Any, key: str | None) -> Dataset:  # a frame of either library
+        """Keep rows and return them."""
+        wanted = store.items(rows_of(data), key)
+        environment.warehouse.transact(
+            environment.actor,
+            lambda session: store.save(session, environment.lab_id, name, wanted),
+        )
+        return cls.at(environment, name)
+
+    def __repr__(self) -> str:
+        """Name the dataset and count its rows."""
+        name = f"{self.name!r} version {self.version}" if self.name else "not kept"
+        return f"<Dataset {name}: {len(self.items)} items>"
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.items)
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return the rows as a frame."""
+        import polars as pl
+
+        return pl.DataFrame([item.values for item in self.items], infer_schema_length=None)
+
+    def digest(self) -> str:
+        """Return the content hash of the rows."""
+        return store.digest(self.items)

@@ -1,0 +1,221 @@
+"""From a flow to results: versions are saved, the plan is compiled, and the engine runs it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.engine import loop
+from promptstudio_lab.engine.batch import CONCURRENCY, Progress, execute_batch
+from promptstudio_lab.engine.budget import Budget
+from promptstudio_lab.engine.plan import CONTROL, Plan, Prompt, Variant, compile_steps
+from promptstudio_lab.engine.records import Nowhere, RunInput
+from promptstudio_lab.flows import store
+from promptstudio_lab.flows.variants import Patch, patched
+from promptstudio_lab.ids import derived_id, new_id
+from promptstudio_lab.lab.faces import Bar, Silent, face
+from promptstudio_lab.templates.store import load, save_inline
+
+if TYPE_CHECKING:
+    from promptstudio_lab.warehouse.connect import Session
+    from collections.abc import Mapping, Sequence
+
+
+    from promptstudio_lab.engine.records import RunEnded
+    from promptstudio_lab.flows.graph import Graph, Node
+    from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.scorers import Scorer
+
+_BAR_AFTER_S = 1.0
+_BAR_EVERY_S = 0.1
+_DRAFT = "00000000-0000-7000-8000-000000000000"
+
+
+def prepare(
+    environment: Environment,
+    flow_id: str,
+    patches: Mapping[str, Patch | None],
+    scorer: Scorer | None = None,
+) -> Plan:
+    """Save what is about to run and return its plan.
+
+    The flow's version, each inline prompt's version and their use by nodes are written first, so
+    that every execution can name them.
+
+    Raises:
+        FlowInvalid: with every problem, if the flow or a variant cannot run.
+    """
+
+    def work(session: Session) -> Plan:
+        graph = store.head(session, flow_id).graph
+        graphs = {
+            name: patched(graph, patch) if patch else graph for name, patch in patches.items()
+        }
+        facts = environment.facts(*graphs.values(), session=session)
+        for checked in graphs.values():
+            compile_steps(checked, facts, {})
+        version = store.save_version(session, flow_id)
+        variants = {}
+        for name, chosen in graphs.items():
+            prompts = _prompts(environment, session, flow_id, chosen)
+            variants[name] = Variant(name, compile_steps(chosen, facts, prompts))
+        return _plan(environment, flow_id, version.version, version.at_seq, variants, scorer)
+
+    return environment.warehouse.transact(environment.actor, work)
+
+
+def prepare_draft(
+    environment: Environment, graph: Graph, scorer: Scorer | None = None
+) -> Plan:
+    """Return the plan of a flow that is kept nowhere."""
+    facts = environment.facts(graph)
+    prompts = {
+        node.id: Prompt(facts.text(node.config["prompt"]) or "")
+        for node in graph.nodes
+        if isinstance(node.config.get("prompt"), dict)
+    }
+    variants = {CONTROL: Variant(CONTROL, compile_steps(graph, facts, prompts))}
+    return _plan(environment, _DRAFT, 0, 0, variants, scorer)
+
+
+def _plan(  # noqa: PLR0913 — the parts of a plan
+    environment: Environment,
+    flow_id: str,
+    version: int,
+    seq: int,
+    variants: Mapping[str, Variant],
+    scorer: Scorer | None,
+) -> Plan:
+    actor = environment.actor
+    return Plan(
+        organization_id=actor.organization_id,
+        flow_id=flow_id,
+        flow_version=version,
+        change_seq=seq,
+        requested_by=actor.id,
+        executed_by=actor.id,
+        trigger=environment.trigger,
+        origin=environment.origin,
+        variants=variants,
+        default_model=environment.default_model,
+        scorer=scorer,
+    )
+
+
+def execute(  # noqa: PLR0913 — what a batch needs
+    environment: Environment,
+    plan: Plan,
+    inputs: Sequence[RunInput],
+    *,
+    ack: str = "queued",
+    budget: int | None = None,
+    concurrency: int = CONCURRENCY,
+    title: str = "",
+    keep: bool = True,
+) -> list[RunEnded]:
+    """Run items and return how each ended, in the order of the inputs.
+
+    An interrupt from the keyboard stops the batch; what has ended by then is kept and returned.
+
+    Args:
+        environment: the lab.
+        plan: the compiled flow.
+        inputs: the items.
+        ack: when a run counts as over: at its `commit`, or once it is `queued`.
+        budget: nano-dollars that may be spent.
+        concurrency: how many items run at once.
+        title: what the progress bar says.
+        keep: whether the executions are recorded.
+    """
+    recorder = environment.recorder(ack) if keep else None
+    progress = Progress(len(inputs))
+    ended: dict[str, RunEnded] = {}
+    work = execute_batch(
+        plan,
+        inputs,
+        recorder or Nowhere(),
+        budget=Budget(budget),
+        progress=progress,
+        on_ended=lambda run: ended.__setitem__(run.run.input.run_id, run),
+        concurrency=concurrency,
+    )
+    try:
+        with _Watch(progress, title):
+            loop.run(work)
+    except KeyboardInterrupt:
+        progress.stop = True
+        if not ended:
+            raise
+    finally:
+        if recorder is not None:
+            recorder.close()
+    return [ended[item.run_id] for item in inputs if item.run_id in ended]
+
+
+def plain_input(values: Mapping[str, object], variant: str = CONTROL) -> RunInput:
+    """Return one item that belongs to no batch."""
+    return RunInput(new_id(), variant, values)
+
+
+def batch_inputs(
+    batch_id: str, items: Sequence[tuple[str | None, str, Mapping[str, object]]], variants: Sequence[str]
+) -> list[RunInput]:
+    """Return the items of a batch, the variants of each side by side."""
+    return [
+        RunInput(derived_id(batch_id, variant, key), variant, values, key, item_id)
+        for item_id, key, values in items
+        for variant in variants
+    ]
+
+
+class _Watch:
+    """Shows a bar for work that takes longer than a second, ten times a second at most."""
+
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress, self._title = progress, title
+        self._done = threading.Event()
+        self._bar: Bar = Silent()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> None:
+        if self._title:
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._bar.close(self._progress)
+
+    def _work(self) -> None:
+        begun = time.monotonic()
+        while not self._done.wait(_BAR_EVERY_S):
+            if isinstance(self._bar, Silent) and time.monotonic() - begun > _BAR_AFTER_S:
+                self._bar = face("progress")(self._title, self._progress)
+            self._bar.show(self._progress)
+
+
+def _prompts(
+    environment: Environment, session: Session, flow_id: str, graph: Graph
+) -> dict[str, Prompt]:
+    found = {}
+    for node in graph.nodes:
+        prompt = _prompt(environment, session, flow_id, node)
+        if prompt is not None:
+            found[node.id] = prompt
+    return found
+
+
+def _prompt(
+    environment: Environment, session: Session, flow_id: str, node: Node
+) -> Prompt | None:
+    config = node.config.get("prompt")
+    if not isinstance(config, dict):
+        return None
+    if "ref" in config:
+        version = load(session, environment.lab_id, str(config["ref"]))
+    else:
+        version = save_inline(session, flow_id, node.key, str(config.get("text", "")))
+    store.use_template(session, flow_id, node.id, version.template_id, version.version)
+    return Prompt(version.text, version.template_id, version.version)

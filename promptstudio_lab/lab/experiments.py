@@ -1,0 +1,209 @@
+"""An experiment in a notebook: run every variant on every item, then read the decision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.engine.batch import CONCURRENCY
+from promptstudio_lab.engine.records import RunInput
+from promptstudio_lab.engine.resume import mark_interrupted
+from promptstudio_lab.errors import AnalysisError, did_you_mean
+from promptstudio_lab.experiments import store
+from promptstudio_lab.experiments.report import Report, analyze
+from promptstudio_lab.ids import derived_id
+from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.runs import batch_frame
+from promptstudio_lab.metrics import default_metrics
+from promptstudio_lab.stats.sums import Sums
+from promptstudio_lab.warehouse.queries.paired_sums import known_columns, paired_sums
+
+if TYPE_CHECKING:
+    from promptstudio_lab.warehouse.connect import Session
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from promptstudio_lab.engine.plan import Plan
+    from promptstudio_lab.experiments.store import Started
+    from promptstudio_lab.flows.variants import Patch
+    from promptstudio_lab.lab.datasets import Dataset
+    from promptstudio_lab.lab.flows import Flow
+    from promptstudio_lab.metrics import Metric
+    from promptstudio_lab.scorers import Scorer
+    from promptstudio_lab.values import Json
+
+_TWO = 2
+
+
+class Experiment:
+    """A comparison of variants on the same items.
+
+    Its plan is frozen when it first runs. Running it again only runs what is missing: a run that
+    was cut short goes on where it stopped, and a finished one costs nothing.
+    """
+
+    def __init__(  # noqa: PLR0913 — what an experiment is
+        self,
+        name: str,
+        flow: Flow,
+        variants: dict[str, Patch | None],
+        dataset: Dataset,
+        scorer: Scorer,
+        alpha: float,
+    ) -> None:
+        """Bind the parts; use `lab.experiment` to make one.
+
+        Raises:
+            AnalysisError: for fewer than two variants.
+        """
+        if len(variants) < _TWO:
+            message = f"an experiment compares at least two variants, not {list(variants)}"
+            raise AnalysisError(message)
+        self.name, self.flow, self.variants = name, flow, variants
+        self.dataset, self.scorer, self.alpha = dataset, scorer, alpha
+        self._environment = flow._environment  # noqa: SLF001 — one package, and not for users
+        self._started: Started | None = None
+
+    def run(
+        self, *, budget: int | None = None, concurrency: int = CONCURRENCY
+    ) -> pl.DataFrame:
+        """Run what has not run yet and return one row an item and variant of this run.
+
+        Args:
+            budget: what may be spent at most, as `ps.usd(2)`.
+            concurrency: how many items run at once.
+
+        Raises:
+            Conflict: if an experiment of this name has begun with another plan.
+        """
+        plan = execution.prepare(
+            self._environment, self.flow.head().id, self.variants, self.scorer
+        )
+        started = self._start(plan)
+        variants = {
+            name: replace(variant, variant_id=started.variants[name])
+            for name, variant in plan.variants.items()
+        }
+        plan = replace(plan, variants=variants, experiment_id=started.id, batch_id=started.id)
+        inputs = self._missing(started)
+        ended = execution.execute(
+            self._environment,
+            plan,
+            inputs,
+            budget=budget,
+            concurrency=concurrency,
+            title=f"{self.name} · {len(self.dataset):,} items × {len(variants)} variants",
+        )
+        if len(ended) == len(inputs) and all(run.status != "cancelled" for run in ended):
+            self._environment.warehouse.transact(
+                self._environment.actor, lambda session: store.complete(session, started.id)
+            )
+        return batch_frame(ended)
+
+    def report(
+        self,
+        treatment: str | None = None,
+        *,
+        metrics: Sequence[Metric] | None = None,
+        method: str = "anytime",
+    ) -> Report:
+        """Return which variant is better, at what cost, and how surely.
+
+        Args:
+            treatment: the variant to compare with the control; the second one by default.
+            metrics: what to measure; success, cost, latency and cost per success by default.
+            method: `anytime`, which allows looking at any time, or `fixed`.
+
+        Raises:
+            AnalysisError: if the experiment has not run, or there is no such variant.
+        """
+        started = self._found()
+        control, *others = list(started.variants)
+        chosen = treatment or others[0]
+        if chosen not in others:
+            message = f"there is no variant {chosen!r}.{did_you_mean(chosen, others)}"
+            raise AnalysisError(message)
+        wanted = list(metrics or default_metrics())
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            columns = known_columns(session, started.id, _columns(wanted))
+            if not columns:
+                message = f"the experiment {self.name!r} has no finished runs; call .run() first"
+                raise AnalysisError(message)
+            found = paired_sums(
+                session, started.id, started.variants[control], started.variants[chosen], columns
+            )
+        names = {"control": control, "treatment": chosen}
+        renamed = (name.split(".", 1) for name in found.columns)
+        sums = Sums(
+            found.n,
+            tuple(f"{names[arm]}.{column}" for arm, column in renamed),
+            found.shift,
+            found.totals,
+            found.products,
+        )
+        return analyze(
+            sums,
+            name=self.name,
+            control=control,
+            treatment=chosen,
+            metrics=[metric for metric in wanted if set(metric.columns) <= set(columns)],
+            counts=dict(zip(names.values(), found.runs, strict=True)),
+            expected={control: 1.0, chosen: 1.0},
+            unpaired=found.unpaired,
+            simulated=found.simulated,
+            alpha=self.alpha,
+            method="fixed" if method == "fixed" else "anytime",
+            sql=found.sql,
+        )
+
+    def __repr__(self) -> str:
+        """Name the experiment and what it compares."""
+        return f"<Experiment {self.name!r}: {' vs '.join(self.variants)} on {self.dataset!r}>"
+
+    def _start(self, plan: Plan) -> Started:
+        patches = {
+            name: patch.document() if patch else [] for name, patch in self.variants.items()
+        }
+        frozen: dict[str, Json] = {
+            "flow_version": plan.flow_version,
+            "variants": [[name, patch] for name, patch in patches.items()],
+            "dataset": {"name": self.dataset.name, "digest": self.dataset.digest()},
+            "scorer": self.scorer.describe(),
+            "alpha": self.alpha,
+            "design": "every variant on every item",
+        }
+        self._started = self._environment.warehouse.transact(
+            self._environment.actor,
+            lambda session: store.start(
+                session, plan.flow_id, self.name, frozen, patches, self.dataset.id
+            ),
+        )
+        return self._started
+
+    def _found(self) -> Started:
+        if self._started is None:
+            plan = execution.prepare(
+                self._environment, self.flow.head().id, self.variants, self.scorer
+            )
+            self._start(plan)
+        if self._started is None:
+            raise AssertionError
+        return self._started
+
+    def _missing(self, started: Started) -> list[RunInput]:
+        mark_interrupted(self._environment.warehouse, self._environment.actor)
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            before = store.finished_units(session, started.id)
+        found = []
+        for item in self.dataset.items:
+            for name, variant_id in started.variants.items():
+                tries = before.get((variant_id, item.key), 0)
+                if tries >= 0:
+                    key = derived_id(started.id, name, item.key, tries)
+                    found.append(RunInput(key, name, item.values, item.key, item.id))
+        return found
+
+
+def _columns(metrics: Sequence[Metric]) -> list[str]:
+    return list(dict.fromkeys(column for metric in metrics for column in metric.columns))

@@ -1,0 +1,51 @@
+"""How widgets come in: the lab asks for a face by name, and somebody has registered it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from promptstudio_lab.errors import PromptStudioError
+from promptstudio_lab.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptstudio_lab.engine.batch import Progress
+
+
+class Bar(Protocol):
+    """A progress bar."""
+
+    def show(self, progress: Progress) -> None:
+        """Draw how far it is."""
+        ...
+
+    def close(self, progress: Progress) -> None:
+        """Leave the final figures standing."""
+        ...
+
+
+# A face is `edit(flow)`, `graph(flow, …)` or `progress(title)`; each returns its own widget.
+faces: Registry[Callable[..., Any]] = Registry("promptstudio_lab.faces", "face")
+
+
+def face(name: str) -> Callable[..., Any]:  # each face returns its own widget
+    """Return the face of that name.
+
+    Raises:
+        PromptStudioError: with the line that installs it, if it is missing.
+    """
+    if name not in faces:
+        message = f"nothing here can show {name!r}: pip install promptstudio-lab"
+        raise PromptStudioError(message)
+    return faces[name]
+
+
+class Silent:
+    """A bar that shows nothing: for work that is over before anybody could look."""
+
+    def show(self, progress: Progress) -> None:
+        """Show nothing."""
+
+    def close(self, progress: Progress) -> None:
+        """Leave nothing."""

@@ -1,0 +1,146 @@
+"""What a lab's objects share: the warehouse, the actor, and the facts that validation needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.engine.recorder import Recorder
+from promptstudio_lab.engine.resume import mark_interrupted
+from promptstudio_lab.errors import NotFound, TemplateError
+from promptstudio_lab.flows import store as flow_store
+from promptstudio_lab.flows.facts import Facts
+from promptstudio_lab.providers import providers
+from promptstudio_lab.templates import store as template_store
+from promptstudio_lab.warehouse import frames, payloads
+
+if TYPE_CHECKING:
+    from promptstudio_lab.warehouse.connect import Session
+    from collections.abc import Iterable, Mapping
+
+    import polars as pl
+
+    from promptstudio_lab.flows.graph import Graph
+    from promptstudio_lab.identity import Actor
+    from promptstudio_lab.values import Json
+    from promptstudio_lab.warehouse.connect import Warehouse
+
+
+class Environment:
+    """A lab's room without its doors.
+
+    Attributes:
+        warehouse: where everything is kept.
+        actor: who works.
+        lab_id: the lab.
+        default_model: the model of nodes that name none.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, actor: Actor, lab_id: str, default_model: str
+    ) -> None:
+        """Bind the parts."""
+        self.warehouse, self.actor, self.lab_id = warehouse, actor, lab_id
+        self.default_model = default_model
+        self.trigger, self.origin = "cell", None
+
+    def facts(self, *graphs: Graph, session: Session | None = None) -> Facts:
+        """Return what flows may refer to: the templates they name and the installed providers."""
+        prompts = [
+            node.config["prompt"]
+            for graph in graphs
+            for node in graph.nodes
+            if isinstance(node.config.get("prompt"), dict)
+        ]
+        return self.facts_of(prompts, session)
+
+    def facts_of(
+        self, prompts: Iterable[Mapping[str, Json]], session: Session | None = None
+    ) -> Facts:
+        """Return the facts that some prompts need."""
+        references = sorted({str(prompt["ref"]) for prompt in prompts if "ref" in prompt})
+        if not references:
+            texts: dict[str, str | None] = {}
+        elif session is not None:
+            texts = {name: self._text(session, name) for name in references}
+        else:
+            with self.warehouse.reading(self.actor) as reading:
+                texts = {name: self._text(reading, name) for name in references}
+        return Facts(texts, frozenset(providers), self.default_model)
+
+    def recorder(self, ack: str) -> Recorder:
+        """Return a recorder of this lab's runs."""
+        with self.warehouse.reading(self.actor) as session:
+            address = payloads.address(session)
+        return Recorder(self.warehouse, address, ack)
+
+    def flows(self) -> pl.DataFrame:
+        """Return the lab's flows, one a row."""
+        import polars as pl
+
+        with self.warehouse.reading(self.actor) as session:
+            rows = [
+                (path, row.current_version, nodes, row.created_by, row.created_at, row.id)
+                for path, row, nodes in flow_store.listed(session, self.lab_id)
+            ]
+        schema = {
+            "flow": pl.String,
+            "version": pl.Int64,
+            "nodes": pl.Int64,
+            "created_by": pl.String,
+            "created_at": pl.Datetime("us", "UTC"),
+            "flow_id": pl.String,
+        }
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def templates(self) -> pl.DataFrame:
+        """Return the lab's templates, one a row."""
+        import polars as pl
+
+        with self.warehouse.reading(self.actor) as session:
+            rows = [
+                (path, row.current_version, row.created_by, row.created_at, row.id)
+                for path, row in template_store.listed(session, self.lab_id)
+            ]
+        schema = {
+            "template": pl.String,
+            "version": pl.Int64,
+            "created_by": pl.String,
+            "created_at": pl.Datetime("us", "UTC"),
+            "prompt_template_id": pl.String,
+        }
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def runs(self, limit: int) -> pl.DataFrame:
+        """Return the newest runs, one a row."""
+        mark_interrupted(self.warehouse, self.actor)
+        query = (
+            "SELECT r.* FROM v_flow_execution AS r "
+            "JOIN prompt_flow AS f ON f.id = r.flow_id "
+            "JOIN workflow_library AS l ON l.id = f.workflow_library_id "
+            "WHERE r.organization_id = :organization_id AND l.prompt_lab_id = :lab_id "
+            "ORDER BY r.started_at DESC, r.flow_execution_id DESC LIMIT :limit"
+        )
+        bound = {"lab_id": self.lab_id, "limit": limit}
+        return frames.query(self.warehouse, self.actor, query, bound)
+
+    def trace(self, reference: str) -> pl.DataFrame:
+        """Return where a template version was used."""
+        path, version = template_store.parse_reference(reference)
+        with self.warehouse.reading(self.actor) as session:
+            template_id = template_store.load(session, self.lab_id, path).template_id
+        query = (
+            "SELECT * FROM v_template_performance WHERE organization_id = :organization_id "
+            "AND prompt_template_id = :template_id"
+        )
+        bound: dict[str, object] = {"template_id": template_id}
+        if version is not None:
+            query += " AND template_version = :version"
+            bound["version"] = version
+        query += " ORDER BY template_version, flow, node_key"
+        return frames.query(self.warehouse, self.actor, query, bound)
+
+    def _text(self, session: Session, reference: str) -> str | None:
+        try:
+            return template_store.load(session, self.lab_id, reference).text
+        except (NotFound, TemplateError):
+            return None

@@ -1,0 +1,276 @@
+"""A flow in a notebook: the builder, and everything that one does with a flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from promptstudio_lab.engine.batch import CONCURRENCY
+from promptstudio_lab.engine.plan import CONTROL
+from promptstudio_lab.errors import FlowError, did_you_mean
+from promptstudio_lab.flows import store
+from promptstudio_lab.flows.builder import Builder
+from promptstudio_lab.flows.draw import svg
+from promptstudio_lab.flows.graph import Graph, from_document
+from promptstudio_lab.flows.layout import places
+from promptstudio_lab.flows.validate import Problem, validate
+from promptstudio_lab.flows.variants import Patch, vary
+from promptstudio_lab.ids import new_id
+from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.datasets import Dataset
+from promptstudio_lab.lab.faces import face
+from promptstudio_lab.lab.runs import Run, batch_frame
+from promptstudio_lab.lab.templates import Template
+from promptstudio_lab.templates import store as template_store
+from promptstudio_lab.warehouse.changelog import Recorded, Stream, redo, undo
+
+if TYPE_CHECKING:
+    from promptstudio_lab.warehouse.connect import Session
+    from collections.abc import Mapping
+
+    import polars as pl
+
+    from promptstudio_lab.engine.plan import Plan
+    from promptstudio_lab.flows.facts import Facts
+    from promptstudio_lab.flows.store import FlowHead
+    from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.scorers import Scorer
+    from promptstudio_lab.values import Json
+
+
+class Flow(Builder):
+    """A flow: build it node by node, look at it, run it, edit it by mouse.
+
+    What a cell builds is carried over to the flow when it is used: an unchanged cell writes
+    nothing, a changed one only what changed, so edits made on the canvas stay.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").flow("greet")
+    >>> name = f.input("name")
+    >>> hello = f.prompt("hello", prompt="Hello {{ name }}!", name=name)
+    >>> _ = f.output(greeting=hello)
+    >>> f.check()
+    ()
+    >>> f.run(name="world").outputs
+    {'greeting': 'Hello world!'}
+    """
+
+    def __init__(self, environment: Environment, flow_id: str | None, path: str) -> None:
+        """Bind a flow; use `lab.flow` or `lab.draft` to get one."""
+        super().__init__(lambda prompt: environment.facts_of([prompt]))
+        self._environment, self.id, self.path = environment, flow_id, path
+
+    @classmethod
+    def at(cls, environment: Environment, path: str) -> Flow:
+        """Return the flow at a path, making it if it is not there."""
+        flow_id = environment.warehouse.transact(
+            environment.actor,
+            lambda session: store.get_or_create(session, environment.lab_id, path),
+        )
+        return cls(environment, flow_id, path)
+
+    @property
+    def graph_now(self) -> Graph:
+        """Return the flow as it stands, with what this cell built."""
+        return self.head().graph if self.id else self._built_graph()
+
+    def head(self) -> FlowHead:
+        """Carry over what this cell built and return the flow as it stands.
+
+        Raises:
+            FlowError: for a draft, which is kept nowhere.
+        """
+        flow_id = self._kept("has no history")
+
+        def work(session: Session) -> FlowHead:
+            if not self.built:
+                return store.head(session, flow_id)
+            built = self.document()
+            facts = self._environment.facts(from_document(built), session=session)
+            return store.bring_in(session, flow_id, built, facts)
+
+        if not self.built:
+            with self._environment.warehouse.reading(self._environment.actor) as session:
+                return store.head(session, flow_id)
+        return self._environment.warehouse.transact(self._environment.actor, work)
+
+    def check(self) -> tuple[Problem, ...]:
+        """Return every problem of the flow; nothing is run and nothing connected to."""
+        graph = self.graph_now
+        return validate(graph, self._environment.facts(graph))
+
+    def facts(self, graph: Graph) -> Facts:
+        """Return what the flow may refer to."""
+        return self._environment.facts(graph)
+
+    def run(self, **inputs: Json) -> Run:
+        """Run the flow once and return the result, which is committed by then.
+
+        Args:
+            inputs: values by the names of the flow's inputs.
+
+        Raises:
+            FlowInvalid: with every problem, if the flow cannot run.
+        """
+        graph = self.graph_now
+        _check_inputs(graph, inputs)
+        plan = self._plan()
+        item = execution.plain_input(inputs)
+        ended = execution.execute(
+            self._environment, plan, [item], ack="commit", title=f"{self.path}", keep=bool(self.id)
+        )
+        return Run(ended[0])
+
+    def batch(
+        self,
+        data: Any,  # a Dataset, or a frame of either library
+        *,
+        scorer: Scorer | None = None,
+        budget: int | None = None,
+        concurrency: int = CONCURRENCY,
+    ) -> pl.DataFrame:
+        """Run the flow on every row and return one row each.
+
+        Args:
+            data: a dataset, a polars or pandas frame, or a list of mappings.
+            scorer: judges each run.
+            budget: what may be spent at most, as `ps.usd(2)`.
+            concurrency: how many rows run at once.
+        """
+        dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
+        _check_inputs(self.graph_now, dataset.items[0].values, extra=True)
+        plan = self._plan(scorer)
+        inputs = execution.batch_inputs(new_id(), dataset.items, [CONTROL])
+        return batch_frame(
+            execution.execute(
+                self._environment,
+                plan,
+                inputs,
+                budget=budget,
+                concurrency=concurrency,
+                title=f"{self.path} · {len(dataset):,} items",
+                keep=bool(self.id),
+            )
+        )
+
+    def vary(self, place: str, value: Json) -> Patch:
+        """Return a variant's patch: `f.vary("classify.prompt", "support/classify@2")`."""
+        return vary(place, value)
+
+    def save(self) -> int:
+        """Save the flow as it stands and return its version; the same content makes no new one."""
+        flow_id = self.head().id
+        return self._environment.warehouse.transact(
+            self._environment.actor, lambda session: store.save_version(session, flow_id)
+        ).version
+
+    def promote(self, node: str, path: str) -> Template:
+        """Move a node's inline prompt into a library, with its history; the node then refers to it.
+
+        Args:
+            node: the node's key.
+            path: `library/name`.
+        """
+        now = self.head()
+        if node not in now.graph.by_key:
+            message = f"there is no node {node!r}.{did_you_mean(node, now.graph.by_key)}"
+            raise FlowError(message)
+        self._plan()
+
+        def work(session: Session) -> Template:
+            lab_id = self._environment.lab_id
+            found = template_store.promote(session, lab_id, now.id, node, path)
+            box = store.head(session, now.id).graph.by_key[node]
+            config = {**box.config, "prompt": {"ref": found.reference}}
+            operation = {"type": "configure", "node": box.id, "config": config}
+            facts = self._environment.facts_of([config["prompt"]], session)
+            store.edit(session, now.id, operation, facts)
+            return Template(self._environment, found)
+
+        return self._environment.warehouse.transact(self._environment.actor, work)
+
+    def apply(self, operation: Mapping[str, Json], client_id: str | None = None) -> Recorded:
+        """Do one edit, as a canvas would ask for it.
+
+        Args:
+            operation: as `flows.operations` describes it.
+            client_id: the view that asks.
+
+        Raises:
+            OperationRefused: with the reason, when it would break the flow.
+        """
+        flow_id = self._kept("cannot be edited on a canvas")
+
+        def work(session: Session) -> Recorded:
+            graph = store.head(session, flow_id).graph
+            prompt = (operation.get("config") or {}).get("prompt") or {}
+            prompts = [*_prompts_of(graph), *([prompt] if isinstance(prompt, dict) else [])]
+            facts = self._environment.facts_of(prompts, session)
+            return store.edit(session, flow_id, operation, facts, client_id)
+
+        return self._environment.warehouse.transact(self._environment.actor, work)
+
+    def undo(self, client_id: str | None = None) -> list[Recorded]:
+        """Take back your last step on this flow, whichever face it was made on."""
+        stream = Stream("flow", self.head().id)
+        return self._environment.warehouse.transact(
+            self._environment.actor, lambda session: undo(session, stream, client_id)
+        )
+
+    def redo(self, client_id: str | None = None) -> list[Recorded]:
+        """Do again what your last undo took back."""
+        stream = Stream("flow", self.head().id)
+        return self._environment.warehouse.transact(
+            self._environment.actor, lambda session: redo(session, stream, client_id)
+        )
+
+    def edit(self) -> Any:  # the editor widget
+        """Show the graph editor; each gesture is an operation, and the next cell sees it."""
+        self.head()
+        return face("edit")(self)
+
+    def graph(self) -> Any:  # the graph widget
+        """Show the flow as a graph to look at and select in."""
+        return face("graph")(self)
+
+    def __repr__(self) -> str:
+        """Name the flow and count its nodes."""
+        graph = self.graph_now
+        return f"<Flow {self.path!r}: {len(graph.nodes)} nodes, {len(graph.edges)} edges>"
+
+    def _repr_svg_(self) -> str:
+        return svg(self.graph_now, self.path)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/plain": repr(self), "image/svg+xml": self._repr_svg_()}
+
+    def _plan(self, scorer: Scorer | None = None) -> Plan:
+        if self.id is None:
+            return execution.prepare_draft(self._environment, self._built_graph(), scorer)
+        return execution.prepare(self._environment, self.head().id, {CONTROL: None}, scorer)
+
+    def _built_graph(self) -> Graph:
+        graph = from_document(self.document())
+        return graph.moved(places(graph))
+
+    def _kept(self, why: str) -> str:
+        if self.id is None:
+            message = f"a draft is kept nowhere, so it {why}; use lab.flow(name)"
+            raise FlowError(message)
+        return self.id
+
+
+def _prompts_of(graph: Graph) -> list[Mapping[str, Json]]:
+    found = [node.config.get("prompt") for node in graph.nodes]
+    return [prompt for prompt in found if isinstance(prompt, dict)]
+
+
+def _check_inputs(graph: Graph, given: Mapping[str, Json], *, extra: bool = False) -> None:
+    wanted = {node.key: node for node in graph.nodes if node.kind == "input"}
+    for key, node in wanted.items():
+        if key not in given and "default" not in node.config:
+            message = f"the flow's input {key!r} gets no value.{did_you_mean(key, given)}"
+            raise FlowError(message)
+    for name in () if extra else given:
+        if name not in wanted:
+            message = f"the flow has no input {name!r}.{did_you_mean(name, wanted)}"
+            raise FlowError(message)

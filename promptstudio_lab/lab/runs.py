@@ -1,0 +1,142 @@
+"""Results in a notebook: one run, and many as a frame."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from promptstudio_lab.errors import NodeFailed
+from promptstudio_lab.money import format_usd, to_usd
+from promptstudio_lab.values import Json, dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from promptstudio_lab.engine.records import NodeEnded, RunEnded
+
+_SHOWN = 2_000
+
+
+class Run:
+    """One finished run.
+
+    Attributes:
+        id: its flow execution.
+        status: `succeeded`, `failed`, `partial` or `cancelled`.
+        cost_nano_usd: what it cost, or None when a price is unknown.
+        latency_ms: how long it took.
+        simulated: whether a stand-in answered, and not a language model.
+    """
+
+    def __init__(self, ended: RunEnded) -> None:
+        """Wrap a record."""
+        self._ended = ended
+        self.id = ended.run.input.run_id
+        self.status = ended.status
+        self.cost_nano_usd = ended.cost
+        self.latency_ms = ended.execution_time_ms
+        self.simulated = ended.simulated
+        self.error = ended.error
+
+    @property
+    def outputs(self) -> dict[str, Json]:
+        """Return the flow's answers by name.
+
+        Raises:
+            NodeFailed: if the run failed; the message names the node and the reason.
+        """
+        if self.status == "failed":
+            message = f"{self._ended.failed_node}: {self._ended.error}"
+            raise NodeFailed(message)
+        return dict(self._ended.outputs)
+
+    def __repr__(self) -> str:
+        """Say how it ended, what it cost, and what it answered."""
+        tag = " [simulated]" if self.simulated else ""
+        what = f"{self._ended.failed_node}: {self.error}" if self.error else dumps(self.outputs)
+        return f"<Run {self.status}{tag} {self.latency_ms:.0f} ms {format_usd(self.cost_nano_usd)} {_printable(what)}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(map(_node_row, self._ended.nodes))
+        tag = '<span class="psl-tag">simulated</span>' if self.simulated else ""
+        answers = {} if self.status == "failed" else self._ended.outputs
+        shown = "".join(
+            f"<dt>{escape(name)}</dt><dd>{escape(_readable(value))}</dd>"
+            for name, value in answers.items()
+        )
+        failure = f'<p class="psl-bad">{escape(str(self.error))}</p>' if self.error else ""
+        return (
+            f'<div class="psl-run"><style>{_STYLE}</style><p><b>{escape(self.status)}</b> · '
+            f"{self.latency_ms:.0f} ms · {format_usd(self.cost_nano_usd)} {tag}</p>{failure}"
+            f"<dl>{shown}</dl><table><thead><tr><th>node</th><th>status</th><th>ms</th>"
+            f"<th>tokens</th><th>cost</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        )
+
+
+def batch_frame(ended: Sequence[RunEnded]) -> pl.DataFrame:
+    """Return one row a run: the item's key, the variant, outputs, score, tokens, cost and error."""
+    import polars as pl
+
+    names = sorted({name for run in ended for name in run.outputs})
+    columns: dict[str, list[Any]] = {  # each column of its own type
+        "item": [run.run.input.unit_key for run in ended],
+        "variant": [run.run.variant.name for run in ended],
+        "status": [run.status for run in ended],
+        **{name: [_cell(run.outputs.get(name)) for run in ended] for name in names},
+        "score": [run.score.value if run.score else None for run in ended],
+        "input_tokens": [run.input_tokens for run in ended],
+        "output_tokens": [run.output_tokens for run in ended],
+        "cost_usd": [None if run.cost is None else to_usd(run.cost) for run in ended],
+        "latency_ms": [run.execution_time_ms for run in ended],
+        "error": [run.error for run in ended],
+        "simulated": [run.simulated for run in ended],
+        "flow_execution_id": [run.run.input.run_id for run in ended],
+    }
+    fixed = {
+        "score": pl.Float64,
+        "input_tokens": pl.Int64,
+        "output_tokens": pl.Int64,
+        "cost_usd": pl.Float64,
+        "error": pl.String,
+    }
+    return pl.DataFrame(columns, schema_overrides=fixed, strict=False)
+
+
+def _cell(value: Json) -> Json:
+    return dumps(value) if isinstance(value, (dict, list)) else value
+
+
+def _readable(value: Json) -> str:
+    text = value if isinstance(value, str) else dumps(value)
+    text = _printable(text)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+
+
+def _printable(text: str) -> str:
+    """Show control and direction characters, so that text is only ever text."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}"
+        for letter in text
+    )
+
+
+def _node_row(node: NodeEnded) -> str:
+    tokens = "" if not node.calls else f"{node.input_tokens or '?'} → {node.output_tokens or '?'}"
+    cost = format_usd(node.cost) if node.calls else ""
+    cells = [node.step.key, node.status, f"{node.execution_time_ms:.0f}", tokens, cost]
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+_STYLE = """
+.psl-run{font-size:13px;color:var(--jp-ui-font-color1,#212121)}
+.psl-run dl{margin:8px 0;display:grid;grid-template-columns:max-content 1fr;gap:4px 16px}
+.psl-run dt{color:var(--jp-ui-font-color2,#616161)}
+.psl-run dd{margin:0;white-space:pre-wrap;font-family:var(--jp-code-font-family,monospace)}
+.psl-run table{font-size:11px;font-variant-numeric:tabular-nums;border-collapse:collapse}
+.psl-run th,.psl-run td{padding:2px 16px 2px 0;text-align:left;border:0}
+.psl-run th:nth-child(n+3),.psl-run td:nth-child(n+3){text-align:right}
+.psl-run .psl-tag{border:1px dashed currentColor;border-radius:8px;padding:0 8px;font-size:11px}
+.psl-run .psl-bad{color:var(--jp-error-color1,#c62828);white-space:pre-wrap}
+"""

@@ -1,0 +1,80 @@
+"""A prompt template in a notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.rendering import render, variables
+from promptstudio_lab.templates import store
+
+if TYPE_CHECKING:
+    from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.templates.store import TemplateVersion
+    from promptstudio_lab.values import Json
+
+
+class Template:
+    """One version of a template.
+
+    >>> import promptstudio_lab as ps
+    >>> lab = ps.connect("memory")
+    >>> lab.template("support/classify", "Label this: {{ ticket }}")
+    <Template 'support/classify@1' (ticket)>
+    >>> lab.template("support/classify", "Which label fits? {{ ticket }}").version
+    2
+    >>> lab.template("support/classify@1").render(ticket="Hi")
+    'Label this: Hi'
+    """
+
+    def __init__(self, environment: Environment, found: TemplateVersion) -> None:
+        """Wrap a version; use `lab.template` to get one."""
+        self._environment, self._found = environment, found
+
+    @classmethod
+    def at(cls, environment: Environment, reference: str) -> Template:
+        """Return the version that a reference names."""
+        with environment.warehouse.reading(environment.actor) as session:
+            return cls(environment, store.load(session, environment.lab_id, reference))
+
+    @classmethod
+    def saved(cls, environment: Environment, path: str, text: str, note: str) -> Template:
+        """Save a text and return its version."""
+        return cls(
+            environment,
+            environment.warehouse.transact(
+                environment.actor,
+                lambda session: store.save(session, environment.lab_id, path, text, note),
+            ),
+        )
+
+    def __repr__(self) -> str:
+        """Name the version and its variables."""
+        return f"<Template {self.reference!r} ({', '.join(self.variables)})>"
+
+    @property
+    def reference(self) -> str:
+        """Return how a flow names this very version."""
+        return self._found.reference
+
+    @property
+    def version(self) -> int:
+        """Return the version's number."""
+        return self._found.version
+
+    @property
+    def text(self) -> str:
+        """Return the text."""
+        return self._found.text
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Return the names that rendering needs."""
+        return variables(self.text)
+
+    def render(self, **values: Json) -> str:
+        """Return the text with its variables filled.
+
+        Raises:
+            MissingVariable: if one has no value.
+        """
+        return render(self.text, values)

@@ -1,0 +1,79 @@
+"""What every metric can do, and the door through which metrics come in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from promptstudio_lab.errors import AnalysisError, did_you_mean
+from promptstudio_lab.registry import Registry
+
+if TYPE_CHECKING:
+    from promptstudio_lab.stats.looks import Method
+    from promptstudio_lab.stats.paired import Effect
+    from promptstudio_lab.stats.sums import Sums
+
+Better: TypeAlias = Literal["higher", "lower"]
+Role: TypeAlias = Literal["goal", "cost", "guardrail"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(ABC):
+    """A question about variants: what it adds up, and how the answer is read.
+
+    Attributes:
+        name: its key in reports, unique among an experiment's metrics.
+        label: what people read.
+        unit: `share`, `usd`, `ms`, `usd per success`, or any other word.
+        better: which direction is good, `higher` or `lower`.
+        role: `goal` decides, `cost` is named beside the decision, `guardrail` may hold it back.
+        columns: the columns of each item that its sums need.
+        limit: for a guardrail, the relative worsening that is still accepted (0.1 is 10 %); None
+            only tells.
+    """
+
+    name: str
+    label: str
+    unit: str
+    better: Better
+    role: Role
+    columns: tuple[str, ...]
+    limit: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse words that no report understands.
+
+        Raises:
+            AnalysisError: naming the nearest that one does.
+        """
+        for word, allowed in ((self.better, get_args(Better)), (self.role, get_args(Role))):
+            if word not in allowed:
+                message = f"metric {self.name!r} says {word!r}.{did_you_mean(word, allowed)}"
+                raise AnalysisError(message)
+
+    @abstractmethod
+    def effect(
+        self,
+        sums: Sums,
+        control: str,
+        treatment: str,
+        alpha: float = 0.05,
+        method: Method = "anytime",
+    ) -> Effect:
+        """Return what changes from `control` to `treatment`.
+
+        Args:
+            sums: sums over items, with columns named `<variant>.<column>`.
+            control: the control's variant.
+            treatment: the treatment's variant.
+            alpha: the chance of missing the truth that is accepted.
+            method: `anytime` or `fixed`.
+
+        Raises:
+            AnalysisError: if a column is missing, or there are fewer than two items.
+        """
+
+
+metrics: Registry[type[Metric]] = Registry("promptstudio_lab.metrics", "metric")
+"""Every kind of metric that is installed, by name."""

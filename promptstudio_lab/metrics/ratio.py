@@ -1,0 +1,67 @@
+"""One sum by another: cost per success, tokens per answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.metrics.contract import Better, Metric, Role, metrics
+from promptstudio_lab.stats.paired import ratio_difference
+
+if TYPE_CHECKING:
+    from promptstudio_lab.stats.looks import Method
+    from promptstudio_lab.stats.paired import Effect
+    from promptstudio_lab.stats.sums import Sums
+
+
+@metrics.register("ratio")
+class RatioOfSums(Metric):
+    """The sum of one column divided by the sum of another.
+
+    >>> RatioOfSums("cost_usd", "success", name="cost_per_success").unit
+    'usd per success'
+    """
+
+    def __init__(  # noqa: PLR0913 # every word of a report can be chosen, and none must be
+        self,
+        over: str,
+        under: str,
+        *,
+        name: str = "",
+        label: str = "",
+        unit: str | None = None,
+        better: Better = "lower",
+        role: Role = "cost",
+        limit: float | None = None,
+    ) -> None:
+        """Divide the sum of `over` by the sum of `under`."""
+        known = next((word for word in ("usd", "ms") if over.endswith(f"_{word}")), over)
+        super().__init__(
+            name=name or f"{over}_per_{under}",
+            label=label or (name or f"{over}_per_{under}").replace("_", " "),
+            unit=f"{known} per {under}" if unit is None else unit,
+            better=better,
+            role=role,
+            columns=(over, under),
+            limit=limit,
+        )
+
+    def effect(
+        self,
+        sums: Sums,
+        control: str,
+        treatment: str,
+        alpha: float = 0.05,
+        method: Method = "anytime",
+    ) -> Effect:
+        """Return the difference of the two ratios, `nan` where one divides by 0.
+
+        >>> from promptstudio_lab.stats.sums import Sums
+        >>> columns = {"a.usd": [1, 2], "a.hits": [1, 1], "b.usd": [1, 1], "b.hits": [0, 0]}
+        >>> RatioOfSums("usd", "hits").effect(Sums.of(columns), "a", "b").reason
+        'unknown: the treatment would divide by 0 over 2 items'
+        """
+        over, under = self.columns
+        first, second = (
+            (f"{variant}.{over}", f"{variant}.{under}") for variant in (control, treatment)
+        )
+        return ratio_difference(sums, first, second, alpha=alpha, method=method)

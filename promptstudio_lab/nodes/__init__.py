@@ -1,0 +1,8 @@
+"""What a box of a flow can be: one file a kind."""
+
+from __future__ import annotations
+
+from promptstudio_lab.nodes.kind import Context, Kind, kinds
+from promptstudio_lab.nodes.ports import Port, Ports, mismatch
+
+__all__ = ["Context", "Kind", "Port", "Ports", "kinds", "mismatch"]

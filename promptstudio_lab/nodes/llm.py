@@ -1,0 +1,92 @@
+"""LLM: asks a model, and checks the answer when a shape was asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from promptstudio_lab.errors import BadReply, ValueRefused
+from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.ports import Port, Ports
+from promptstudio_lab.rendering import render
+from promptstudio_lab.values import Json, loads
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Llm(Kind):
+    """Fills a prompt, asks a model and gives its answer as text, or as JSON of a known shape."""
+
+    name = "llm"
+    title = "LLM"
+    summary = "Asks a language model."
+    category = "Models"
+    icon = "llm"
+    headline = "model"
+    side_effects = "idempotent"
+    schema: ClassVar[Mapping[str, Json]] = {
+        "type": "object",
+        "properties": {
+            "model": {"title": "Model", "type": "string", "format": "model"},
+            "prompt": PROMPT_SCHEMA,
+            "system": {"title": "System message", "type": "string", "format": "multiline"},
+            "returns": {
+                "title": "Returns",
+                "description": "JSON Schema of the answer; empty for plain text.",
+                "type": "object",
+                "format": "json",
+            },
+            "temperature": {"title": "Temperature", "type": "number", "minimum": 0, "maximum": 2},
+            "max_tokens": {"title": "Most output tokens", "type": "integer", "minimum": 1},
+            "seed": {"title": "Seed", "type": "integer"},
+        },
+        "required": ["prompt"],
+        "additionalProperties": False,
+    }
+
+    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
+        """Return one input a variable; the answer as `json` when a shape is asked for."""
+        names = variables_of(config.get("prompt", {}))
+        inputs = tuple(Port(name) for name in names or ())
+        returns = config.get("returns")
+        answer = (Port("json", "json", schema=returns),) if returns else ()
+        return Ports(inputs, (*answer, Port("text", "text")), open=names is None)
+
+    async def run(
+        self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context
+    ) -> dict[str, Json]:
+        """Ask once; an answer of another shape is an error that keeps its cost."""
+        messages = [("user", render(context.prompt, inputs))]
+        if config.get("system"):
+            messages.insert(0, ("system", str(config["system"])))
+        options = {name: config[name] for name in _OPTIONS if config.get(name) is not None}
+        returns = config.get("returns")
+        text = await context.ask(
+            messages, model=str(config.get("model", "")), returns=returns, options=options
+        )
+        return {"text": text, **({"json": shaped(text, returns)} if returns else {})}
+
+
+_OPTIONS = ("temperature", "max_tokens", "seed")
+
+
+def shaped(text: str, schema: Mapping[str, Json]) -> Json:
+    """Return the value of a model's JSON answer.
+
+    Raises:
+        BadReply: if it is not JSON, or not of the shape that was asked for.
+    """
+    from jsonschema import Draft202012Validator
+
+    try:
+        value = loads(text)
+    except ValueRefused as error:
+        message = f"the model was asked for JSON and answered {text[:80]!r} ({error})"
+        raise BadReply(message, code="schema") from None
+    for error in Draft202012Validator(schema).iter_errors(value):
+        message = f"the answer does not fit `returns` at /{'/'.join(map(str, error.path))}: {error.message}"
+        raise BadReply(message, code="schema")
+    return value
+
+
+kinds.register("llm")(Llm())

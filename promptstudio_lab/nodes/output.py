@@ -1,0 +1,51 @@
+"""Output: what the flow answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.ports import Port, Ports
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from promptstudio_lab.values import Json
+
+
+class Output(Kind):
+    """Collects the flow's answers by name."""
+
+    name = "output"
+    title = "Output"
+    summary = "What a run answers, by name."
+    category = "Data"
+    icon = "output"
+    headline = "fields"
+    schema: ClassVar[Mapping[str, Json]] = {
+        "type": "object",
+        "properties": {
+            "fields": {
+                "title": "Fields",
+                "type": "array",
+                "items": {"type": "string", "pattern": "^[A-Za-z_]\\w*$"},
+                "uniqueItems": True,
+                "minItems": 1,
+                "default": ["answer"],
+            }
+        },
+        "additionalProperties": False,
+    }
+
+    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:  # noqa: ARG002 — the signature of every kind
+        """Return one input a field."""
+        return Ports(inputs=tuple(Port(name) for name in config.get("fields", ["answer"])))
+
+    async def run(
+        self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context  # noqa: ARG002 — the signature of every kind
+    ) -> dict[str, Json]:
+        """Return the fields as the run's answer."""
+        return dict(inputs)
+
+
+kinds.register("output")(Output())

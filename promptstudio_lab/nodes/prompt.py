@@ -1,0 +1,46 @@
+"""Prompt: fills a template without asking a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.ports import Port, Ports
+from promptstudio_lab.rendering import render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from promptstudio_lab.values import Json
+
+
+class Prompt(Kind):
+    """Gives the filled text, for a model further down."""
+
+    name = "prompt"
+    title = "Prompt"
+    summary = "Fills a template with values."
+    category = "Models"
+    icon = "prompt"
+    headline = "prompt"
+    schema: ClassVar[Mapping[str, Json]] = {
+        "type": "object",
+        "properties": {"prompt": PROMPT_SCHEMA},
+        "required": ["prompt"],
+        "additionalProperties": False,
+    }
+
+    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
+        """Return one input a variable."""
+        names = variables_of(config.get("prompt", {}))
+        inputs = tuple(Port(name) for name in names or ())
+        return Ports(inputs, (Port("text", "text"),), open=names is None)
+
+    async def run(
+        self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context  # noqa: ARG002 — the signature of every kind
+    ) -> dict[str, Json]:
+        """Fill the template."""
+        return {"text": render(context.prompt, inputs)}
+
+
+kinds.register("prompt")(Prompt())

@@ -1,0 +1,55 @@
+"""Switch: opens one branch by a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.ports import Port, Ports
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from promptstudio_lab.values import Json
+
+DEFAULT = "default"
+
+
+class Switch(Kind):
+    """Opens the branch named like the value, else the default one."""
+
+    name = "switch"
+    title = "Switch"
+    summary = "Opens one branch by a value."
+    category = "Logic"
+    icon = "switch"
+    headline = "cases"
+    schema: ClassVar[Mapping[str, Json]] = {
+        "type": "object",
+        "properties": {
+            "cases": {
+                "title": "Cases",
+                "type": "array",
+                "items": {"type": "string", "minLength": 1, "not": {"const": DEFAULT}},
+                "uniqueItems": True,
+                "default": ["yes"],
+            }
+        },
+        "additionalProperties": False,
+    }
+
+    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:  # noqa: ARG002 — the signature of every kind
+        """Return one branch a case, and the default."""
+        names = [*config.get("cases", ["yes"]), DEFAULT]
+        return Ports((Port("value"),), tuple(Port(name, "branch") for name in names))
+
+    async def run(
+        self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context  # noqa: ARG002 — the signature of every kind
+    ) -> dict[str, Json]:
+        """Open one branch; the others stay closed."""
+        value = inputs["value"]
+        text = value if isinstance(value, str) else str(value)
+        return {text if text in config.get("cases", ["yes"]) else DEFAULT: True}
+
+
+kinds.register("switch")(Switch())

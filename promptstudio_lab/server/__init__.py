@@ -1,0 +1,1 @@
+"""JupyterLab's back end: every route is authenticated and authorised."""

@@ -1,0 +1,270 @@
+"""Comparing two variants that both ran on the same items: each item is its own control.
+
+Means and ratios of sums are smooth functions of the columns' means, so by the delta method their
+difference has variance g' S g / n, with S the covariance of the columns and g the gradient
+(Deng, Knoblich, Lu 2018, arXiv:1803.06336). S holds the pairing; items are the clusters.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from promptstudio_lab.stats.looks import rule
+
+if TYPE_CHECKING:
+    from promptstudio_lab.stats.looks import Method, Rule
+    from promptstudio_lab.stats.sums import Floats, Sums
+
+ALPHA = 0.05
+FEW_ITEMS = 30
+"""Below this many items the normal limit that the intervals lean on is far away."""
+
+_EPSILON = float(np.finfo(np.float64).eps)
+_ROUNDINGS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a treatment does to one metric, against a control, over the same items.
+
+    Attributes:
+        control: the control's value.
+        treatment: the treatment's value.
+        estimate: treatment minus control.
+        low: the lower end of the estimate's interval.
+        high: the upper end of the estimate's interval.
+        relative: the estimate as a share of the control, or None when the control is 0.
+        relative_low: the lower end of the relative effect's interval.
+        relative_high: the upper end of the relative effect's interval.
+        p_value: of the hypothesis that nothing changes; below alpha when the interval excludes 0.
+        se: the estimate's standard error.
+        n: the number of items.
+        method: `anytime` or `fixed`.
+        reason: why this method, and what is unusual about these numbers.
+        alpha: the chance of missing the truth that the intervals accept.
+
+    Numbers that do not exist are `nan`, and `reason` says why.
+    """
+
+    control: float
+    treatment: float
+    estimate: float
+    low: float
+    high: float
+    relative: float | None
+    relative_low: float | None
+    relative_high: float | None
+    p_value: float
+    se: float
+    n: int
+    method: str
+    reason: str
+    alpha: float = ALPHA
+
+    @property
+    def identical(self) -> bool:
+        """Whether no item showed any difference at all."""
+        return self.estimate == 0 and self.se == 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    value: float
+    gradient: Floats  # of the value, with respect to the means of the sums' columns
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    estimate: float
+    se: float
+    note: str = ""
+
+
+def mean_difference(
+    sums: Sums,
+    control: str,
+    treatment: str,
+    *,
+    alpha: float = ALPHA,
+    method: Method = "anytime",
+) -> Effect:
+    """Compare the means of two columns over the same items.
+
+    Args:
+        sums: sums in which every row is one item.
+        control: the control's column.
+        treatment: the treatment's column.
+        alpha: the chance of missing the truth that is accepted.
+        method: `anytime`, which allows looking at any time, or `fixed`, a paired t interval.
+
+    Raises:
+        AnalysisError: if a column is missing, or there are fewer than two items.
+
+    >>> from promptstudio_lab.stats.sums import Sums
+    >>> sums = Sums.of({"a": [1.0, 2.0, 4.0, 3.0], "b": [2.0, 4.0, 4.0, 5.0]})
+    >>> effect = mean_difference(sums, "a", "b", method="fixed")
+    >>> effect.estimate, round(effect.low, 2), round(effect.high, 2)
+    (1.25, -0.27, 2.77)
+    """
+    return _compare(sums, _mean(sums, control), _mean(sums, treatment), rule(method, alpha))
+
+
+def ratio_difference(
+    sums: Sums,
+    control: tuple[str, str],
+    treatment: tuple[str, str],
+    *,
+    alpha: float = ALPHA,
+    method: Method = "anytime",
+) -> Effect:
+    """Compare the ratios of two sums, such as cost per success, over the same items.
+
+    Args:
+        sums: sums in which every row is one item.
+        control: the control's columns above and below the line.
+        treatment: the treatment's columns above and below the line.
+        alpha: the chance of missing the truth that is accepted.
+        method: `anytime` or `fixed`, as for means.
+
+    Returns:
+        The effect; its numbers are `nan`, with a reason, when a ratio divides by 0.
+
+    Raises:
+        AnalysisError: if a column is missing, or there are fewer than two items.
+
+    >>> from promptstudio_lab.stats.sums import Sums
+    >>> sums = Sums.of({"ac": [1, 1, 2], "as": [1, 0, 1], "bc": [2, 3, 3], "bs": [1, 1, 1]})
+    >>> effect = ratio_difference(sums, ("ac", "as"), ("bc", "bs"))
+    >>> round(effect.control, 3), round(effect.treatment, 3)
+    (2.0, 2.667)
+    """
+    return _compare(sums, _ratio(sums, *control), _ratio(sums, *treatment), rule(method, alpha))
+
+
+def _mean(sums: Sums, column: str) -> _Value:
+    return _Value(sums.mean(column), _unit(sums, column))
+
+
+def _ratio(sums: Sums, over: str, under: str) -> _Value:
+    above, below = sums.mean(over), sums.mean(under)
+    if below == 0:
+        return _Value(math.nan, np.zeros(len(sums.columns)))
+    ratio = above / below
+    return _Value(ratio, (_unit(sums, over) - ratio * _unit(sums, under)) / below)
+
+
+def _unit(sums: Sums, column: str) -> Floats:
+    unit = np.zeros(len(sums.columns))
+    unit[sums.index(column)] = 1.0
+    return unit
+
+
+def _compare(sums: Sums, control: _Value, treatment: _Value, look: Rule) -> Effect:
+    covariance = sums.covariance()
+    if math.isnan(control.value) or math.isnan(treatment.value):
+        return _unknown(sums, control, treatment, look)
+    spread = _spread(sums, covariance, control, treatment, look)
+    half = spread.se * look.half_width(sums.n)
+    relative = _relative(sums, covariance, control, treatment, spread, look)
+    wide = relative.se * look.half_width(sums.n)
+    known = not math.isnan(relative.estimate)
+    few = f"fewer than {FEW_ITEMS} items, so read the interval as rough"
+    notes = [
+        f"paired by item, {sums.n} items",
+        look.words,
+        few if sums.n < FEW_ITEMS else "",
+        spread.note,
+        relative.note,
+    ]
+    return Effect(
+        control=control.value,
+        treatment=treatment.value,
+        estimate=spread.estimate,
+        low=spread.estimate - half,
+        high=spread.estimate + half,
+        relative=relative.estimate if known else None,
+        relative_low=relative.estimate - wide if known else None,
+        relative_high=relative.estimate + wide if known else None,
+        p_value=look.p_value(spread.estimate / spread.se, sums.n) if spread.se else 1.0,
+        se=spread.se,
+        n=sums.n,
+        method=look.short,
+        reason="; ".join(filter(None, notes)),
+        alpha=look.alpha,
+    )
+
+
+def _spread(
+    sums: Sums, covariance: Floats, control: _Value, treatment: _Value, look: Rule
+) -> _Spread:
+    gradient = treatment.gradient - control.gradient
+    estimate = treatment.value - control.value
+    variance, rounding = _variance(sums, covariance, gradient)
+    if variance:
+        return _Spread(estimate, math.sqrt(variance))
+    if abs(estimate) <= rounding:
+        note = f"both variants gave the same result on all {sums.n} items"
+        return _Spread(0.0, 0.0, note)
+    note = (
+        f"all {sums.n} items show the same difference, so its spread cannot be measured:"
+        " p-value and interval are those of a sign test in which every item agrees"
+    )
+    return _Spread(estimate, abs(estimate) / look.unanimous_z(sums.n), note)
+
+
+def _relative(
+    sums: Sums, covariance: Floats, control: _Value, treatment: _Value, spread: _Spread, look: Rule
+) -> _Spread:
+    if control.value == 0:
+        return _Spread(math.nan, 0.0, "no relative effect, because the control is 0")
+    if spread.se == 0:
+        return _Spread(0.0, 0.0)
+    size = abs(control.value)
+    estimate = spread.estimate / size
+    gradient = (treatment.gradient - treatment.value / control.value * control.gradient) / size
+    variance, _ = _variance(sums, covariance, gradient)
+    if spread.note:  # a spread that the covariance does not show
+        variance += (spread.se / size) ** 2
+    if variance or estimate == 0:
+        return _Spread(estimate, math.sqrt(variance))
+    note = f"all {sums.n} items show the same relative effect, so its interval is a sign test's"
+    return _Spread(estimate, abs(estimate) / look.unanimous_z(sums.n), note)
+
+
+def _variance(sums: Sums, covariance: Floats, gradient: Floats) -> tuple[float, float]:
+    """Return g' S g / n, or exactly 0 where rounding can explain it, and what rounding can do."""
+    size = np.abs(gradient)
+    # Differences below what rounding can make are none: 0.1 + 0.2 is not evidence.
+    rounding = 4 * _EPSILON * float(size @ np.abs(sums.means()))
+    noise = _ROUNDINGS * _EPSILON * float(size @ np.abs(covariance) @ size) + rounding**2
+    variance = float(gradient @ covariance @ gradient)
+    return (variance / sums.n if variance > noise else 0.0), rounding
+
+
+def _unknown(sums: Sums, control: _Value, treatment: _Value, look: Rule) -> Effect:
+    empty = [
+        name
+        for name, arm in (("control", control), ("treatment", treatment))
+        if math.isnan(arm.value)
+    ]
+    reason = f"unknown: the {' and the '.join(empty)} would divide by 0 over {sums.n} items"
+    return Effect(
+        control=control.value,
+        treatment=treatment.value,
+        estimate=math.nan,
+        low=math.nan,
+        high=math.nan,
+        relative=None,
+        relative_low=None,
+        relative_high=None,
+        p_value=math.nan,
+        se=math.nan,
+        n=sums.n,
+        method=look.short,
+        reason=reason,
+        alpha=look.alpha,
+    )

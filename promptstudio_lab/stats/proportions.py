@@ -1,0 +1,89 @@
+"""Shares of yes and no: the interval of one, and the test of two over the same items."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from promptstudio_lab.errors import AnalysisError
+
+
+@dataclass(frozen=True, slots=True)
+class Proportion:
+    """A share with its interval.
+
+    Attributes:
+        share: successes by trials.
+        low: the lower end of its interval.
+        high: the upper end of its interval.
+        n: the number of trials.
+    """
+
+    share: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTest:
+    """McNemar's test.
+
+    Attributes:
+        statistic: the smaller discordant count if exact, else chi-square.
+        p_value: of the hypothesis that both variants succeed equally often.
+    """
+
+    statistic: float
+    p_value: float
+
+
+def wilson(successes: int, n: int, *, alpha: float = 0.05) -> Proportion:
+    """Return a share with Wilson's score interval, which never leaves 0 to 1.
+
+    Args:
+        successes: how many succeeded.
+        n: out of how many.
+        alpha: the chance of missing the truth that is accepted.
+
+    Raises:
+        AnalysisError: if the successes do not lie between 0 and n, or n is 0.
+
+    >>> share = wilson(81, 263)
+    >>> round(share.low, 4), round(share.high, 4)
+    (0.2553, 0.3662)
+    """
+    if not 0 <= successes <= n or not n:
+        message = f"{successes} successes out of {n} is no share"
+        raise AnalysisError(message)
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(successes, n, alpha=alpha, method="wilson")
+    share = successes / n
+    # Rounding puts the ends of 0 and 1 a hair inside them.
+    return Proportion(share=share, low=min(share, float(low)), high=max(share, float(high)), n=n)
+
+
+def mcnemar(only_control: int, only_treatment: int, *, exact: bool = True) -> PairedTest:
+    """Test whether two variants succeed equally often on the same items.
+
+    Args:
+        only_control: on how many items only the control succeeded.
+        only_treatment: on how many items only the treatment succeeded.
+        exact: by the binomial distribution, or else by chi-square without correction.
+
+    Returns:
+        The test; both numbers are `nan` when no item tells the variants apart.
+
+    >>> round(mcnemar(6, 16).p_value, 4)
+    0.0525
+    """
+    if min(only_control, only_treatment) < 0:
+        message = f"{only_control} and {only_treatment} are no counts"
+        raise AnalysisError(message)
+    if not only_control + only_treatment:
+        return PairedTest(math.nan, math.nan)
+    from statsmodels.stats.contingency_tables import mcnemar as test
+
+    found = test([[0, only_control], [only_treatment, 0]], exact=exact, correction=False)
+    return PairedTest(float(found.statistic), float(found.pvalue))

@@ -1,0 +1,1 @@
+"""Prompt templates: found by path, versioned by content, never changed."""

@@ -1,0 +1,177 @@
+"""Templates in the warehouse: by path, by version, and the inline prompts of flows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.errors import NotFound, OperationRefused
+from promptstudio_lab.ids import new_id
+from promptstudio_lab.rendering import variables
+from promptstudio_lab.values import content_hash
+from promptstudio_lab.warehouse.changelog import Change, Operation, Stream, record
+from promptstudio_lab.warehouse.entities import (
+    PromptLibrary,
+    PromptTemplate,
+    PromptTemplateVersion,
+)
+from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
+from promptstudio_lab.warehouse.rows import find, first
+
+if TYPE_CHECKING:
+    from promptstudio_lab.warehouse.connect import Session
+
+@dataclass(frozen=True, slots=True)
+class TemplateVersion:
+    """One text of a template.
+
+    Attributes:
+        template_id: the template.
+        version: its number, from 1.
+        text: the text itself.
+        path: `library/name`, or the flow's node for an inline prompt.
+    """
+
+    template_id: str
+    version: int
+    text: str
+    path: str
+
+    @property
+    def reference(self) -> str:
+        """Return how a flow names this very version."""
+        return f"{self.path}@{self.version}"
+
+
+def parse_reference(reference: str) -> tuple[str, int | None]:
+    """Return the path and the version that a reference names; None means the newest.
+
+    >>> parse_reference("support/classify@3"), parse_reference("support/classify")
+    (('support/classify', 3), ('support/classify', None))
+    """
+    path, at, version = reference.rpartition("@")
+    return (path, int(version)) if at and version.isdecimal() else (reference, None)
+
+
+def save(session: Session, lab_id: str, path: str, text: str, note: str = "") -> TemplateVersion:
+    """Save a text under a path; the same text as the newest makes no version.
+
+    Raises:
+        TemplateSyntaxError: if the text is no template.
+    """
+    parts, name = split(path)
+    library = find_or_make(session, PromptLibrary, lab_id, parts)
+    template = _in_library(session, library.id, name)
+    if template is None:
+        fields = {"prompt_library_id": library.id, "flow_id": None, "name": name}
+        template = _make(session, Stream("lab", lab_id), fields)
+    return _version(session, template, path, text, note)
+
+
+def save_inline(session: Session, flow_id: str, node_key: str, text: str) -> TemplateVersion:
+    """Save a node's inline prompt as an unlisted template of its flow, versioned by content."""
+    template = first(session, PromptTemplate, flow_id=flow_id, name=node_key)
+    if template is None:
+        fields = {"prompt_library_id": None, "flow_id": flow_id, "name": node_key}
+        template = _make(session, Stream("flow", flow_id), fields)
+    return _version(session, template, node_key, text, "")
+
+
+def load(session: Session, lab_id: str, reference: str) -> TemplateVersion:
+    """Return the version that a reference names.
+
+    Raises:
+        NotFound: if there is no such template or version.
+    """
+    path, version = parse_reference(reference)
+    parts, name = split(path)
+    library = find_library(session, PromptLibrary, lab_id, parts)
+    template = _in_library(session, library.id, name) if library else None
+    if template is None:
+        message = f"there is no template {path!r} in this lab"
+        raise NotFound(message)
+    wanted = template.current_version if version is None else version
+    row = first(session, PromptTemplateVersion, prompt_template_id=template.id, version=wanted)
+    if row is None:
+        message = f"{path!r} has versions 1 to {template.current_version}, not {wanted}"
+        raise NotFound(message)
+    return TemplateVersion(template.id, wanted, row.content, path)
+
+
+def history(session: Session, template_id: str) -> list[PromptTemplateVersion]:
+    """Return all versions of a template, oldest first."""
+    return find(
+        session, PromptTemplateVersion, order=("version",), prompt_template_id=template_id
+    )
+
+
+def promote(
+    session: Session, lab_id: str, flow_id: str, node_key: str, path: str
+) -> TemplateVersion:
+    """Move a node's inline prompt into a library, with its whole history.
+
+    Raises:
+        NotFound: if the node has no inline prompt that was ever saved.
+        OperationRefused: if the path is taken.
+    """
+    template = first(session, PromptTemplate, flow_id=flow_id, name=node_key)
+    if template is None:
+        message = f"{node_key!r} has no inline prompt that was saved; run the flow once"
+        raise NotFound(message)
+    parts, name = split(path)
+    library = find_or_make(session, PromptLibrary, lab_id, parts)
+    if _in_library(session, library.id, name) is not None:
+        message = f"there is a template {path!r} already"
+        raise OperationRefused(message)
+    fields = {"prompt_library_id": library.id, "flow_id": None, "name": name}
+    change = Change("prompt_template", template.id, "update", fields)
+    record(session, Stream("lab", lab_id), Operation("promote template", (change,)))
+    newest = history(session, template.id)[-1]
+    return TemplateVersion(template.id, newest.version, newest.content, path)
+
+
+def listed(session: Session, lab_id: str) -> list[tuple[str, PromptTemplate]]:
+    """Return (path, template) of every template in the lab's libraries, by path."""
+    libraries = find(session, PromptLibrary, prompt_lab_id=lab_id)
+    paths = {library.id: path_of(session, PromptLibrary, library.id) for library in libraries}
+    rows = find(session, PromptTemplate, prompt_library_id=list(paths))
+    named = [(f"{paths[str(row.prompt_library_id)]}/{row.name}", row) for row in rows]
+    return sorted(named, key=lambda pair: pair[0])
+
+
+def _in_library(session: Session, library_id: str, name: str) -> PromptTemplate | None:
+    return first(session, PromptTemplate, prompt_library_id=library_id, name=name)
+
+
+def _make(session: Session, stream: Stream, fields: dict[str, str | None]) -> PromptTemplate:
+    key = new_id()
+    change = Change("prompt_template", key, "insert", fields)
+    record(session, stream, Operation("create template", (change,)))
+    return find(session, PromptTemplate, id=key)[0]
+
+
+def _version(
+    session: Session, template: PromptTemplate, path: str, text: str, note: str
+) -> TemplateVersion:
+    names = variables(text)
+    digest = content_hash(text)
+    versions = history(session, template.id)
+    known = next((row.version for row in reversed(versions) if row.content_hash == digest), None)
+    # An inline prompt may go back and forth between variants: each text keeps its number.
+    if known is not None and (known == template.current_version or template.flow_id):
+        return TemplateVersion(template.id, known, text, path)
+    number = len(versions) + 1
+    session.add(
+        PromptTemplateVersion(
+            id=new_id(),
+            prompt_template_id=template.id,
+            version=number,
+            content=text,
+            variables=list(names),
+            content_hash=digest,
+            change_note=note or None,
+        )
+    )
+    template.current_version = number
+    session.flush()
+    return TemplateVersion(template.id, number, text, path)

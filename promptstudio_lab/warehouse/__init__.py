@@ -1,0 +1,1 @@
+"""The shared warehouse: the only floor that knows SQL."""

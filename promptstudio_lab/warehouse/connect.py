@@ -1,0 +1,213 @@
+"""Opening a warehouse: one object per process and warehouse, for units of work and reads."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import tempfile
+import weakref
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.orm import Session, with_loader_criteria
+
+from promptstudio_lab.errors import AccessDenied, WarehouseError, WarehouseUnavailable
+from promptstudio_lab.warehouse.access import require
+from promptstudio_lab.warehouse.entities.tenancy import AuditableEntity, Tenant
+from promptstudio_lab.warehouse.migrate import migrate
+from promptstudio_lab.warehouse.postgresql import PostgresDatabase
+from promptstudio_lab.warehouse.sqlite import LogReplaced, SqliteFile
+from promptstudio_lab.warehouse.types import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.orm import ORMExecuteState, UOWTransaction
+
+    from promptstudio_lab.identity import Actor
+
+T = TypeVar("T")
+
+_TRIES = 5
+_RETRIED_STATES = frozenset({"40001", "40P01"})
+_open: weakref.WeakSet[Warehouse] = weakref.WeakSet()
+
+
+class Warehouse:
+    """A warehouse that is open: its schema is current and its rules are in force.
+
+    Args:
+        url: `memory` for one that ends with the process, else a SQLAlchemy URL.
+
+    Raises:
+        WarehouseUnavailable: if it cannot be opened safely.
+        SchemaMismatch: if another version of the product made it.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open the database and bring its schema up to date."""
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        if url == "memory":
+            self._folder = tempfile.TemporaryDirectory(prefix="promptstudio-", dir=_memory())
+            url = f"sqlite:///{self._folder.name}/warehouse.db"
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            message = f"{url!r} is not the address of a warehouse"
+            raise WarehouseUnavailable(message) from None
+        backend = parsed.get_backend_name()
+        if backend == "sqlite":
+            self._database: SqliteFile | PostgresDatabase = SqliteFile(parsed)
+        elif backend == "postgresql":
+            self._database = PostgresDatabase(parsed)
+        else:
+            message = f"a warehouse is SQLite or PostgreSQL, not {backend}"
+            raise WarehouseUnavailable(message)
+        self.url = parsed.render_as_string(hide_password=True)
+        self.id = migrate(self._database)
+        _open.add(self)
+
+    @property
+    def dialect(self) -> str:
+        """Return `sqlite` or `postgresql`."""
+        return self._database.name
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine, for the modules of this package."""
+        return self._database.engine
+
+    def transact(self, actor: Actor, work: Callable[[Session], T]) -> T:
+        """Do one unit of work and return its result once it is committed.
+
+        The whole unit is done again when the database asks for it, so it must not have effects
+        outside the session; the ids that it makes beforehand keep its rows single.
+
+        Args:
+            actor: who acts. Only rows of the actor's organisation can be reached.
+            work: gets the session; nothing else may commit it.
+        """
+        require(actor, "write")
+
+        def unit(connection: Connection) -> T:
+            with Session(connection, expire_on_commit=False, info={"actor": actor}) as session:
+                result = work(session)
+                session.commit()
+                return result
+
+        return self._until_kept(unit)
+
+    def _until_kept(self, unit: Callable[[Connection], T]) -> T:
+        for attempt in range(_TRIES):
+            try:
+                with self._database.writing() as connection:
+                    return unit(connection)
+            except LogReplaced:
+                pass
+            except DBAPIError as error:
+                state = getattr(error.orig, "sqlstate", None)
+                if state not in _RETRIED_STATES or attempt == _TRIES - 1:
+                    message = f"{self.url}: {error.orig}"
+                    raise WarehouseError(message) from error
+        message = f"{self.url}: another program keeps replacing the warehouse's log"
+        raise WarehouseUnavailable(message)
+
+    @contextmanager
+    def reading(self, actor: Actor) -> Iterator[Session]:
+        """Give a session that sees one consistent state and writes nothing."""
+        require(actor, "read")
+        with (
+            self.engine.connect() as connection,
+            Session(connection, info={"actor": actor, "read_only": True}) as session,
+        ):
+            yield session
+
+    def append(self, work: Callable[[Connection], None]) -> None:
+        """Do one group of raw writes in one transaction; it returns once that is committed.
+
+        Args:
+            work: writes rows that carry their own ids, so that it may be done again.
+        """
+
+        def group(connection: Connection) -> None:
+            with connection.begin():
+                work(connection)
+
+        self._until_kept(group)
+
+    def close(self) -> None:
+        """Let the warehouse go. A memory warehouse is gone with it."""
+        _open.discard(self)
+        self._database.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def _memory() -> str | None:
+    shared = Path("/dev/shm")  # noqa: S108 — a private directory is made inside it
+    return str(shared) if os.access(shared, os.W_OK) else None
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _only_own_rows(state: ORMExecuteState) -> None:
+    actor = state.session.info.get("actor")
+    if actor is None or state.is_column_load or state.is_relationship_load:
+        return
+    organization_id = actor.organization_id
+    state.statement = state.statement.options(
+        with_loader_criteria(
+            Tenant, lambda cls: cls.organization_id == organization_id, include_aliases=True
+        )
+    )
+    if state.is_select and not state.execution_options.get("deleted_too"):
+        state.statement = state.statement.options(
+            with_loader_criteria(
+                AuditableEntity, lambda cls: cls.deleted_at.is_(None), include_aliases=True
+            )
+        )
+
+
+@event.listens_for(Session, "before_flush")
+def _stamp(session: Session, context: UOWTransaction, instances: object) -> None:  # noqa: ARG001 — SQLAlchemy's signature
+    actor: Actor | None = session.info.get("actor")
+    if actor is None:
+        return
+    if session.info.get("read_only"):
+        message = "this session only reads; use Warehouse.transact to write"
+        raise AccessDenied(message)
+    for row in session.new:
+        if isinstance(row, Tenant):
+            _own(row, actor)
+    for row in session.dirty:
+        if isinstance(row, AuditableEntity) and session.is_modified(row):
+            _own(row, actor)
+            row.updated_at, row.updated_by = now(), actor.id
+            row.row_version += 1
+
+
+def _own(row: Any, actor: Actor) -> None:  # any mapped row: the mixins have no common base
+    if row.organization_id is None:
+        row.organization_id = actor.organization_id
+    if getattr(row, "created_by", "") is None:
+        row.created_by = actor.id
+    if row.organization_id != actor.organization_id:
+        message = f"{type(row).__name__} {row.id} belongs to another organisation"
+        raise AccessDenied(message)
+
+
+def _close_all() -> None:
+    for warehouse in list(_open):
+        warehouse.close()
+
+
+def _forget_in_child() -> None:
+    for warehouse in list(_open):
+        warehouse.engine.dispose(close=False)
+
+
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_forget_in_child)

@@ -1,0 +1,27 @@
+"""Where the SQL lies: inside the installed package, or in the repository beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def folder(name: str) -> Path:
+    """Return a folder of SQL or revisions, wherever this installation keeps it.
+
+    A wheel carries `sql/` inside the package; an editable install has it beside the package.
+    """
+    if name == "revisions":
+        return Path(__file__).resolve().parent / "revisions"
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def statements(file: Path) -> list[str]:
+    """Return the statements of a SQL file; a statement ends with `;` at the end of a line."""
+    lines = [
+        line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("--")
+    ]
+    parts = "\n".join(lines).split(";\n")
+    return [part.strip().rstrip(";") for part in parts if part.strip()]

@@ -1,0 +1,64 @@
+"""How PostgreSQL is opened: UTC, and commits that survive a crash."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import OperationalError
+
+from promptstudio_lab.errors import WarehouseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Connection
+
+_LOWEST = (15, 0)
+
+
+class PostgresDatabase:
+    """One PostgreSQL database as a warehouse.
+
+    Args:
+        url: a `postgresql://` URL.
+
+    Raises:
+        WarehouseUnavailable: if the driver is missing, nothing answers, or the server is too old.
+    """
+
+    name = "postgresql"
+
+    def __init__(self, url: URL) -> None:
+        """Connect once, so that a wrong address is told at once."""
+        try:
+            self.engine: Engine = create_engine(
+                url.set(drivername="postgresql+psycopg"),
+                hide_parameters=True,
+                pool_pre_ping=True,
+                connect_args={"options": "-c timezone=UTC"},
+            )
+        except ModuleNotFoundError:
+            message = "PostgreSQL needs its driver: pip install 'promptstudio-lab[postgres]'"
+            raise WarehouseUnavailable(message) from None
+        try:
+            with self.engine.connect() as connection:
+                version = connection.dialect.server_version_info or (0,)
+        except OperationalError as error:
+            message = f"cannot reach {url.render_as_string(hide_password=True)}: {error.orig}"
+            raise WarehouseUnavailable(message) from None
+        if version < _LOWEST:
+            found = ".".join(map(str, version))
+            message = f"PostgreSQL {found} is too old: 15 is the first that can guard its views"
+            raise WarehouseUnavailable(message)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection for one unit of work."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let every connection go."""
+        self.engine.dispose()

@@ -1,0 +1,45 @@
+"""Runs whose process is gone, found by their lease."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import or_, select, update
+
+from promptstudio_lab.warehouse.entities import FlowExecution
+from promptstudio_lab.warehouse.types import now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+
+def lease_owners(session: Session) -> list[str]:
+    """Return who holds the leases of the runs that are not over."""
+    query = select(FlowExecution.lease_owner).where(FlowExecution.status == "running").distinct()
+    return [owner for owner in session.scalars(query) if owner]
+
+
+def interrupt(session: Session, dead: Sequence[str]) -> int:
+    """Mark the runs whose lease is over or whose owner is dead, and return how many there were.
+
+    The lease epoch is raised, so a process that was only slow cannot finish the run any more.
+    """
+    moment = now()
+    marked = session.scalars(
+        update(FlowExecution)
+        .where(
+            FlowExecution.status == "running",
+            or_(FlowExecution.lease_until < moment, FlowExecution.lease_owner.in_(dead)),
+        )
+        .values(
+            status="interrupted",
+            completed_at=moment,
+            error_code="interrupted",
+            lease_epoch=FlowExecution.lease_epoch + 1,
+        )
+        .returning(FlowExecution.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(marked.all())

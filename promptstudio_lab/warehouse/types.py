@@ -1,0 +1,138 @@
+"""Column types that mean the same on both engines."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from sqlalchemy import BigInteger, Boolean, Double, Integer, Text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from promptstudio_lab.errors import ValueRefused
+from promptstudio_lab.values import Json, check_text, dumps, loads
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+
+class Guid(TypeDecorator[str]):
+    """A key: TEXT of 36 characters on SQLite, native `uuid` on PostgreSQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """Choose the engine's own type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.UUID(as_uuid=False))
+        return dialect.type_descriptor(Text())
+
+
+class PlainText(TypeDecorator[str]):
+    """Text that both engines store exactly: no NUL, no lone surrogate."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 — SQLAlchemy's signature
+        """Refuse what one engine would store and the other would not."""
+        return None if value is None else check_text(value)
+
+
+class CanonicalJson(TypeDecorator[Json]):
+    """A JSON value as its canonical text; `json` on PostgreSQL, which keeps the text as it is."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Json]:
+        """Choose the engine's own type, with our codec and not the driver's."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(_JsonText())
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Json, dialect: Dialect) -> str | None:  # noqa: ARG002 — SQLAlchemy's signature
+        """Write the canonical text."""
+        return None if value is None else dumps(value)
+
+    def process_result_value(self, value: Json, dialect: Dialect) -> Json:  # noqa: ARG002 — SQLAlchemy's signature
+        """Read the text back; PostgreSQL's driver has parsed it already."""
+        return loads(value) if isinstance(value, str) else value
+
+
+class _JsonText(postgresql.JSON):
+    """PostgreSQL's `json`, given as text that is already canonical."""
+
+    def bind_processor(self, dialect: Dialect) -> None:  # type: ignore[override]  # our text needs no second encoding
+        return None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:  # type: ignore[override]  # the codec reads it
+        return None
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A moment in UTC: ISO text with six digits on SQLite, `timestamptz` on PostgreSQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime]:
+        """Choose the engine's own type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
+        """Refuse naive times; turn the others into UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = f"{value.isoformat()} has no time zone; give an aware datetime"
+            raise ValueRefused(message)
+        moment = value.astimezone(UTC)
+        return moment if dialect.name == "postgresql" else iso(moment)
+
+    def process_result_value(
+        self, value: datetime | str | None, dialect: Dialect  # noqa: ARG002 — SQLAlchemy's signature
+    ) -> datetime | None:
+        """Return an aware time in UTC."""
+        if value is None:
+            return None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.astimezone(UTC)
+
+
+def iso(moment: datetime) -> str:
+    """Return the text form of an aware time: it sorts as the times do.
+
+    >>> iso(datetime(2026, 1, 2, tzinfo=UTC))
+    '2026-01-02T00:00:00.000000+00:00'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+# SQLite's strict tables know INTEGER, REAL and TEXT only.
+_Whole = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+_Number = Double().with_variant(sqlite.REAL(), "sqlite")
+_Flag = Boolean(create_constraint=False).with_variant(Integer(), "sqlite")
+
+Key: TypeAlias = Annotated[str, mapped_column(Guid)]
+OptionalKey: TypeAlias = Annotated[str | None, mapped_column(Guid)]
+Words: TypeAlias = Annotated[str, mapped_column(PlainText)]
+OptionalWords: TypeAlias = Annotated[str | None, mapped_column(PlainText)]
+Count: TypeAlias = Annotated[int, mapped_column(_Whole)]
+OptionalCount: TypeAlias = Annotated[int | None, mapped_column(_Whole)]
+Number: TypeAlias = Annotated[float, mapped_column(_Number)]
+OptionalNumber: TypeAlias = Annotated[float | None, mapped_column(_Number)]
+Flag: TypeAlias = Annotated[bool, mapped_column(_Flag)]
+OptionalFlag: TypeAlias = Annotated[bool | None, mapped_column(_Flag)]
+Moment: TypeAlias = Annotated[datetime, mapped_column(UTCDateTime)]
+OptionalMoment: TypeAlias = Annotated[datetime | None, mapped_column(UTCDateTime)]
+Document: TypeAlias = Annotated[Json, mapped_column(CanonicalJson)]

@@ -1,0 +1,1 @@
+"""The notebook's faces: everything that needs a widget."""

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.stats import t
+
+from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.paired import mean_difference
+from promptstudio_lab.stats.sequential import Anytime, Moments, two_samples
+from promptstudio_lab.stats.sums import Sums
+
+ALPHA = 0.05
+PEEKS = range(25, 501, 25)
+
+
+def test_the_width_is_least_for_its_price_where_it_is_tuned() -> None:
+    ratio = Anytime(ALPHA, 500).half_width(500) / 1.959964
+    assert ratio == pytest.approx(1.549, abs=0.001)
+
+
+@pytest.mark.parametrize("z", [2.5, 3.5, 6.0])
+def test_the_p_value_is_the_level_at_which_the_interval_touches_zero(z: float) -> None:
+    rule = Anytime(ALPHA)
+    growth = 240 * rule._mixture
+
+    def gap(log_alpha: float) -> float:
+        excess = math.log1p(growth) / 2 - log_alpha
+        return math.sqrt(2 * (1 + growth) / growth * excess) - z
+
+    assert rule.p_value(z, 240) == pytest.approx(math.exp(brentq(gap, -60, 0.15)))
+
+
+def test_p_values_stop_at_one_and_stay_positive() -> None:
+    assert Anytime(ALPHA).p_value(0.0, 100) == 1.0
+    assert 0 < Anytime(ALPHA).p_value(20.0, 500) < 1e-60
+
+
+def test_peeking_is_safe_and_naive_peeking_is_not() -> None:
+    """Two equal variants on the same items, looked at 20 times; harder items pair the answers."""
+    random = np.random.default_rng(20261101)
+    experiments, items = 4000, PEEKS[-1]
+    hard = random.beta(2, 2, (experiments, items))
+    control, treatment = (random.random((2, experiments, items)) < hard).astype(float)
+    difference = treatment - control
+    totals, squares = np.cumsum(difference, axis=1), np.cumsum(difference**2, axis=1)
+    rule, anytime, naive = Anytime(ALPHA), np.zeros(experiments, bool), np.zeros(experiments, bool)
+    for n in PEEKS:
+        mean = totals[:, n - 1] / n
+        z = mean / np.sqrt((squares[:, n - 1] - n * mean**2) / (n - 1) / n)
+        anytime |= np.abs(z) > rule.half_width(n)
+        naive |= np.abs(z) > t.isf(ALPHA / 2, n - 1)
+    assert anytime.mean() <= ALPHA
+    assert naive.mean() > 0.15
+    # The shortcut above is the product's own answer.
+    row, n = int(np.argmax(np.abs(totals[:, -1]))), items
+    effect = mean_difference(Sums.of({"c": control[row], "t": treatment[row]}), "c", "t")
+    assert effect.estimate / effect.se == pytest.approx(z[row])
+    assert (effect.p_value < ALPHA) == (abs(z[row]) > rule.half_width(n))
+
+
+def test_an_arm_of_one_is_refused() -> None:
+    with pytest.raises(AnalysisError, match="at least 2"):
+        two_samples(Moments(1, 1.0, 1.0), Moments(5, 5.0, 6.0))
+
+
+def test_arms_without_spread_are_refused() -> None:
+    with pytest.raises(AnalysisError, match="no spread"):
+        two_samples(Moments(4, 4.0, 4.0), Moments(4, 8.0, 16.0))
+
+
+def test_nothing_relative_to_a_mean_of_zero() -> None:
+    found = two_samples(Moments(2, 0.0, 2.0), Moments(2, 1.0, 1.0), scale="relative")
+    assert math.isnan(found.estimate)
+    assert math.isnan(found.p_value)
