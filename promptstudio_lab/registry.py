@@ -65,6 +65,11 @@ class Registry(Generic[T]):
             raise PromptStudioError(message)
         return self._found[name]
 
+    def get(self, name: str) -> T | None:
+        """Return the thing called `name`, or None."""
+        self._load()
+        return self._found.get(name)
+
     def __contains__(self, name: object) -> bool:
         """Tell whether there is a thing called `name`."""
         self._load()

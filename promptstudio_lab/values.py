@@ -162,10 +162,15 @@ def _refuse(value: Json, pointer: str) -> None:
         if any(ord(character) in _NO_SURROGATES for character in value):
             message = f"{place}: a lone surrogate has no exact form"
             raise ValueRefused(message)
-    elif isinstance(value, Mapping):
+    else:
+        _refuse_inside(value, pointer)
+
+
+def _refuse_inside(value: Json, pointer: str) -> None:
+    if isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
-                message = f"{place}: the key {key!r} is not text"
+                message = f"{pointer or '/'}: the key {key!r} is not text"
                 raise ValueRefused(message)
             _refuse(key, f"{pointer}/{key}")
             _refuse(item, f"{pointer}/{key}")
@@ -173,7 +178,7 @@ def _refuse(value: Json, pointer: str) -> None:
         for index, item in enumerate(value):
             _refuse(item, f"{pointer}/{index}")
     else:
-        message = f"{place}: {type(value).__name__} has no JSON form"
+        message = f"{pointer or '/'}: {type(value).__name__} has no JSON form"
         raise ValueRefused(message)
 
 

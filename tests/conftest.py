@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from tests import protocol_server as chat_completions
 from tests.servers import MISSING, NotHere, chromium, fresh_database, postgresql
 
 if TYPE_CHECKING:
@@ -86,6 +87,13 @@ def chromium_path() -> Path:
         return chromium()
     except NotHere as error:
         _missing(error)
+
+
+@pytest.fixture(scope="session")
+def protocol_server() -> Iterator[str]:
+    """Return the base URL of a Chat Completions server that lasts as long as the session."""
+    with chat_completions.running() as base_url:
+        yield base_url
 
 
 def _missing(what: NotHere) -> NoReturn:

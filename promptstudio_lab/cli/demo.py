@@ -77,5 +77,3 @@ def _work(done: int, items: int) -> str:
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-import sqlite3
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.lab import connect
 from promptstudio_lab.providers import providers
+from promptstudio_lab.warehouse.sqlite import engine_version
 
 if TYPE_CHECKING:
     import argparse
@@ -45,4 +45,4 @@ def run(chosen: argparse.Namespace) -> int:
 def _engine(dialect: str) -> str:
     if dialect != "sqlite":
         return dialect
-    return f"SQLite {sqlite3.sqlite_version}, write-ahead log, full synchronous; the file is the boundary"
+    return f"{engine_version()}, write-ahead log, full synchronous; the file is the boundary"

@@ -47,7 +47,11 @@ def execute_to_html(name: str, warehouse: str, to: Path | None = None) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PROMPTSTUDIO_WAREHOUSE": warehouse}
     client = NotebookClient(
-        source, timeout=_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": target}}
+        source,
+        timeout=_TIMEOUT_S,
+        kernel_name="python3",
+        extra_arguments=["--log-level=40"],
+        resources={"metadata": {"path": target}},
     )
     try:
         client.execute(env=environment)

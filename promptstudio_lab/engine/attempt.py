@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.engine.call import NodeContext
 from promptstudio_lab.engine.records import NodeEnded, RunStarted, Sink, Status
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
 
 
-async def run_node(  # noqa: PLR0913 — what a node needs to run
+async def run_node(
     run: RunStarted,
     step: Step,
     inputs: Mapping[str, Json] | None,
@@ -45,71 +45,71 @@ async def run_node(  # noqa: PLR0913 — what a node needs to run
     Returns:
         How it ended; a failure is a record and not an exception.
     """
-    started_at, started = now(), perf_counter()
+    begun = _Begun(now(), perf_counter())
     key = derived_id(run.input.run_id, step.node_id, "")
     hear = partial(on_text, step.key) if on_text else None
     context = NodeContext(run, step, key, sink, budget, hear)
-    outputs: dict[str, Json] | None = None
-    error: tuple[str | None, str | None] = (None, None)
-    status: Status = "skipped"
     try:
-        if inputs is not None:
-            outputs = await kinds[step.kind].run(step.config, inputs, context)
-            # A value that has no exact form fails the node here, where it was made.
-            dumps(outputs)
-            status = "succeeded"
+        outcome = await _outcome(step, inputs, context)
     except asyncio.CancelledError:
-        ended = _ended(context, run, step, key, "cancelled", started_at, started, inputs, None)
-        await sink.node_ended(ended)
+        await sink.node_ended(_ended(context, begun, inputs, _Outcome("cancelled")))
         raise
-    except PromptStudioError as failure:
-        status, error = "failed", (_code(failure), str(failure))
-    except Exception as failure:  # noqa: BLE001 — a node may be anybody's code; the record keeps it
-        status, error = "failed", ("error", f"{type(failure).__name__}: {failure}")
-    if status == "failed":
-        outputs = None
-    ended = _ended(
-        context, run, step, key, status, started_at, started, inputs, outputs, error
-    )
+    ended = _ended(context, begun, inputs, outcome)
     await sink.node_ended(ended)
     return ended
+
+
+class _Begun(NamedTuple):
+    at: datetime
+    clock: float
+
+
+class _Outcome(NamedTuple):
+    status: Status
+    outputs: Mapping[str, Json] | None = None
+    error_code: str | None = None
+    error: str | None = None
+
+
+async def _outcome(step: Step, inputs: Mapping[str, Json] | None, context: NodeContext) -> _Outcome:
+    if inputs is None:
+        return _Outcome("skipped")
+    try:
+        outputs = await kinds[step.kind].run(step.config, inputs, context)
+        # A value that has no exact form fails the node here, where it was made.
+        dumps(outputs)
+    except PromptStudioError as failure:
+        return _Outcome("failed", None, _code(failure), str(failure))
+    except Exception as failure:  # noqa: BLE001 — a node may be anybody's code; the record keeps it
+        return _Outcome("failed", None, "error", f"{type(failure).__name__}: {failure}")
+    return _Outcome("succeeded", outputs)
 
 
 def _code(failure: PromptStudioError) -> str:
     if isinstance(failure, ProviderError):
         return failure.code
-    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(failure).__name__)
-    return words.lstrip("_")
+    name = type(failure).__name__
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)[1:]
 
 
-def _ended(  # noqa: PLR0913 — the parts of one record
-    context: NodeContext,
-    run: RunStarted,
-    step: Step,
-    key: str,
-    status: Status,
-    started_at: datetime,
-    started: float,
-    inputs: Mapping[str, Json] | None,
-    outputs: Mapping[str, Json] | None,
-    error: tuple[str | None, str | None] = (None, None),
+def _ended(
+    context: NodeContext, begun: _Begun, inputs: Mapping[str, Json] | None, outcome: _Outcome
 ) -> NodeEnded:
     usages = [call.reply.usage for call in context.calls if call.reply]
     return NodeEnded(
-        run=run,
-        step=step,
-        node_execution_id=key,
-        status=status,
-        started_at=started_at,
+        run=context.run,
+        step=context.step,
+        node_execution_id=context.node_execution_id,
+        status=outcome.status,
+        started_at=begun.at,
         completed_at=now(),
-        execution_time_ms=(perf_counter() - started) * 1e3,
+        execution_time_ms=(perf_counter() - begun.clock) * 1e3,
         inputs=inputs,
-        outputs=outputs,
-        error_code=error[0],
-        error=error[1],
+        outputs=outcome.outputs,
+        error_code=outcome.error_code,
+        error=outcome.error,
         calls=tuple(context.calls),
-        cost=total([call.cost for call in context.calls]),
-        input_tokens=total([usage and usage.read_tokens for usage in usages]),
-        output_tokens=total([usage and usage.written_tokens for usage in usages]),
+        cost=total(call.cost for call in context.calls),
+        input_tokens=total(usage.read_tokens if usage else None for usage in usages),
+        output_tokens=total(usage.written_tokens if usage else None for usage in usages),
     )
-

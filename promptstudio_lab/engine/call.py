@@ -37,7 +37,7 @@ class NodeContext:
         on_text: gets each piece of streamed text.
     """
 
-    def __init__(  # noqa: PLR0913 — everything that a node may reach, and nothing else
+    def __init__(
         self,
         run: RunStarted,
         step: Step,
@@ -47,7 +47,7 @@ class NodeContext:
         on_text: Callable[[str], None] | None = None,
     ) -> None:
         """Begin with no calls made."""
-        self._run, self._step, self._id = run, step, node_execution_id
+        self.run, self.step, self.node_execution_id = run, step, node_execution_id
         self._sink, self._budget, self._on_text = sink, budget, on_text
         self.calls: list[CallEnded] = []
 
@@ -58,10 +58,10 @@ class NodeContext:
 
     @property
     def _prompt(self) -> Prompt:
-        if self._step.prompt is None:
-            message = f"{self._step.key} has no prompt"
+        if self.step.prompt is None:
+            message = f"{self.step.key} has no prompt"
             raise ProviderError(message)
-        return self._step.prompt
+        return self.step.prompt
 
     async def ask(
         self,
@@ -77,16 +77,16 @@ class NodeContext:
             ProviderError: what the last try ended in.
             BudgetExceeded: if the call could break the budget.
         """
-        name = model or self._run.plan.default_model
+        name = model or self.run.plan.default_model
         provider, _, bare = name.partition(":")
         request = ChatRequest(
             model=bare,
             messages=tuple(Message(role, content) for role, content in messages),
             returns=returns,
-            timeout_s=float(self._step.policy.get("timeout_s") or _TIMEOUT_S),
+            timeout_s=float(self.step.policy.get("timeout_s") or _TIMEOUT_S),
             **options,
         )
-        most = retry.attempts(self._step.policy)
+        most = retry.attempts(self.step.policy)
         for attempt in range(1, most + 1):
             try:
                 return (await self._try(provider, request, attempt)).text
@@ -100,23 +100,48 @@ class NodeContext:
     async def _try(self, provider: str, request: ChatRequest, attempt: int) -> Reply:
         reserved = worst_case(provider, request)
         self._budget.reserve(reserved)
-        cost: int | None = None
-        begun = AttemptStarted(self._run, self._step, self._id, attempt, now())
-        paid = False
+        cost: int | None = 0
+        begun = AttemptStarted(self.run, self.step, self.node_execution_id, attempt, now())
         try:
             await self._sink.attempt_started(begun)
-            paid = True
-            started = perf_counter()
-            try:
-                reply = await self._send(provider, request)
-            except ProviderError as error:
-                cost = await self._failed(begun, provider, request, error, _ms(started))
-                raise
-            cost, source = price(provider, reply, begun.started_at)
-            await self._ended(begun, provider, request, reply, reply.latency_ms, cost, source)
-            return reply
+            # From here on the call may have been made, so until its end it counts in full.
+            cost = None
+            call = await self._call(begun, provider, request)
+            cost = call.cost
         finally:
-            self._budget.settle(reserved, cost if paid else 0)
+            self._budget.settle(reserved, cost)
+        self.calls.append(call)
+        await self._sink.call_ended(call)
+        if call.failure is not None:
+            raise call.failure
+        if call.reply is None:
+            raise AssertionError
+        return call.reply
+
+    async def _call(self, begun: AttemptStarted, provider: str, request: ChatRequest) -> CallEnded:
+        started = perf_counter()
+        failure: ProviderError | None = None
+        reply: Reply | None = None
+        try:
+            reply = await self._send(provider, request)
+        except ProviderError as error:
+            failure = error
+            reply = error.reply if isinstance(error.reply, Reply) else None
+        cost, source = price(provider, reply, begun.started_at) if reply else (0, None)
+        return CallEnded(
+            attempt=begun,
+            completed_at=now(),
+            prompt_execution_id=derived_id(self.node_execution_id, "call", len(self.calls)),
+            prompt=self._prompt,
+            provider=provider,
+            model=reply.model if reply else request.model,
+            request=request,
+            reply=reply,
+            failure=failure,
+            latency_ms=reply.latency_ms if reply else (perf_counter() - started) * 1e3,
+            cost=cost,
+            price_source=source,
+        )
 
     async def _send(self, provider: str, request: ChatRequest) -> Reply:
         try:
@@ -125,51 +150,3 @@ class NodeContext:
         except TimeoutError:
             message = f"{provider}:{request.model} did not answer within {request.timeout_s:g} s"
             raise ProviderTimeout(message) from None
-
-    async def _failed(  # noqa: PLR0913 — the parts of one record
-        self,
-        begun: AttemptStarted,
-        provider: str,
-        request: ChatRequest,
-        error: ProviderError,
-        latency_ms: float,
-    ) -> int | None:
-        reply = error.reply if isinstance(error.reply, Reply) else None
-        cost, source = price(provider, reply, begun.started_at) if reply else (0, None)
-        await self._ended(
-            begun, provider, request, reply, latency_ms, cost, source, (error.code, str(error))
-        )
-        return cost
-
-    async def _ended(  # noqa: PLR0913 — the parts of one record
-        self,
-        begun: AttemptStarted,
-        provider: str,
-        request: ChatRequest,
-        reply: Reply | None,
-        latency_ms: float,
-        cost: int | None,
-        source: str | None,
-        error: tuple[str | None, str | None] = (None, None),
-    ) -> None:
-        call = CallEnded(
-            attempt=begun,
-            completed_at=now(),
-            prompt_execution_id=derived_id(self._id, "call", len(self.calls)),
-            prompt=self._prompt,
-            provider=provider,
-            model=reply.model if reply else request.model,
-            request=request,
-            reply=reply,
-            error_code=error[0],
-            error=error[1],
-            latency_ms=latency_ms,
-            cost=cost,
-            price_source=source,
-        )
-        self.calls.append(call)
-        await self._sink.call_ended(call)
-
-
-def _ms(started: float) -> float:
-    return (perf_counter() - started) * 1e3

@@ -42,7 +42,9 @@ def _running() -> asyncio.AbstractEventLoop:
     with _lock:
         if _loop is None or _loop.is_closed():
             _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="promptstudio-loop", daemon=True).start()
+            threading.Thread(
+                target=_loop.run_forever, name="promptstudio-loop", daemon=True
+            ).start()
         return _loop
 
 

@@ -118,9 +118,7 @@ class Plan:
     batch_id: str | None = None
 
 
-def compile_steps(
-    graph: Graph, facts: Facts, prompts: Mapping[str, Prompt]
-) -> tuple[Step, ...]:
+def compile_steps(graph: Graph, facts: Facts, prompts: Mapping[str, Prompt]) -> tuple[Step, ...]:
     """Return a flow's nodes as steps.
 
     Args:

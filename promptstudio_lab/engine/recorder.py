@@ -68,15 +68,15 @@ class Recorder:
             A call is announced by a committed attempt row in both.
     """
 
-    def __init__(
-        self, warehouse: Warehouse, address: PayloadAddress, ack: str = "commit"
-    ) -> None:
+    def __init__(self, warehouse: Warehouse, address: PayloadAddress, ack: str = "commit") -> None:
         """Start the writer thread."""
         self._warehouse, self._address, self._ack = warehouse, address, ack
         self.owner = lease_owner()
         self._queue: queue.Queue[_Entry] = queue.Queue(_QUEUE)
         self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._work, name="promptstudio-recorder", daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, name="promptstudio-recorder", daemon=True
+        )
         self._thread.start()
         _open.add(self)
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from promptstudio_lab.engine.plan import Plan, Prompt, Step, Variant
+    from promptstudio_lab.errors import ProviderError
     from promptstudio_lab.providers.chat import ChatRequest, Reply
     from promptstudio_lab.scorers import Score
     from promptstudio_lab.values import Json
@@ -59,7 +60,7 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """A provider call is over; `reply` or `error_code` says how."""
+    """A provider call is over: `reply` is what came, `failure` why it was not good enough."""
 
     attempt: AttemptStarted
     completed_at: datetime
@@ -69,8 +70,7 @@ class CallEnded:
     model: str
     request: ChatRequest
     reply: Reply | None
-    error_code: str | None
-    error: str | None
+    failure: ProviderError | None
     latency_ms: float
     cost: int | None
     price_source: str | None

@@ -38,10 +38,10 @@ def wait_s(error: ProviderError, attempt: int) -> float | None:
     """
     if not error.transient:
         return None
-    asked = error.retry_after_s if isinstance(error, RateLimited) else None
+    asked: float | None = error.retry_after_s if isinstance(error, RateLimited) else None
     if asked is not None:
         return asked * _jitter() if asked <= _LONGEST_WAIT_S else None
-    return min(_FIRST_WAIT_S * 2 ** (attempt - 1), _LONGEST_WAIT_S) * _jitter()
+    return min(_FIRST_WAIT_S * 2.0 ** (attempt - 1), _LONGEST_WAIT_S) * _jitter()
 
 
 def _jitter() -> float:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.warehouse.payloads import PayloadAddress
 
 EPOCH = 1
+_UNKNOWN_YET = False
+_NOT_CACHED = False
 
 # Parents before those that refer to them.
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -126,7 +128,7 @@ def _started(
         item.run_id, plan.organization_id, plan.flow_id, plan.flow_version, plan.change_seq,
         run.variant.variant_id, plan.experiment_id, item.item_id, plan.batch_id, item.unit_key,
         plan.requested_by, plan.executed_by, plan.trigger, plan.origin, "running", run.started_at,
-        False, _payload(rows, run, address, dict(item.values)),
+        _UNKNOWN_YET, _payload(rows, run, address, dict(item.values)),
         owner, until, EPOCH, run.started_at, plan.executed_by,
     )  # fmt: skip
     if plan.experiment_id and run.variant.variant_id and item.unit_key is not None:
@@ -141,7 +143,10 @@ def _started(
 
 @rows_of.register(AttemptStarted)
 def _attempt(
-    attempt: AttemptStarted, address: PayloadAddress, owner: str = "", until: datetime | None = None  # noqa: ARG001 — one signature for every record
+    attempt: AttemptStarted,
+    address: PayloadAddress,
+    owner: str = "",
+    until: datetime | None = None,
 ) -> Rows:
     rows, plan = Rows(), attempt.run.plan
     rows.add(
@@ -155,17 +160,20 @@ def _attempt(
 
 @rows_of.register(NodeEnded)
 def _node(
-    node: NodeEnded, address: PayloadAddress, owner: str = "", until: datetime | None = None  # noqa: ARG001 — one signature for every record
+    node: NodeEnded,
+    address: PayloadAddress,
+    owner: str = "",
+    until: datetime | None = None,
 ) -> Rows:
     rows, run, step = Rows(), node.run, node.step
-    used = next((call for call in reversed(node.calls) if call.error_code is None), None)
+    used = next((call for call in reversed(node.calls) if call.failure is None), None)
     prompt = step.prompt
     rows.add(
         "node_execution",
         node.node_execution_id, run.plan.organization_id, run.input.run_id, run.plan.flow_id,
         run.plan.flow_version, step.node_id, step.key, "", node.status, node.started_at,
         node.completed_at, node.execution_time_ms, node.cost, node.input_tokens,
-        node.output_tokens, False, max(1, len(node.calls)),
+        node.output_tokens, _NOT_CACHED, max(1, len(node.calls)),
         prompt.template_id if prompt else None, prompt.version if prompt else None,
         used.prompt_execution_id if used else None,
         _payload(rows, run, address, node.inputs), _payload(rows, run, address, node.outputs),
@@ -179,6 +187,9 @@ def _node(
 
 def _call(rows: Rows, call: CallEnded, index: int, address: PayloadAddress) -> None:
     run, reply = call.attempt.run, call.reply
+    status = "failed" if call.failure else "succeeded"
+    code = call.failure.code if call.failure else None
+    response = {"text": reply.text} if reply else str(call.failure)
     usage = reply.usage if reply else None
     request = {
         "messages": [[message.role, message.content] for message in call.request.messages],
@@ -191,25 +202,26 @@ def _call(rows: Rows, call: CallEnded, index: int, address: PayloadAddress) -> N
         "prompt_execution",
         call.prompt_execution_id, run.plan.organization_id, run.input.run_id,
         call.attempt.node_execution_id, index, call.prompt.template_id, call.prompt.version,
-        call.provider, call.model, "failed" if call.error_code else "succeeded",
-        reply.finish_reason if reply else None, call.error_code,
+        call.provider, call.model, status, reply.finish_reason if reply else None, code,
         usage.input_tokens if usage else None, usage.cached_tokens if usage else None,
         usage.output_tokens if usage else None, usage.reasoning_tokens if usage else None,
         call.cost, call.price_source, call.latency_ms, reply.first_token_ms if reply else None,
         _payload(rows, run, address, request),
-        _payload(rows, run, address, {"text": reply.text} if reply else call.error),
+        _payload(rows, run, address, response),
         reply.request_id if reply else None, reply.simulated if reply else False,
         call.attempt.started_at, run.plan.executed_by,
     )  # fmt: skip
-    status = "failed" if call.error_code else "succeeded"
     rows.updates.setdefault("attempt", []).append(
-        (status, call.completed_at, call.error_code, attempt_id(call.attempt))
+        (status, call.completed_at, code, attempt_id(call.attempt))
     )
 
 
 @rows_of.register(RunEnded)
 def _ended(
-    ended: RunEnded, address: PayloadAddress, owner: str = "", until: datetime | None = None  # noqa: ARG001 — one signature for every record
+    ended: RunEnded,
+    address: PayloadAddress,
+    owner: str = "",
+    until: datetime | None = None,
 ) -> Rows:
     rows, run = Rows(), ended.run
     value = ended.score.value if ended.score else None

@@ -1,4 +1,4 @@
-"""Running one item: nodes start as soon as what they wait for is there; no level waits for another."""
+"""Running one item: a node starts as soon as what it waits for is there."""
 
 from __future__ import annotations
 
@@ -102,16 +102,16 @@ class _State:
             alone = not self.ready and not self.tasks
             # A node that waits for nobody else's answer needs no task of its own.
             if inputs is None or alone or kinds[step.kind].side_effects == "none":
-                self._done(await run_node(self.run, step, inputs, self.sink, self.budget, self.on_text))
+                self._done(
+                    await run_node(self.run, step, inputs, self.sink, self.budget, self.on_text)
+                )
                 if self.failed is not None:
                     return
             else:
                 work = run_node(self.run, step, inputs, self.sink, self.budget, self.on_text)
                 self.tasks.add(asyncio.create_task(work))
         if self.tasks:
-            done, self.tasks = await asyncio.wait(
-                self.tasks, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, self.tasks = await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 self._done(task.result())
 
@@ -204,4 +204,3 @@ def _score(state: _State, status: Status, answers: Mapping[str, Json]) -> Score 
     if scorer is None or status == "cancelled":
         return None
     return scorer.score(answers, state.run.input.values)
-

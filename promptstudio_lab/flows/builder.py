@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from promptstudio_lab.errors import FlowError, did_you_mean
 from promptstudio_lab.flows.facts import Facts
@@ -61,8 +61,12 @@ class Builder:
 
     >>> f = Builder()
     >>> ticket = f.input("ticket", "text")
-    >>> kind = f.llm("classify", prompt="Label: {{ ticket }}", ticket=ticket,
-    ...              returns={"label": ["billing", "tech"]})
+    >>> kind = f.llm(
+    ...     "classify",
+    ...     prompt="Label: {{ ticket }}",
+    ...     ticket=ticket,
+    ...     returns={"label": ["billing", "tech"]},
+    ... )
     >>> _ = f.output(label=kind.label)
     >>> f.document()["nodes"]["output"]["in"]
     {'label': ['classify.json.label']}
@@ -116,7 +120,9 @@ class Builder:
             raise AttributeError(message)
         return lambda key, **settings: self.node(kind, key, **settings)
 
-    def node(self, kind: str, key: str, *, when: Handle | None = None, **settings: Any) -> Handle:  # settings are JSON or handles
+    def node(
+        self, kind: str, key: str, *, when: Handle | None = None, **settings: Any
+    ) -> Handle:  # settings are JSON or handles
         """Add one node.
 
         Args:
@@ -147,7 +153,7 @@ class Builder:
         return Handle(self, key, ports, first)
 
     def _check_key(self, key: str) -> None:
-        if not isinstance(key, str) or not KEY.fullmatch(key):
+        if not KEY.fullmatch(key):
             message = f"{key!r} is not a name for a node; use letters, digits and underscores"
             raise FlowError(message)
         if key.casefold() in map(str.casefold, self._nodes):
@@ -155,7 +161,10 @@ class Builder:
             raise FlowError(message)
 
     def _sort(
-        self, kind: str, key: str, settings: dict[str, Any]  # JSON or handles
+        self,
+        kind: str,
+        key: str,
+        settings: dict[str, Any],  # JSON or handles
     ) -> tuple[dict[str, Json], dict[str, Json], dict[str, list[str]]]:
         config: dict[str, Json] = {}
         policy: dict[str, Json] = {}
@@ -188,7 +197,7 @@ class Switch:
         self._last: list[Handle] = []
         builder.node("switch", key, cases=["…"], value=value)
 
-    def __enter__(self) -> Switch:
+    def __enter__(self) -> Self:
         """Begin the branches."""
         return self
 
@@ -214,9 +223,12 @@ class Switch:
 
     def merge(self, key: str = "merge", strategy: str = "first") -> Handle:
         """Join what the branches end in, giving whichever is live."""
-        return self._builder.node("merge", key, strategy=strategy, **{"in": self._last})
+        settings: dict[str, Any] = {"in": self._last}  # `in` is no name that Python takes
+        return self._builder.node("merge", key, strategy=strategy, **settings)
 
-    def _add(self, branch: str, kind: str, key: str, settings: dict[str, Any]) -> Handle:  # JSON or handles
+    def _add(
+        self, branch: str, kind: str, key: str, settings: dict[str, Any]
+    ) -> Handle:  # JSON or handles
         when = Handle(self._builder, self._key, _NO_PORTS, branch)
         handle = self._builder.node(kind, key, when=when, **settings)
         self._last.append(handle)

@@ -51,7 +51,7 @@ def svg(graph: Graph, title: str = "") -> str:
     boxes = {node.id: _Box(node.x - left, node.y - top) for node in graph.nodes}
     width = max(box.x for box in boxes.values()) + _WIDTH + _MARGIN
     height = max(box.y for box in boxes.values()) + _HEIGHT + _MARGIN
-    edges = "".join(_edge(graph, edge, boxes) for edge in graph.edges)
+    edges = "".join(_edge(edge, boxes) for edge in graph.edges)
     nodes = "".join(_node(node, boxes[node.id]) for node in graph.nodes)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="psl-flow" role="img" '
@@ -91,7 +91,7 @@ def _cut(text: str, longest: int = _LONGEST) -> str:
 
 
 def _node(node: Node, box: _Box) -> str:
-    kind = kinds[node.kind] if node.kind in kinds else None
+    kind = kinds.get(node.kind)
     accent = ACCENTS.get(kind.category, _OTHER) if kind else _OTHER
     name = kind.title if kind else node.kind
     return (
@@ -104,7 +104,7 @@ def _node(node: Node, box: _Box) -> str:
     )
 
 
-def _edge(graph: Graph, edge: Edge, boxes: dict[str, _Box]) -> str:
+def _edge(edge: Edge, boxes: dict[str, _Box]) -> str:
     start, end = boxes[edge.source], boxes[edge.target]
     x1, y1 = start.x + _WIDTH, start.y + _HEIGHT / 2
     x2, y2 = end.x, end.y + _HEIGHT / 2

@@ -193,7 +193,7 @@ def parse_binding(text: str) -> tuple[str, str, str]:
     >>> parse_binding("classify.json.label")
     ('classify', 'json', 'label')
     """
-    parts = text.split(".", 2) if isinstance(text, str) else []
+    parts = str(text).split(".", 2)
     if len(parts) < 2:  # noqa: PLR2004 — a node and a port
         message = f"{text!r} is not a binding such as 'classify.json.label'"
         raise FlowError(message)
@@ -208,9 +208,7 @@ def _object(parent: Mapping[str, Json], name: str, pointer: str) -> dict[str, Js
     return value
 
 
-def _node(
-    key: str, entry: Json, ids: Mapping[str, str], layout: Mapping[str, Json]
-) -> Node:
+def _node(key: str, entry: Json, ids: Mapping[str, str], layout: Mapping[str, Json]) -> Node:
     if not KEY.fullmatch(key):
         message = f"/nodes: the id {key!r} is not a name such as 'classify'"
         raise FlowError(message)

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 _FAR = 1e6
 
 
-def changes(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts) -> tuple[Change, ...]:
+def changes(
+    graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
+) -> tuple[Change, ...]:
     """Return the row changes that an operation means.
 
     Args:
@@ -90,7 +92,9 @@ def _move(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts
     ]
 
 
-def _configure(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+def _configure(
+    graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts
+) -> list[Change]:
     node = _node(graph, operation.get("node"))
     fields: dict[str, Json] = {}
     for name in ("config", "policy"):
@@ -137,7 +141,9 @@ def _remove(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Fac
     ]
 
 
-def _connect(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+def _connect(
+    graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts
+) -> list[Change]:
     edge = Edge(
         id=_new_id(operation, "edge"),
         source=_node(graph, operation.get("source")).id,

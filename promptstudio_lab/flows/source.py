@@ -55,9 +55,7 @@ def same(built: dict[str, Json], last: dict[str, Json] | None) -> bool:
 
 
 class _Carrier:
-    def __init__(
-        self, head: Graph, flow_id: str, last: dict[str, Json], facts: Facts
-    ) -> None:
+    def __init__(self, head: Graph, flow_id: str, last: dict[str, Json], facts: Facts) -> None:
         self._graph, self._flow_id, self._facts = head, flow_id, facts
         self._old: dict[str, Json] = last["nodes"]
         self._ids = {**{node.key: node.id for node in head.nodes}, **last.get("ids", {})}
@@ -126,9 +124,7 @@ class _Carrier:
                     continue
                 self._do({"type": "connect", "edge": edge.id, **_fields(edge)})
 
-    def _bindings(
-        self, nodes: dict[str, Json], key: str
-    ) -> list[tuple[str, str, str, str, str]]:
+    def _bindings(self, nodes: dict[str, Json], key: str) -> list[tuple[str, str, str, str, str]]:
         found = []
         for port, texts in nodes[key].get("in", {}).items():
             for text in texts:

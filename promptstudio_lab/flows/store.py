@@ -33,10 +33,9 @@ from promptstudio_lab.warehouse.types import now
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from promptstudio_lab.warehouse.connect import Session
-
     from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.values import Json
+    from promptstudio_lab.warehouse.connect import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +78,7 @@ def get_or_create(session: Session, lab_id: str, path: str) -> str:
     """Return the id of the flow at a path, making it if it is not there."""
     parts, name = split(path)
     library = find_library(session, WorkflowLibrary, lab_id, parts)
-    row = (
-        first(session, PromptFlow, workflow_library_id=library.id, name=name) if library else None
-    )
+    row = first(session, PromptFlow, workflow_library_id=library.id, name=name) if library else None
     if row is not None:
         return row.id
     library = find_or_make(session, WorkflowLibrary, lab_id, parts)

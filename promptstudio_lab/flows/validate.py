@@ -57,7 +57,7 @@ def validate(graph: Graph, facts: Facts) -> tuple[Problem, ...]:
     found: list[Problem] = []
     shapes: dict[str, Ports] = {}
     for node in graph.nodes:
-        kind = kinds[node.kind] if node.kind in kinds else None
+        kind = kinds.get(node.kind)
         if kind is None:
             found.append(_unknown_kind(node))
             continue
@@ -159,18 +159,14 @@ def _inputs(graph: Graph, node: Node, shapes: dict[str, Ports]) -> Iterator[Prob
             yield _problem("F202", node, f"/in/{port.name}", f"input {port.name!r} gets no value")
 
 
-def _binding(
-    graph: Graph, edge: Edge, node: Node, shapes: dict[str, Ports]
-) -> Iterator[Problem]:
+def _binding(graph: Graph, edge: Edge, node: Node, shapes: dict[str, Ports]) -> Iterator[Problem]:
     pointer = f"/in/{edge.target_port}"
     source = graph.by_id.get(edge.source)
     fix: dict[str, Json] = {"do": "disconnect", "edge": edge.id}
     if source is None:
         yield _problem("F103", node, pointer, "the edge comes from a node that is gone", fix)
         return
-    refusal = refuse_edge(
-        shapes.get(source.id), shapes.get(node.id), edge, source.key, node.key
-    )
+    refusal = refuse_edge(shapes.get(source.id), shapes.get(node.id), edge, source.key, node.key)
     if refusal:
         yield _problem(refusal[0], node, pointer, refusal[1], fix)
 
@@ -200,9 +196,7 @@ def refuse_edge(
     return _refuse_types(given, taken, edge, source_key)
 
 
-def _refuse_types(
-    given: Port, taken: Port, edge: Edge, source_key: str
-) -> tuple[str, str] | None:
+def _refuse_types(given: Port, taken: Port, edge: Edge, source_key: str) -> tuple[str, str] | None:
     found = type_at(given, edge.source_path)
     if found is None:
         properties = (given.schema or {}).get("properties", {})
@@ -247,5 +241,3 @@ def find_cycle(graph: Graph) -> list[str]:
         return []
     ring = [*trail[trail.index(here) :], here]
     return [graph.by_id[node_id].key for node_id in reversed(ring)]
-
-

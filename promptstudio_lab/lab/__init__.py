@@ -80,16 +80,23 @@ class Lab:
     """
 
     def __init__(
-        self, warehouse: Warehouse, actor: Actor, id: str, name: str, choice: WarehouseChoice  # noqa: A002 — the row's own id
+        self,
+        warehouse: Warehouse,
+        actor: Actor,
+        lab_id: str,
+        name: str,
+        choice: WarehouseChoice,
     ) -> None:
         """Bind a lab; use `connect` to open one."""
-        self.warehouse, self.actor, self.id, self.name = warehouse, actor, id, name
+        self.warehouse, self.actor, self.id, self.name = warehouse, actor, lab_id, name
         self.choice = choice
-        self.environment = Environment(warehouse, actor, id, default_model())
+        self.environment = Environment(warehouse, actor, lab_id, default_model())
 
     def __repr__(self) -> str:
         """Say which lab this is, where it is kept, and why there."""
-        return f"<Lab {self.name!r} as {self.actor.name} in {self.warehouse.url} ({self.choice.why})>"
+        return (
+            f"<Lab {self.name!r} as {self.actor.name} in {self.warehouse.url} ({self.choice.why})>"
+        )
 
     def flow(self, path: str) -> Flow:
         """Return the flow at a path, making it if need be; without a library it is in *Drafts*."""
@@ -111,7 +118,9 @@ class Lab:
             return Template.saved(self.environment, path, text, note)
         return Template.at(self.environment, path)
 
-    def dataset(self, name: str, data: Any = None, key: str | None = None) -> Dataset:  # a frame of either library
+    def dataset(
+        self, name: str, data: Any = None, key: str | None = None
+    ) -> Dataset:  # a frame of either library
         """Return the dataset of that name; with data, keep that as its newest version first.
 
         Args:
@@ -123,7 +132,7 @@ class Lab:
             return Dataset.saved(self.environment, name, data, key)
         return Dataset.at(self.environment, name)
 
-    def experiment(  # noqa: PLR0913 — what an experiment is
+    def experiment(
         self,
         name: str,
         *,
@@ -166,7 +175,9 @@ class Lab:
         """
         return self.environment.trace(reference)
 
-    def sql(self, query: str, **parameters: Any) -> pl.DataFrame:  # bound values are of their columns' types
+    def sql(
+        self, query: str, **parameters: Any
+    ) -> pl.DataFrame:  # bound values are of their columns' types
         """Return the rows of a SELECT over the warehouse's tables and `v_` views.
 
         Args:

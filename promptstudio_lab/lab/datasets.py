@@ -31,7 +31,11 @@ class Dataset:
     """
 
     def __init__(
-        self, items: list[Item], name: str = "", version: int = 0, id: str | None = None  # noqa: A002 — the row's own id
+        self,
+        items: list[Item],
+        name: str = "",
+        version: int = 0,
+        id: str | None = None,  # noqa: A002 — the row's own id
     ) -> None:
         """Wrap rows; use `lab.dataset` to keep or get some."""
         self.items, self.name, self.version, self.id = items, name, version, id
@@ -49,7 +53,9 @@ class Dataset:
             return cls(items, row.name, row.current_version, row.id)
 
     @classmethod
-    def saved(cls, environment: Environment, name: str, data: Any, key: str | None) -> Dataset:  # a frame of either library
+    def saved(
+        cls, environment: Environment, name: str, data: Any, key: str | None
+    ) -> Dataset:  # a frame of either library
         """Keep rows and return them."""
         wanted = store.items(rows_of(data), key)
         environment.warehouse.transact(

@@ -18,14 +18,13 @@ from promptstudio_lab.lab.faces import Bar, Silent, face
 from promptstudio_lab.templates.store import load, save_inline
 
 if TYPE_CHECKING:
-    from promptstudio_lab.warehouse.connect import Session
     from collections.abc import Mapping, Sequence
-
 
     from promptstudio_lab.engine.records import RunEnded
     from promptstudio_lab.flows.graph import Graph, Node
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.scorers import Scorer
+    from promptstudio_lab.warehouse.connect import Session
 
 _BAR_AFTER_S = 1.0
 _BAR_EVERY_S = 0.1
@@ -65,9 +64,7 @@ def prepare(
     return environment.warehouse.transact(environment.actor, work)
 
 
-def prepare_draft(
-    environment: Environment, graph: Graph, scorer: Scorer | None = None
-) -> Plan:
+def prepare_draft(environment: Environment, graph: Graph, scorer: Scorer | None = None) -> Plan:
     """Return the plan of a flow that is kept nowhere."""
     facts = environment.facts(graph)
     prompts = {
@@ -79,7 +76,7 @@ def prepare_draft(
     return _plan(environment, _DRAFT, 0, 0, variants, scorer)
 
 
-def _plan(  # noqa: PLR0913 — the parts of a plan
+def _plan(
     environment: Environment,
     flow_id: str,
     version: int,
@@ -159,7 +156,9 @@ def plain_input(values: Mapping[str, object], variant: str = CONTROL) -> RunInpu
 
 
 def batch_inputs(
-    batch_id: str, items: Sequence[tuple[str | None, str, Mapping[str, object]]], variants: Sequence[str]
+    batch_id: str,
+    items: Sequence[tuple[str | None, str, Mapping[str, object]]],
+    variants: Sequence[str],
 ) -> list[RunInput]:
     """Return the items of a batch, the variants of each side by side."""
     return [
@@ -207,9 +206,7 @@ def _prompts(
     return found
 
 
-def _prompt(
-    environment: Environment, session: Session, flow_id: str, node: Node
-) -> Prompt | None:
+def _prompt(environment: Environment, session: Session, flow_id: str, node: Node) -> Prompt | None:
     config = node.config.get("prompt")
     if not isinstance(config, dict):
         return None

@@ -19,7 +19,6 @@ from promptstudio_lab.stats.sums import Sums
 from promptstudio_lab.warehouse.queries.paired_sums import known_columns, paired_sums
 
 if TYPE_CHECKING:
-    from promptstudio_lab.warehouse.connect import Session
     from collections.abc import Sequence
 
     import polars as pl
@@ -43,7 +42,7 @@ class Experiment:
     was cut short goes on where it stopped, and a finished one costs nothing.
     """
 
-    def __init__(  # noqa: PLR0913 — what an experiment is
+    def __init__(
         self,
         name: str,
         flow: Flow,
@@ -65,9 +64,7 @@ class Experiment:
         self._environment = flow._environment  # noqa: SLF001 — one package, and not for users
         self._started: Started | None = None
 
-    def run(
-        self, *, budget: int | None = None, concurrency: int = CONCURRENCY
-    ) -> pl.DataFrame:
+    def run(self, *, budget: int | None = None, concurrency: int = CONCURRENCY) -> pl.DataFrame:
         """Run what has not run yet and return one row an item and variant of this run.
 
         Args:
@@ -77,9 +74,7 @@ class Experiment:
         Raises:
             Conflict: if an experiment of this name has begun with another plan.
         """
-        plan = execution.prepare(
-            self._environment, self.flow.head().id, self.variants, self.scorer
-        )
+        plan = execution.prepare(self._environment, self.flow.head().id, self.variants, self.scorer)
         started = self._start(plan)
         variants = {
             name: replace(variant, variant_id=started.variants[name])
@@ -93,7 +88,7 @@ class Experiment:
             inputs,
             budget=budget,
             concurrency=concurrency,
-            title=f"{self.name} · {len(self.dataset):,} items × {len(variants)} variants",
+            title=f"{self.name} · {len(self.dataset):,} items under {len(variants)} variants",
         )
         if len(ended) == len(inputs) and all(run.status != "cancelled" for run in ended):
             self._environment.warehouse.transact(
@@ -162,9 +157,7 @@ class Experiment:
         return f"<Experiment {self.name!r}: {' vs '.join(self.variants)} on {self.dataset!r}>"
 
     def _start(self, plan: Plan) -> Started:
-        patches = {
-            name: patch.document() if patch else [] for name, patch in self.variants.items()
-        }
+        patches = {name: patch.document() if patch else [] for name, patch in self.variants.items()}
         frozen: dict[str, Json] = {
             "flow_version": plan.flow_version,
             "variants": [[name, patch] for name, patch in patches.items()],

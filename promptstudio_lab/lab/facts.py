@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.recorder import Recorder
 from promptstudio_lab.engine.resume import mark_interrupted
@@ -14,7 +14,6 @@ from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.warehouse import frames, payloads
 
 if TYPE_CHECKING:
-    from promptstudio_lab.warehouse.connect import Session
     from collections.abc import Iterable, Mapping
 
     import polars as pl
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.flows.graph import Graph
     from promptstudio_lab.identity import Actor
     from promptstudio_lab.values import Json
-    from promptstudio_lab.warehouse.connect import Warehouse
+    from promptstudio_lab.warehouse.connect import Session, Warehouse
 
 
 class Environment:
@@ -35,9 +34,7 @@ class Environment:
         default_model: the model of nodes that name none.
     """
 
-    def __init__(
-        self, warehouse: Warehouse, actor: Actor, lab_id: str, default_model: str
-    ) -> None:
+    def __init__(self, warehouse: Warehouse, actor: Actor, lab_id: str, default_model: str) -> None:
         """Bind the parts."""
         self.warehouse, self.actor, self.lab_id = warehouse, actor, lab_id
         self.default_model = default_model
@@ -82,7 +79,7 @@ class Environment:
                 (path, row.current_version, nodes, row.created_by, row.created_at, row.id)
                 for path, row, nodes in flow_store.listed(session, self.lab_id)
             ]
-        schema = {
+        schema: dict[str, Any] = {  # polars' own union of types
             "flow": pl.String,
             "version": pl.Int64,
             "nodes": pl.Int64,
@@ -101,7 +98,7 @@ class Environment:
                 (path, row.current_version, row.created_by, row.created_at, row.id)
                 for path, row in template_store.listed(session, self.lab_id)
             ]
-        schema = {
+        schema: dict[str, Any] = {  # polars' own union of types
             "template": pl.String,
             "version": pl.Int64,
             "created_by": pl.String,

@@ -24,8 +24,8 @@ from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.warehouse.changelog import Recorded, Stream, redo, undo
 
 if TYPE_CHECKING:
-    from promptstudio_lab.warehouse.connect import Session
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     import polars as pl
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.values import Json
+    from promptstudio_lab.warehouse.connect import Session
 
 
 class Flow(Builder):
@@ -97,6 +98,15 @@ class Flow(Builder):
         """Return every problem of the flow; nothing is run and nothing connected to."""
         graph = self.graph_now
         return validate(graph, self._environment.facts(graph))
+
+    @property
+    def warehouse_id(self) -> str:
+        """Return which warehouse the flow lies in, so that two faces can tell if they differ."""
+        return self._environment.warehouse.id
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """Give a session that reads as the flow's user."""
+        return self._environment.warehouse.reading(self._environment.actor)
 
     def facts(self, graph: Graph) -> Facts:
         """Return what the flow may refer to."""

@@ -56,7 +56,8 @@ class Run:
         """Say how it ended, what it cost, and what it answered."""
         tag = " [simulated]" if self.simulated else ""
         what = f"{self._ended.failed_node}: {self.error}" if self.error else dumps(self.outputs)
-        return f"<Run {self.status}{tag} {self.latency_ms:.0f} ms {format_usd(self.cost_nano_usd)} {_printable(what)}>"
+        how = f"{self.status}{tag} {self.latency_ms:.0f} ms {format_usd(self.cost_nano_usd)}"
+        return f"<Run {how} {_printable(what)}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(map(_node_row, self._ended.nodes))

@@ -36,12 +36,15 @@ class Input(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:  # noqa: ARG002 — the signature of every kind
+    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
         """Return one output of the declared type."""
         return Ports(outputs=(Port("value", str(config.get("type", "text"))),))
 
     async def run(
-        self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context  # noqa: ARG002 — the signature of every kind
+        self,
+        config: Mapping[str, Json],
+        inputs: Mapping[str, Json],
+        context: Context,
     ) -> dict[str, Json]:
         """Pass the item's value on."""
         return {"value": inputs["value"]}

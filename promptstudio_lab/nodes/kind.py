@@ -25,7 +25,10 @@ class Variables(Protocol):
 class Context(Protocol):
     """What a running node may reach; everything else is closed to it."""
 
-    prompt: str
+    @property
+    def prompt(self) -> str:
+        """Return the text of the node's template version."""
+        ...
 
     async def ask(
         self,
@@ -110,4 +113,3 @@ PROMPT_SCHEMA: dict[str, object] = {
         },
     ],
 }
-

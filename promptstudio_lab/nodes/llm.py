@@ -83,8 +83,9 @@ def shaped(text: str, schema: Mapping[str, Json]) -> Json:
     except ValueRefused as error:
         message = f"the model was asked for JSON and answered {text[:80]!r} ({error})"
         raise BadReply(message, code="schema") from None
-    for error in Draft202012Validator(schema).iter_errors(value):
-        message = f"the answer does not fit `returns` at /{'/'.join(map(str, error.path))}: {error.message}"
+    for wrong in Draft202012Validator(schema).iter_errors(value):
+        place = "/".join(map(str, wrong.path))
+        message = f"the answer does not fit `returns` at /{place}: {wrong.message}"
         raise BadReply(message, code="schema")
     return value
 

@@ -30,13 +30,16 @@ class Merge(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:  # noqa: ARG002 — the signature of every kind
+    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
         """Return one input for any number of edges."""
         kind = "list" if config.get("strategy") == "list" else "any"
         return Ports((Port("in", many=True),), (Port("value", kind),))
 
     async def run(
-        self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context  # noqa: ARG002 — the signature of every kind
+        self,
+        config: Mapping[str, Json],
+        inputs: Mapping[str, Json],
+        context: Context,
     ) -> dict[str, Json]:
         """Choose among the live inputs, in the order of their edges."""
         live = inputs["in"]

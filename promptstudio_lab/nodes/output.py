@@ -37,12 +37,15 @@ class Output(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:  # noqa: ARG002 — the signature of every kind
+    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
         """Return one input a field."""
         return Ports(inputs=tuple(Port(name) for name in config.get("fields", ["answer"])))
 
     async def run(
-        self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context  # noqa: ARG002 — the signature of every kind
+        self,
+        config: Mapping[str, Json],
+        inputs: Mapping[str, Json],
+        context: Context,
     ) -> dict[str, Json]:
         """Return the fields as the run's answer."""
         return dict(inputs)

@@ -37,7 +37,10 @@ class Prompt(Kind):
         return Ports(inputs, (Port("text", "text"),), open=names is None)
 
     async def run(
-        self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context  # noqa: ARG002 — the signature of every kind
+        self,
+        config: Mapping[str, Json],
+        inputs: Mapping[str, Json],
+        context: Context,
     ) -> dict[str, Json]:
         """Fill the template."""
         return {"text": render(context.prompt, inputs)}

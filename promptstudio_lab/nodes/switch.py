@@ -38,13 +38,16 @@ class Switch(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:  # noqa: ARG002 — the signature of every kind
+    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
         """Return one branch a case, and the default."""
         names = [*config.get("cases", ["yes"]), DEFAULT]
         return Ports((Port("value"),), tuple(Port(name, "branch") for name in names))
 
     async def run(
-        self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context  # noqa: ARG002 — the signature of every kind
+        self,
+        config: Mapping[str, Json],
+        inputs: Mapping[str, Json],
+        context: Context,
     ) -> dict[str, Json]:
         """Open one branch; the others stay closed."""
         value = inputs["value"]

@@ -51,13 +51,16 @@ class Transform(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:  # noqa: ARG002 — the signature of every kind
+    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
         """Return one value in, one out."""
         step = _STEPS.get(str(config.get("do", "trim")), ("any", None))
         return Ports((Port("value"),), (Port("value", step[0]),))
 
     async def run(
-        self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context  # noqa: ARG002 — the signature of every kind
+        self,
+        config: Mapping[str, Json],
+        inputs: Mapping[str, Json],
+        context: Context,
     ) -> dict[str, Json]:
         """Change the value."""
         return {"value": _STEPS[str(config.get("do", "trim"))][1](inputs["value"])}

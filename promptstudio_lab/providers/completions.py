@@ -52,8 +52,13 @@ def body_of(request: ChatRequest, limit: str) -> dict[str, Json]:
 def usage_of(told: Json) -> Usage | None:
     """Return the tokens that a server counted, in disjoint buckets; None where it is silent.
 
-    >>> usage_of({"prompt_tokens": 120, "completion_tokens": "30",
-    ...           "prompt_tokens_details": {"cached_tokens": 100}})
+    >>> usage_of(
+    ...     {
+    ...         "prompt_tokens": 120,
+    ...         "completion_tokens": "30",
+    ...         "prompt_tokens_details": {"cached_tokens": 100},
+    ...     }
+    ... )
     Usage(input_tokens=20, cached_tokens=100, output_tokens=30, reasoning_tokens=None)
     >>> usage_of(None) is None
     True
@@ -154,15 +159,13 @@ class Answer:
             )
         if self._refusals or self._reason == "content_filter":
             return "refusal", "refused to answer; its words are kept with the call."
+        if self._reason == "stop":
+            return None if self._texts else ("malformed", "sent `choices` without any text.")
         if self._reason is None:
             return "incomplete", "broke off: it never said why it stopped (`finish_reason`)."
         if self._reason == "length":
             return "truncated", "stopped at the token limit. Hint: raise max_tokens."
-        if self._reason != "stop":
-            return "incomplete", f"stopped because of {self._reason!r}, which is no whole answer."
-        if not self._texts:
-            return "malformed", "sent `choices` without any text."
-        return None
+        return "incomplete", f"stopped because of {self._reason!r}, which is no whole answer."
 
     def _reply(self) -> Reply:
         now = perf_counter()
@@ -190,12 +193,14 @@ class Answer:
 def _count(told: Json, name: str) -> int | None:
     """Return a count that is exactly a whole number, however it is written."""
     value = told.get(name) if isinstance(told, dict) else None
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value) if len(value) <= len(str(_MOST_TOKENS)) else None
+    if isinstance(value, str):
+        digits = value.isascii() and value.isdigit() and len(value) <= len(str(_MOST_TOKENS))
+        value = int(value) if digits else None
     elif isinstance(value, float) and value.is_integer():
         value = int(value)
-    exact = isinstance(value, int) and not isinstance(value, bool)
-    return value if exact and 0 <= value <= _MOST_TOKENS else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= _MOST_TOKENS else None
 
 
 def _apart(everything: int | None, part: int | None) -> tuple[int | None, int | None]:

@@ -79,7 +79,8 @@ def failure_of(error: Exception, call: Call, partial: Reply | None) -> ProviderE
         if partial is not None:
             message = f"{call.host} broke off in the middle of the answer of {call.model}"
             return BadReply(message, code="incomplete", reply=partial)
-        reason = call.quote(str(error.__cause__ or ""))
+        cause = error.__cause__ or error
+        reason = call.quote(str(cause) or type(cause).__name__)
         return ProviderUnavailable(f"{call.host} cannot be reached{reason}")
     message = f"{call.host} failed in the middle of the answer{call.quote(error.message)}"
     return ProviderUnavailable(message, reply=partial)

@@ -96,7 +96,7 @@ class OpenAIProvider:
         """Hold a client until its loop ends, which closes what the loop generates."""
         import openai
 
-        async def key() -> str:  # noqa: RUF029 — the client awaits it
+        async def key() -> str:
             return _key(base_url)
 
         client = openai.AsyncOpenAI(
@@ -188,10 +188,19 @@ def _json(content: bytes) -> Json:
 
 def _base_url() -> str:
     base_url = (settings.provider_origin(_ADDRESS) or _OPENAI).strip()
-    if urlsplit(base_url).scheme not in {"http", "https"}:
-        message = f"{_ADDRESS} must begin with http:// or https://, as in {_OPENAI}"
+    if not _is_address(base_url):
+        # Not quoted: it may hold a password.
+        message = f"{_ADDRESS} is no address of a server; one looks like {_OPENAI}"
         raise ProviderError(message)
     return base_url
+
+
+def _is_address(base_url: str) -> bool:
+    try:
+        parts = urlsplit(base_url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_openai(base_url: str) -> bool:

@@ -21,6 +21,7 @@ from promptstudio_lab.warehouse.rows import find, first
 if TYPE_CHECKING:
     from promptstudio_lab.warehouse.connect import Session
 
+
 @dataclass(frozen=True, slots=True)
 class TemplateVersion:
     """One text of a template.
@@ -54,7 +55,7 @@ def parse_reference(reference: str) -> tuple[str, int | None]:
 
 
 def save(session: Session, lab_id: str, path: str, text: str, note: str = "") -> TemplateVersion:
-    """Save a text under a path; the same text as the newest makes no version.
+    """Save a text under a path as its current version; a text that it has had makes no new one.
 
     Raises:
         TemplateSyntaxError: if the text is no template.
@@ -93,16 +94,15 @@ def load(session: Session, lab_id: str, reference: str) -> TemplateVersion:
     wanted = template.current_version if version is None else version
     row = first(session, PromptTemplateVersion, prompt_template_id=template.id, version=wanted)
     if row is None:
-        message = f"{path!r} has versions 1 to {template.current_version}, not {wanted}"
+        highest = len(history(session, template.id))
+        message = f"{path!r} has versions 1 to {highest}, not {wanted}"
         raise NotFound(message)
     return TemplateVersion(template.id, wanted, row.content, path)
 
 
 def history(session: Session, template_id: str) -> list[PromptTemplateVersion]:
     """Return all versions of a template, oldest first."""
-    return find(
-        session, PromptTemplateVersion, order=("version",), prompt_template_id=template_id
-    )
+    return find(session, PromptTemplateVersion, order=("version",), prompt_template_id=template_id)
 
 
 def promote(
@@ -156,9 +156,10 @@ def _version(
     names = variables(text)
     digest = content_hash(text)
     versions = history(session, template.id)
-    known = next((row.version for row in reversed(versions) if row.content_hash == digest), None)
-    # An inline prompt may go back and forth between variants: each text keeps its number.
-    if known is not None and (known == template.current_version or template.flow_id):
+    known = next((row.version for row in versions if row.content_hash == digest), None)
+    if known is not None:
+        template.current_version = known
+        session.flush()
         return TemplateVersion(template.id, known, text, path)
     number = len(versions) + 1
     session.add(

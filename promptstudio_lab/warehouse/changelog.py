@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 Action = Literal["insert", "update", "delete", "restore"]
 
 _TABLES: dict[str, type[Any]] = {  # mapped classes: their columns differ
-    mapper.class_.__tablename__: mapper.class_
+    str(mapper.local_table): mapper.class_
     for mapper in Entity.registry.mappers
     if issubclass(mapper.class_, AuditableEntity)
 }
-_ROOTS: dict[str, type[PromptFlow] | type[PromptLab]] = {"flow": PromptFlow, "lab": PromptLab}
+_ROOTS: dict[str, type[PromptFlow | PromptLab]] = {"flow": PromptFlow, "lab": PromptLab}
 
 # What people write may have to be erased, so a patch holds only where it lies.
 _FREE_TEXT = frozenset({"name", "description", "config", "policy", "patch", "plan"})

@@ -22,6 +22,8 @@ from promptstudio_lab.warehouse.postgresql import PostgresDatabase
 from promptstudio_lab.warehouse.sqlite import LogReplaced, SqliteFile
 from promptstudio_lab.warehouse.types import now
 
+__all__ = ["Session", "Warehouse"]
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import create_mock_engine
-from sqlalchemy.dialects import postgresql, sqlite
 
 from promptstudio_lab.warehouse.entities import Entity
 from promptstudio_lab.warehouse.files import folder
 
-_DIALECTS: dict[str, Any] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # SQLAlchemy's dialects share no public type
+DIALECTS = ("sqlite", "postgresql")
 
 
 def schema_sql(dialect: str) -> str:
     """Return every statement that makes the schema on `sqlite` or `postgresql`."""
     lines: list[str] = []
 
-    def collect(statement: Any, *_: object, **__: object) -> None:  # SQLAlchemy's executor signature
-        text = str(statement.compile(dialect=_DIALECTS[dialect])).strip()
+    def collect(statement: Any, *_: object, **__: object) -> None:  # any DDL element
+        text = str(statement.compile(dialect=engine.dialect)).strip()
         lines.append("\n".join(line.rstrip() for line in text.splitlines()).replace("\t", "    "))
 
     engine = create_mock_engine(f"{dialect}://", collect)
@@ -28,7 +27,7 @@ def schema_sql(dialect: str) -> str:
 
 def write_schema() -> None:
     """Bring `sql/schema` up to date with the entities."""
-    for dialect in _DIALECTS:
+    for dialect in DIALECTS:
         (folder("sql/schema") / f"{dialect}.sql").write_text(schema_sql(dialect), encoding="utf-8")
 
 

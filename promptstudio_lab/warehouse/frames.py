@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -66,5 +65,3 @@ def _flags(frame: pl.DataFrame) -> list[pl.Expr]:
     import polars as pl
 
     return [pl.col(name).cast(pl.Boolean) for name in frame.columns if name in _FLAGS]
-
-

@@ -88,7 +88,7 @@ def _upgrade(connection: Connection, script: ScriptDirectory) -> None:
                 "Upgrade: pip install --upgrade promptstudio-lab"
             )
             raise SchemaMismatch(message)
-        return list(script._upgrade_revs("head", revision))  # noqa: SLF001 — Alembic's own way to run without env.py
+        return list(script._upgrade_revs("head", revision))  # type: ignore[arg-type]  # noqa: SLF001 — Alembic types and names this for itself; its own env.py calls it so
 
     with EnvironmentContext(config, script, fn=steps, destination_rev="head") as environment:
         environment.configure(

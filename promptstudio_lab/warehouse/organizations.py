@@ -34,7 +34,8 @@ def enter(warehouse: Warehouse, organization: str | None = None, name: str | Non
         NotFound: if there is no such organisation, or the choice is not clear.
     """
     with Session(warehouse.engine) as session:
-        found = {slug: key for slug, key in session.execute(select(Organization.slug, Organization.id))}
+        rows = session.execute(select(Organization.slug, Organization.id)).all()
+    found = {row.slug: row.id for row in rows}
     if not found:
         found = {organization or DEFAULT: _found(warehouse, organization or DEFAULT)}
     if organization is None and len(found) == 1:

@@ -17,7 +17,11 @@ E = TypeVar("E", bound="Entity")
 
 
 def find(
-    session: Session, entity: type[E], *, order: Sequence[str] = ("id",), **where: Any  # values of the columns' types
+    session: Session,
+    entity: type[E],
+    *,
+    order: Sequence[str] = ("id",),
+    **where: Any,  # values of the columns' types
 ) -> list[E]:
     """Return the live rows whose columns have the given values.
 
@@ -43,7 +47,11 @@ def find(
 
 
 def first(
-    session: Session, entity: type[E], *, order: Sequence[str] = ("id",), **where: Any  # values of the columns' types
+    session: Session,
+    entity: type[E],
+    *,
+    order: Sequence[str] = ("id",),
+    **where: Any,  # values of the columns' types
 ) -> E | None:
     """Return the first of the rows that `find` returns, or None."""
     return next(iter(find(session, entity, order=order, **where)), None)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
 
 from promptstudio_lab.errors import WarehouseUnavailable
 from promptstudio_lab.warehouse.locks import FairLock
@@ -64,8 +65,8 @@ class SqliteFile:
             hide_parameters=True,
             pool_size=8,
             max_overflow=16,
-            # The in-memory default of a bare `sqlite://` would share one connection.
-            poolclass=_queue_pool(),
+            # The default of an address without a file would share one connection.
+            poolclass=QueuePool,
         )
         event.listen(self.engine, "begin", _begin)
 
@@ -111,23 +112,24 @@ class SqliteFile:
 
     def _checkpoint(self, connection: Connection) -> None:
         if self._wal.exists() and self._wal.stat().st_size > _CHECKPOINT_BYTES:
-            raw: Any = connection.connection.driver_connection  # a DB-API connection has no common type
+            raw: Any = (
+                connection.connection.driver_connection
+            )  # a DB-API connection has no common type
             raw.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
 
-class LogReplaced(Exception):  # noqa: N818 — it is a signal to write again, never shown
+def engine_version() -> str:
+    """Return the version of the one SQLite library that this process uses."""
+    return f"SQLite {sqlite3.sqlite_version}"
+
+
+class LogReplaced(Exception):
     """The write-ahead log was replaced under us: the group must be written again."""
 
 
 def _begin(connection: Connection) -> None:
     writing = connection.get_execution_options().get("writing")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-
-def _queue_pool() -> type:
-    from sqlalchemy.pool import QueuePool
-
-    return QueuePool
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

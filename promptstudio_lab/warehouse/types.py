@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from sqlalchemy import BigInteger, Boolean, Double, Integer, Text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -36,7 +36,7 @@ class PlainText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 — SQLAlchemy's signature
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Refuse what one engine would store and the other would not."""
         return None if value is None else check_text(value)
 
@@ -53,11 +53,11 @@ class CanonicalJson(TypeDecorator[Json]):
             return dialect.type_descriptor(_JsonText())
         return dialect.type_descriptor(Text())
 
-    def process_bind_param(self, value: Json, dialect: Dialect) -> str | None:  # noqa: ARG002 — SQLAlchemy's signature
+    def process_bind_param(self, value: Json, dialect: Dialect) -> str | None:
         """Write the canonical text."""
         return None if value is None else dumps(value)
 
-    def process_result_value(self, value: Json, dialect: Dialect) -> Json:  # noqa: ARG002 — SQLAlchemy's signature
+    def process_result_value(self, value: Json, dialect: Dialect) -> Json:
         """Read the text back; PostgreSQL's driver has parsed it already."""
         return loads(value) if isinstance(value, str) else value
 
@@ -65,10 +65,10 @@ class CanonicalJson(TypeDecorator[Json]):
 class _JsonText(postgresql.JSON):
     """PostgreSQL's `json`, given as text that is already canonical."""
 
-    def bind_processor(self, dialect: Dialect) -> None:  # type: ignore[override]  # our text needs no second encoding
+    def bind_processor(self, dialect: Dialect) -> None:  # our text needs no second encoding
         return None
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> None:  # type: ignore[override]  # the codec reads it
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:  # the codec reads it
         return None
 
 
@@ -82,7 +82,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         """Choose the engine's own type."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(_iso_text())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
         """Refuse naive times; turn the others into UTC."""
@@ -95,13 +95,19 @@ class UTCDateTime(TypeDecorator[datetime]):
         return moment if dialect.name == "postgresql" else iso(moment)
 
     def process_result_value(
-        self, value: datetime | str | None, dialect: Dialect  # noqa: ARG002 — SQLAlchemy's signature
+        self,
+        value: datetime | str | None,
+        dialect: Dialect,
     ) -> datetime | None:
         """Return an aware time in UTC."""
         if value is None:
             return None
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         return moment.astimezone(UTC)
+
+
+def _iso_text() -> TypeEngine[Any]:  # text that stands for a time
+    return Text()
 
 
 def iso(moment: datetime) -> str:
@@ -120,7 +126,7 @@ def now() -> datetime:
 
 # SQLite's strict tables know INTEGER, REAL and TEXT only.
 _Whole = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
-_Number = Double().with_variant(sqlite.REAL(), "sqlite")
+_Number: TypeEngine[float] = Double().with_variant(sqlite.REAL(), "sqlite")
 _Flag = Boolean(create_constraint=False).with_variant(Integer(), "sqlite")
 
 Key: TypeAlias = Annotated[str, mapped_column(Guid)]

@@ -64,14 +64,15 @@ class TerminalBar:
             desc=title,
             unit=" runs",
             file=sys.stderr,
-            bar_format="{desc}  {bar:24} {n_fmt}/{total_fmt} · {rate_fmt} · {remaining} left{postfix}",
+            disable=None,  # a log file gets the result and not the way to it
+            bar_format="{desc}  {bar:24} {n_fmt}/{total_fmt} · {rate_fmt} · {remaining}{postfix}",
         )
         self.show(progress)
 
     def show(self, progress: Progress) -> None:
         """Draw how far it is."""
-        self._bar.n = progress.done
-        self._bar.set_postfix_str(f" · {_cost(progress)}", refresh=True)
+        self._bar.set_postfix_str(f" · {_cost(progress)}", refresh=False)
+        self._bar.update(progress.done - self._bar.n)
 
     def close(self, progress: Progress) -> None:
         """Leave the last line standing."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from promptstudio_lab.warehouse.entities.changes import ChangeLog
 from promptstudio_lab.warehouse.entities.datasets import Dataset, DatasetItem
-from promptstudio_lab.warehouse.entities.tenancy import Entity
 from promptstudio_lab.warehouse.entities.executions import (
     ExecutionMetric,
     FlowExecution,
@@ -37,6 +36,7 @@ from promptstudio_lab.warehouse.entities.templates import (
     PromptTemplate,
     PromptTemplateVersion,
 )
+from promptstudio_lab.warehouse.entities.tenancy import Entity
 
 __all__ = [
     "ChangeLog",

@@ -140,9 +140,7 @@ class NodeExecution(Fact, Entity):
             Index(
                 "ix_node_execution_template_id_version", "prompt_template_id", "template_version"
             ),
-            Index(
-                "ix_node_execution_node_id_performance", "node_id", "execution_time_ms", "cost"
-            ),
+            Index("ix_node_execution_node_id_performance", "node_id", "execution_time_ms", "cost"),
             Index("ix_node_execution_flow_execution_id", "flow_execution_id"),
             Index("ix_node_execution_created_at", "created_at"),
         )
@@ -218,7 +216,9 @@ class PromptExecution(Fact, Entity):
             one_of("status", "succeeded", "failed"),
             at_least_zero("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"),
             UniqueConstraint("organization_id", "node_execution_id", "call_index"),
-            Index("ix_prompt_execution_template_id_version", "prompt_template_id", "template_version"),
+            Index(
+                "ix_prompt_execution_template_id_version", "prompt_template_id", "template_version"
+            ),
         )
 
 

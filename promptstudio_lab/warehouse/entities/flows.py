@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from promptstudio_lab.warehouse.entities.templates import Library
 from promptstudio_lab.warehouse.entities.tenancy import (
     AuditableEntity,
     Entity,
@@ -14,7 +15,6 @@ from promptstudio_lab.warehouse.entities.tenancy import (
     refers,
     unique_while_live,
 )
-from promptstudio_lab.warehouse.entities.templates import Library
 from promptstudio_lab.warehouse.types import (
     Count,
     Document,

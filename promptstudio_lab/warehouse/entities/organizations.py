@@ -30,7 +30,11 @@ class WarehouseInfo(Entity):
     """The warehouse's own identity: one row, so that faces can tell whether they mean the same."""
 
     __tablename__ = "warehouse_info"
-    __table_args__ = (UniqueConstraint("single"), CheckConstraint("single = 1", name="single"), Entity.strict)
+    __table_args__ = (
+        UniqueConstraint("single"),
+        CheckConstraint("single = 1", name="single"),
+        Entity.strict,
+    )
 
     id: Mapped[str] = mapped_column(Guid, primary_key=True)
     single: Mapped[Count]

@@ -13,5 +13,7 @@ down_revision = None
 def upgrade() -> None:
     """Run this revision's SQL."""
     connection = op.get_bind()
-    for statement in statements(folder("sql/migrations") / connection.dialect.name / "0001_first_slice.sql"):
+    for statement in statements(
+        folder("sql/migrations") / connection.dialect.name / "0001_first_slice.sql"
+    ):
         connection.exec_driver_sql(statement)

@@ -1,0 +1,184 @@
+"""A flow as a canvas sees it: one whole view, then only what changed.
+
+The notebook cell and the JupyterLab tab speak to this and to nothing else, so both send the same
+small operations to the same change log. Python owns the graph, its types and its undo.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from promptstudio_lab.errors import PromptStudioError
+from promptstudio_lab.flows.draw import ACCENTS, headline
+from promptstudio_lab.flows.validate import validate
+from promptstudio_lab.nodes import Ports, kinds, mismatch
+from promptstudio_lab.nodes.ports import TYPES, WHEN
+from promptstudio_lab.warehouse.changelog import Recorded, Stream, since
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from promptstudio_lab.flows.facts import Facts
+    from promptstudio_lab.flows.graph import Edge, Graph, Node
+    from promptstudio_lab.flows.store import FlowHead
+    from promptstudio_lab.lab.flows import Flow
+    from promptstudio_lab.values import Json
+
+_LISTS = tuple(f"list[{name}]" for name in ("text", "json", "int", "float", "bool"))
+
+
+class Editing:
+    """One flow being edited by one view.
+
+    Args:
+        flow: the flow.
+        client_id: the view, so that others' operations can be told from its own.
+    """
+
+    def __init__(self, flow: Flow, client_id: str) -> None:
+        """Bind a flow to a view."""
+        self._flow, self._client_id = flow, client_id
+
+    def view(self) -> dict[str, Json]:
+        """Return everything that a canvas needs to draw the flow and to offer edits."""
+        head = self._flow.head()
+        facts = self._flow.facts(head.graph)
+        return {
+            "warehouse": self._flow.warehouse_id,
+            "flow": {"id": head.id, "path": head.path, "version": head.version},
+            "seq": head.seq,
+            "kinds": kind_views(),
+            "types": type_matrix(),
+            "nodes": [_node(node, facts) for node in head.graph.nodes],
+            "edges": [_edge(edge) for edge in head.graph.edges],
+            "problems": _problems(head.graph, facts),
+        }
+
+    def answer(self, message: Json) -> dict[str, Json]:
+        """Do what a view asks and return the outcome; a refusal is an answer, not an exception.
+
+        Args:
+            message: `do` is `view`, `edit` (with an `operation`), `undo`, `redo` or `changes`
+                (with `since`, a sequence).
+        """
+        do = message.get("do") if isinstance(message, dict) else None
+        try:
+            if do == "view":
+                return {"ok": True, "view": self.view()}
+            if do == "changes":
+                return {"ok": True, "change": self.changes(int(message.get("since", 0)))}
+            done = self._do(str(do), message)
+        except PromptStudioError as error:
+            return {"ok": False, "code": type(error).__name__, "message": str(error)}
+        return {"ok": True, "change": self._change(done)}
+
+    def changes(self, seq: int) -> dict[str, Json]:
+        """Return what happened to the flow after a sequence, whoever did it."""
+        with self._flow.reading() as session:
+            done = since(session, Stream("flow", self._flow.head().id), seq)
+        return self._change(done)
+
+    def _do(self, do: str, message: Mapping[str, Any]) -> Sequence[Recorded]:  # a view's own JSON
+        if do == "edit":
+            return [self._flow.apply(message.get("operation") or {}, self._client_id)]
+        if do == "undo":
+            return self._flow.undo(self._client_id)
+        if do == "redo":
+            return self._flow.redo(self._client_id)
+        error = f"a view can ask for view, edit, undo, redo and changes, not {do!r}"
+        raise PromptStudioError(error)
+
+    def _change(self, done: Sequence[Recorded]) -> dict[str, Json]:
+        head = self._flow.head()
+        facts = self._flow.facts(head.graph)
+        nodes = {key for row in done for table, key in row.touched if table == "flow_node"}
+        edges = {key for row in done for table, key in row.touched if table == "flow_edge"}
+        return {
+            "seq": head.seq,
+            "nodes": _views(head, nodes, facts),
+            "edges": [_edge(edge) for edge in head.graph.edges if edge.id in edges],
+            "gone_nodes": sorted(nodes - set(head.graph.by_id)),
+            "gone_edges": sorted(edges - {edge.id for edge in head.graph.edges}),
+            "problems": _problems(head.graph, facts),
+            "conflicts": [conflict for row in done for conflict in row.conflicts],
+            "superseded": [row.op_id for row in done if row.status == "superseded"],
+        }
+
+
+def kind_views() -> list[Json]:
+    """Return every installed node kind as a palette and an inspector need it."""
+    return [
+        {
+            "name": name,
+            "version": kind.version,
+            "title": kind.title,
+            "summary": kind.summary,
+            "category": kind.category,
+            "icon": kind.icon,
+            "accent": ACCENTS.get(kind.category, ""),
+            "schema": dict(kind.schema),
+        }
+        for name, kind in kinds.items()
+    ]
+
+
+def type_matrix() -> dict[str, dict[str, str | None]]:
+    """Return why each type does not fit each other, or None where it does."""
+    names = (*TYPES, *_LISTS)
+    return {source: {target: mismatch(source, target) for target in names} for source in names}
+
+
+def _views(head: FlowHead, wanted: Collection[str], facts: Facts) -> list[Json]:
+    return [_node(node, facts) for node in head.graph.nodes if node.id in wanted]
+
+
+def _node(node: Node, facts: Facts) -> dict[str, Json]:
+    known = node.kind in kinds
+    ports = kinds[node.kind].ports(node.config, facts.variables_of) if known else Ports(open=True)
+    prompt = node.config.get("prompt")
+    return {
+        "id": node.id,
+        "key": node.key,
+        "kind": node.kind,
+        "config": dict(node.config),
+        "policy": dict(node.policy),
+        "x": node.x,
+        "y": node.y,
+        "headline": headline(node),
+        "prompt": facts.text(prompt) if isinstance(prompt, dict) else None,
+        "inputs": [
+            *(
+                {"name": port.name, "type": port.type, "required": port.required, "many": port.many}
+                for port in ports.inputs
+            ),
+            {"name": WHEN, "type": "branch", "required": False, "many": True},
+        ],
+        "outputs": [{"name": port.name, "type": port.type} for port in ports.outputs],
+        "open": ports.open,
+    }
+
+
+def _edge(edge: Edge) -> dict[str, Json]:
+    return {
+        "id": edge.id,
+        "source": edge.source,
+        "source_port": edge.source_port,
+        "source_path": edge.source_path,
+        "target": edge.target,
+        "target_port": edge.target_port,
+    }
+
+
+def _problems(graph: Graph, facts: Facts) -> list[Json]:
+    return [
+        {
+            "code": problem.code,
+            "severity": problem.severity,
+            "node": graph.by_key[problem.node].id if problem.node in graph.by_key else None,
+            "key": problem.node,
+            "pointer": problem.pointer,
+            "message": problem.message,
+            "fix": problem.fix,
+        }
+        for problem in validate(graph, facts)
+    ]
