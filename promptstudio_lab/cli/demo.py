@@ -31,8 +31,10 @@ def run(chosen: argparse.Namespace) -> int:
     _say(f"warehouse  {lab.warehouse.url}  ({lab.choice.why})")
     experiment = build(lab, chosen.model)
     _say(f"flow       {experiment.flow!r}")
-    ran = experiment.run(budget=usd(5))
-    _say(_work(ran.height, len(experiment.dataset)))
+    results = experiment.run(budget=usd(5))
+    _say(
+        f"runs       {results.height:,}: {len(experiment.dataset):,} items under each of 2 variants"
+    )
     _say("")
     _say(repr(experiment.report()))
     _say("")
@@ -66,12 +68,6 @@ def build(lab: Lab, model: str) -> Experiment:
         data=dataset,
         scorer=Exact("label"),
     )
-
-
-def _work(done: int, items: int) -> str:
-    if done == 0:
-        return f"runs       all {items:,} items have run under both variants before; nothing to pay"
-    return f"runs       {done:,} just now, {items:,} items under each of 2 variants"
 
 
 def _say(line: str) -> None:

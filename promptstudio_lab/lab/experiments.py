@@ -13,10 +13,11 @@ from promptstudio_lab.experiments import store
 from promptstudio_lab.experiments.report import Report, analyze
 from promptstudio_lab.ids import derived_id
 from promptstudio_lab.lab import execution
-from promptstudio_lab.lab.runs import batch_frame
+from promptstudio_lab.lab.runs import results_frame
 from promptstudio_lab.metrics import default_metrics
 from promptstudio_lab.stats.sums import Sums
 from promptstudio_lab.warehouse.queries.paired_sums import known_columns, paired_sums
+from promptstudio_lab.warehouse.queries.results import experiment_results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,7 @@ class Experiment:
         self._started: Started | None = None
 
     def run(self, *, budget: int | None = None, concurrency: int = CONCURRENCY) -> pl.DataFrame:
-        """Run what has not run yet and return one row an item and variant of this run.
+        """Run what has not run yet and return one row for every item and variant.
 
         Args:
             budget: what may be spent at most, as `ps.usd(2)`.
@@ -94,7 +95,13 @@ class Experiment:
             self._environment.warehouse.transact(
                 self._environment.actor, lambda session: store.complete(session, started.id)
             )
-        return batch_frame(ended)
+        return self.results()
+
+    def results(self) -> pl.DataFrame:
+        """Return every finished run of the experiment, one row an item and variant."""
+        started = self._found()
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            return results_frame(experiment_results(session, started.id))
 
     def report(
         self,

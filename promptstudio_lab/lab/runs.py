@@ -10,7 +10,7 @@ from promptstudio_lab.money import format_usd, to_usd
 from promptstudio_lab.values import Json, dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import polars as pl
 
@@ -78,31 +78,54 @@ class Run:
 
 def batch_frame(ended: Sequence[RunEnded]) -> pl.DataFrame:
     """Return one row a run: the item's key, the variant, outputs, score, tokens, cost and error."""
+    return results_frame(
+        [
+            {
+                "item": run.run.input.unit_key,
+                "variant": run.run.variant.name,
+                "status": run.status,
+                "outputs": run.outputs,
+                "score": run.score.value if run.score else None,
+                "input_tokens": run.input_tokens,
+                "output_tokens": run.output_tokens,
+                "cost_usd": None if run.cost is None else to_usd(run.cost),
+                "latency_ms": run.execution_time_ms,
+                "error": run.error,
+                "simulated": run.simulated,
+                "flow_execution_id": run.run.input.run_id,
+            }
+            for run in ended
+        ]
+    )
+
+
+def results_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:  # columns of their own types
+    """Return runs as a frame, each output a column of its own."""
     import polars as pl
 
-    names = sorted({name for run in ended for name in run.outputs})
-    columns: dict[str, list[Any]] = {  # each column of its own type
-        "item": [run.run.input.unit_key for run in ended],
-        "variant": [run.run.variant.name for run in ended],
-        "status": [run.status for run in ended],
-        **{name: [_cell(run.outputs.get(name)) for run in ended] for name in names},
-        "score": [run.score.value if run.score else None for run in ended],
-        "input_tokens": [run.input_tokens for run in ended],
-        "output_tokens": [run.output_tokens for run in ended],
-        "cost_usd": [None if run.cost is None else to_usd(run.cost) for run in ended],
-        "latency_ms": [run.execution_time_ms for run in ended],
-        "error": [run.error for run in ended],
-        "simulated": [run.simulated for run in ended],
-        "flow_execution_id": [run.run.input.run_id for run in ended],
+    names = sorted({name for row in rows for name in row["outputs"]})
+    columns: dict[str, pl.Series] = {
+        name: pl.Series(name, [row[name] for row in rows], dtype=kind, strict=False)
+        for name, kind in (("item", pl.String), ("variant", pl.String), ("status", pl.String))
     }
-    fixed = {
+    for name in names:
+        columns[name] = pl.Series(
+            name, [_cell(row["outputs"].get(name)) for row in rows], strict=False
+        )
+    rest = {
         "score": pl.Float64,
         "input_tokens": pl.Int64,
         "output_tokens": pl.Int64,
         "cost_usd": pl.Float64,
+        "latency_ms": pl.Float64,
         "error": pl.String,
+        "simulated": pl.Boolean,
+        "flow_execution_id": pl.String,
     }
-    return pl.DataFrame(columns, schema_overrides=fixed, strict=False)
+    for name, kind in rest.items():
+        free = name if name not in columns else f"run_{name}"
+        columns[free] = pl.Series(free, [row[name] for row in rows], dtype=kind, strict=False)
+    return pl.DataFrame(list(columns.values()))
 
 
 def _cell(value: Json) -> Json:

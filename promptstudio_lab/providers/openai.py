@@ -139,7 +139,7 @@ async def _ask(
 ) -> None:
     import httpx2
 
-    # The response as it came: the typed one costs twice the time and trusts the server.
+    # The bytes as they came: the client's typed response believes whatever a server sends.
     response = await client.post(
         _PATH, body=body, cast_to=httpx2.Response, options={"timeout": timeout_s}
     )

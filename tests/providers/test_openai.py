@@ -27,7 +27,7 @@ from promptstudio_lab.errors import (
 )
 from promptstudio_lab.providers import provider_of
 from promptstudio_lab.providers.chat import ChatRequest, Message, Usage
-from promptstudio_lab.providers.completions import body_of, usage_of
+from promptstudio_lab.providers.completions import Answer, body_of, usage_of
 from promptstudio_lab.providers.openai import OpenAIProvider, _is_openai
 
 if TYPE_CHECKING:
@@ -271,6 +271,23 @@ def test_what_is_no_whole_answer_keeps_its_text_and_tokens(
     assert (usage is not None and usage.read_tokens == 6) == (paid or not streamed)
 
 
+def test_tokens_told_before_the_end_are_kept() -> None:
+    answer = Answer("openai:m", "m", values.without_surrogates)
+    answer.add({"usage": {"prompt_tokens": 3, "completion_tokens": 1}, "choices": []})
+    answer.add({"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}], "usage": None})
+    assert answer.whole().usage == Usage(3, None, 1, None)
+
+
+def test_a_page_is_not_quoted() -> None:
+    for outcome in ("overloaded", "lost"):
+        assert "Sign in" not in str(failure(asking(outcome), streamed=False))
+
+
+def test_what_breaks_off_says_so() -> None:
+    assert "`finish_reason`" in str(failure(asking("half-stream"), streamed=True))
+    assert "'tool_calls'" in str(failure(asking("tool-calls"), streamed=True))
+
+
 def test_what_is_no_answer_names_what_was_missed() -> None:
     for outcome in ("empty-object", "html", "list"):
         error = failure(asking(outcome), streamed=False)
@@ -406,9 +423,14 @@ def test_a_listener_that_fails_ends_the_call(address: str) -> None:
     def listener(piece: str) -> None:
         raise KeyError(piece)
 
-    with pytest.raises(KeyError, match="drip"):
-        ask(request, listener)
-    until(lambda: request.model in ledger(address)["gone"])
+    async def then_look() -> None:
+        # As long as the error is held, so is all that it was raised in: only we can close it.
+        with pytest.raises(KeyError, match="drip") as held:
+            await OpenAIProvider().complete(request, listener)
+        await asyncio.to_thread(until, lambda: request.model in ledger(address)["gone"])
+        assert held.tb
+
+    asyncio.run(then_look())
 
 
 def test_calls_of_one_loop_share_their_connections(address: str) -> None:
