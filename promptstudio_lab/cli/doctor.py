@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.lab import connect
 from promptstudio_lab.providers import providers
-from promptstudio_lab.warehouse.sqlite import engine_version
+from promptstudio_lab.warehouse.engines.sqlite import engine_version
 
 if TYPE_CHECKING:
     import argparse

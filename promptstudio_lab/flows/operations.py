@@ -15,7 +15,7 @@ A canvas, a cell and the assistant send the same small operations:
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import OperationRefused, did_you_mean
 from promptstudio_lab.flows.graph import KEY, Edge, Graph, Node
@@ -56,7 +56,7 @@ def changes(
     return tuple(_OPERATIONS[operation["type"]](graph, flow_id, operation, facts))
 
 
-def _add(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+def _add(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts) -> list[Change]:
     node_id = _new_id(operation, "node")
     kind = str(operation.get("kind"))
     if kind not in kinds:
@@ -79,7 +79,7 @@ def _add(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts)
     return [Change("flow_node", node_id, "insert", fields)]
 
 
-def _move(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+def _move(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts) -> list[Change]:
     places = _object(operation.get("nodes"), "nodes")
     return [
         Change(
@@ -93,7 +93,7 @@ def _move(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts
 
 
 def _configure(
-    graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts
+    graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
 ) -> list[Change]:
     node = _node(graph, operation.get("node"))
     fields: dict[str, Json] = {}
@@ -117,14 +117,18 @@ def _dropped_edges(graph: Graph, node: Node, after: Ports) -> list[Change]:
     return [Change("flow_edge", edge.id, "delete") for edge in gone]
 
 
-def _rename(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+def _rename(
+    graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
+) -> list[Change]:
     node = _node(graph, operation.get("node"))
     key = operation.get("key")
     _check_key(graph, key, node)
     return [Change("flow_node", node.id, "update", {"node_key": key})]
 
 
-def _remove(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts) -> list[Change]:
+def _remove(
+    graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
+) -> list[Change]:
     nodes = {_node(graph, node_id).id for node_id in operation.get("nodes") or []}
     edges = set(operation.get("edges") or [])
     known = {edge.id for edge in graph.edges}
@@ -142,7 +146,7 @@ def _remove(graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Fac
 
 
 def _connect(
-    graph: Graph, flow_id: str, operation: Mapping[str, Any], facts: Facts
+    graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
 ) -> list[Change]:
     edge = Edge(
         id=_new_id(operation, "edge"),
@@ -196,7 +200,7 @@ def _refuse(graph: Graph, edge: Edge, facts: Facts) -> None:
         raise OperationRefused(message)
 
 
-_OPERATIONS: dict[str, Callable[[Graph, str, Mapping[str, Any], Facts], list[Change]]] = {
+_OPERATIONS: dict[str, Callable[[Graph, str, Mapping[str, Json], Facts], list[Change]]] = {
     "add": _add,
     "move": _move,
     "configure": _configure,
@@ -256,7 +260,7 @@ def _node(graph: Graph, node_id: object) -> Node:
     return found
 
 
-def _new_id(operation: Mapping[str, Any], name: str) -> str:
+def _new_id(operation: Mapping[str, Json], name: str) -> str:
     found = operation.get(name)
     if not is_id(found):
         message = f"{name} is {found!r}, which is not an id"
@@ -290,7 +294,7 @@ def _starting_config(kind: str) -> dict[str, Json]:
     return found
 
 
-def _object(value: object, name: str) -> dict[str, Any]:
+def _object(value: object, name: str) -> dict[str, Json]:
     if not isinstance(value, dict):
         message = f"{name} is not an object"
         raise OperationRefused(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from promptstudio_lab.errors import PromptStudioError
 from promptstudio_lab.registry import Registry
@@ -25,11 +25,12 @@ class Bar(Protocol):
         ...
 
 
-# A face is `edit(flow)`, `graph(flow, …)` or `progress(title)`; each returns its own widget.
-faces: Registry[Callable[..., Any]] = Registry("promptstudio_lab.faces", "face")
+# A face is `edit(flow)`, `graph(flow)` or `progress(title, progress)`.
+Face: TypeAlias = "Callable[..., Any]"  # each returns its own widget, Any of them
+faces: Registry[Face] = Registry("promptstudio_lab.faces", "face")
 
 
-def face(name: str) -> Callable[..., Any]:  # each face returns its own widget
+def face(name: str) -> Face:
     """Return the face of that name.
 
     Raises:

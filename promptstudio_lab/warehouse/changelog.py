@@ -8,7 +8,7 @@ sent.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from sqlalchemy import select, update
 
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from promptstudio_lab.identity import Actor
 
 Action = Literal["insert", "update", "delete", "restore"]
+AnyRow: TypeAlias = Any  # a row of any table: their columns differ
 
-_TABLES: dict[str, type[Any]] = {  # mapped classes: their columns differ
+_TABLES: dict[str, type[AnyRow]] = {
     str(mapper.local_table): mapper.class_
     for mapper in Entity.registry.mappers
     if issubclass(mapper.class_, AuditableEntity)
@@ -211,8 +212,8 @@ def _conflicts(
     return found
 
 
-def _rows(session: Session, changes: Sequence[Change]) -> dict[str, Any]:  # rows of several tables
-    found: dict[str, Any] = {}
+def _rows(session: Session, changes: Sequence[Change]) -> dict[str, AnyRow]:
+    found: dict[str, AnyRow] = {}
     for table in {change.table for change in changes}:
         ids = [change.id for change in changes if change.table == table]
         entity = _TABLES[table]
@@ -223,13 +224,13 @@ def _rows(session: Session, changes: Sequence[Change]) -> dict[str, Any]:  # row
     return found
 
 
-def _is_live(row: Any, change: Change) -> bool:  # a row of any table
+def _is_live(row: AnyRow, change: Change) -> bool:
     if change.action in ("insert", "restore"):
         return row is None or row.deleted_at is not None
     return row is not None and row.deleted_at is None
 
 
-def _apply(session: Session, rows: dict[str, Any], change: Change) -> Json:
+def _apply(session: Session, rows: dict[str, AnyRow], change: Change) -> Json:
     """Do one change and return its inverse as the log keeps it."""
     actor: Actor = session.info["actor"]
     row = rows.get(change.id)

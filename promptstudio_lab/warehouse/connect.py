@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
+import shutil
 import tempfile
 import weakref
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session, with_loader_criteria
 
 from promptstudio_lab.errors import AccessDenied, WarehouseError, WarehouseUnavailable
 from promptstudio_lab.warehouse.access import require
+from promptstudio_lab.warehouse.engines.postgresql import PostgresDatabase
+from promptstudio_lab.warehouse.engines.sqlite import LogReplaced, SqliteFile
 from promptstudio_lab.warehouse.entities.tenancy import AuditableEntity, Tenant
 from promptstudio_lab.warehouse.migrate import migrate
-from promptstudio_lab.warehouse.postgresql import PostgresDatabase
-from promptstudio_lab.warehouse.sqlite import LogReplaced, SqliteFile
 from promptstudio_lab.warehouse.types import now
 
 __all__ = ["Session", "Warehouse"]
@@ -52,10 +52,10 @@ class Warehouse:
 
     def __init__(self, url: str) -> None:
         """Open the database and bring its schema up to date."""
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        folder: str | None = None
         if url == "memory":
-            self._folder = tempfile.TemporaryDirectory(prefix="promptstudio-", dir=_memory())
-            url = f"sqlite:///{self._folder.name}/warehouse.db"
+            folder = tempfile.mkdtemp(prefix="promptstudio-", dir=_memory())
+            url = f"sqlite:///{folder}/warehouse.db"
         try:
             parsed = make_url(url)
         except ArgumentError:
@@ -71,6 +71,8 @@ class Warehouse:
             raise WarehouseUnavailable(message)
         self.url = parsed.render_as_string(hide_password=True)
         self.id = migrate(self._database)
+        # Closing is never forgotten: not when the last reference goes, not when the process ends.
+        self._close = weakref.finalize(self, _close, self._database, folder)
         _open.add(self)
 
     @property
@@ -144,9 +146,7 @@ class Warehouse:
     def close(self) -> None:
         """Let the warehouse go. A memory warehouse is gone with it."""
         _open.discard(self)
-        self._database.close()
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._close()
 
 
 def _memory() -> str | None:
@@ -201,9 +201,10 @@ def _own(row: Any, actor: Actor) -> None:  # any mapped row: the mixins have no 
         raise AccessDenied(message)
 
 
-def _close_all() -> None:
-    for warehouse in list(_open):
-        warehouse.close()
+def _close(database: SqliteFile | PostgresDatabase, folder: str | None) -> None:
+    database.close()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _forget_in_child() -> None:
@@ -211,5 +212,4 @@ def _forget_in_child() -> None:
         warehouse.engine.dispose(close=False)
 
 
-atexit.register(_close_all)
 os.register_at_fork(after_in_child=_forget_in_child)

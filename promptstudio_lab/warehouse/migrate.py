@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy import Connection
 
-    from promptstudio_lab.warehouse.postgresql import PostgresDatabase
-    from promptstudio_lab.warehouse.sqlite import SqliteFile
+    from promptstudio_lab.warehouse.engines.postgresql import PostgresDatabase
+    from promptstudio_lab.warehouse.engines.sqlite import SqliteFile
 
 VERSION_TABLE = "promptstudio_alembic_version"
 _ADVISORY_LOCK = 7_052_026

@@ -86,11 +86,8 @@ def tenant_tables(inspector: Inspector) -> list[str]:
 def test_migrated_database_is_the_entities(warehouse_url: str, bare: Engine) -> None:
     open_once(warehouse_url)
     with bare.connect() as connection:
-        options = {
-            "version_table": migrate.VERSION_TABLE,
-            "compare_type": True,
-            "compare_server_default": True,
-        }
+        # Defaults are compared as text, two tests below: Alembic mistakes SQLite's empty one.
+        options = {"version_table": migrate.VERSION_TABLE, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Entity.metadata) == []
 
@@ -241,4 +238,4 @@ def test_views_of_others_are_left_alone(warehouse_url: str, bare: Engine) -> Non
     with bare.begin() as connection:
         connection.execute(text("CREATE VIEW v_sales AS SELECT 1 AS one"))
     open_once(warehouse_url)
-    assert inspect(bare).has_table("v_sales") or "v_sales" in inspect(bare).get_view_names()
+    assert "v_sales" in inspect(bare).get_view_names()

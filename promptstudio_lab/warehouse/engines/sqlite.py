@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from promptstudio_lab.errors import WarehouseUnavailable
-from promptstudio_lab.warehouse.locks import FairLock
+from promptstudio_lab.warehouse.engines.locks import FairLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

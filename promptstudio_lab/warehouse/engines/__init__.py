@@ -1,0 +1,1 @@
+"""The two engines behind one seam: how each is opened and written without losing anything."""
