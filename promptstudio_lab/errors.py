@@ -45,6 +45,19 @@ if TYPE_CHECKING:
 class PromptStudioError(Exception):
     """The root: catch this to catch everything the product raises on purpose."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes with everything that the error carries."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(
+    kind: type[PromptStudioError], arguments: tuple[object, ...], fields: dict[str, object]
+) -> PromptStudioError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(fields)
+    return error
+
 
 class ValueRefused(PromptStudioError):
     """A value has no exact JSON form, so it is refused before it is stored."""
@@ -124,10 +137,12 @@ class ProviderError(PromptStudioError):
         code: a short, stable word for the outcome, stored with the call.
         reply: what the provider had already sent and charged for, if anything.
         transient: whether the same call may succeed later.
+        free: whether the provider certainly charged nothing; otherwise the cost is unknown.
     """
 
     code = "provider_error"
     transient = False
+    free = False
 
     def __init__(self, message: str, *, reply: object = None) -> None:
         """Keep the message and whatever was already paid for."""
@@ -139,12 +154,14 @@ class UnknownModel(ProviderError):
     """No provider answers to this model name."""
 
     code = "unknown_model"
+    free = True
 
 
 class MissingKey(ProviderError):
     """The provider needs a key that is not configured."""
 
     code = "missing_key"
+    free = True
 
 
 class RateLimited(ProviderError):
@@ -156,6 +173,7 @@ class RateLimited(ProviderError):
 
     code = "rate_limited"
     transient = True
+    free = True
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         """Keep the wait that the provider asked for."""
@@ -186,6 +204,12 @@ class BadReply(ProviderError):
         """Keep the outcome's own code: `refusal`, `truncated`, `schema`, `incomplete`, …."""
         super().__init__(message, reply=reply)
         self.code = code
+        self.transient = code == "incomplete"
+        self.free = code in _REFUSED_AT_THE_DOOR
+
+
+# Outcomes in which the provider did no work.
+_REFUSED_AT_THE_DOOR = frozenset({"bad_request", "quota"})
 
 
 class RunError(PromptStudioError):

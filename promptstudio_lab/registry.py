@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import entry_points
+from threading import RLock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from promptstudio_lab.errors import PromptStudioError, did_you_mean
@@ -31,7 +32,8 @@ class Registry(Generic[T]):
         self.group = group
         self.noun = noun
         self._found: dict[str, T] = {}
-        self._loaded = False
+        self._loaded = self._loading = False
+        self._lock = RLock()
         self._broken: dict[str, ImportError] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -88,10 +90,15 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
-        for entry in entry_points(group=self.group):
-            try:
-                import_module(entry.module)
-            except ImportError as error:
-                # One broken package must not take the others with it; asking for it tells why.
-                self._broken[entry.name] = error
+        with self._lock:
+            # What is imported may ask for what is registered: then it sees what there is so far.
+            if self._loading:
+                return
+            self._loading = True
+            for entry in entry_points(group=self.group):
+                try:
+                    import_module(entry.module)
+                except ImportError as error:
+                    # One broken package must not take the others along; asking for it tells why.
+                    self._broken[entry.name] = error
+            self._loaded = True

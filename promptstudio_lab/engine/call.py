@@ -127,7 +127,7 @@ class NodeContext:
         except ProviderError as error:
             failure = error
             reply = error.reply if isinstance(error.reply, Reply) else None
-        cost, source = price(provider, reply, begun.started_at) if reply else (0, None)
+        cost, source = _cost(provider, reply, failure, begun)
         return CallEnded(
             attempt=begun,
             completed_at=now(),
@@ -150,3 +150,12 @@ class NodeContext:
         except TimeoutError:
             message = f"{provider}:{request.model} did not answer within {request.timeout_s:g} s"
             raise ProviderTimeout(message) from None
+
+
+def _cost(
+    provider: str, reply: Reply | None, failure: ProviderError | None, begun: AttemptStarted
+) -> tuple[int | None, str | None]:
+    if reply is not None:
+        return price(provider, reply, begun.started_at)
+    # Without a reply the provider may have charged all the same: unknown is not zero.
+    return (0 if failure is not None and failure.free else None), None

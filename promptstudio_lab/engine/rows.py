@@ -100,6 +100,11 @@ class Rows:
                 whole.inserts.setdefault(table, []).extend(rows)
             for name, rows in part.updates.items():
                 whole.updates.setdefault(name, []).extend(rows)
+        if "payload" in whole.inserts:
+            # What one node gives the next one takes: each value is written once a group.
+            whole.inserts["payload"] = list(
+                {row[0]: row for row in whole.inserts["payload"]}.values()
+            )
         return whole
 
 

@@ -91,7 +91,7 @@ def _unknown_kind(node: Node) -> Problem:
 
 
 def _config(node: Node, kind: Kind) -> Iterator[Problem]:
-    from jsonschema import Draft202012Validator
+    from jsonschema_rs import Draft202012Validator
 
     if node.version > kind.version:
         message = f"{node.kind} version {node.version} is newer than this installation knows"
@@ -102,10 +102,10 @@ def _config(node: Node, kind: Kind) -> Iterator[Problem]:
             message = f"{node.kind} has no setting {name!r}.{hint}"
             fix = {"do": "remove_setting", "node": node.id, "setting": name}
             yield _problem("F110", node, f"/config/{name}", message, fix)
-    for error in Draft202012Validator(kind.schema).iter_errors(node.config):
-        if error.validator == "additionalProperties" and not error.path:
+    for error in Draft202012Validator(dict(kind.schema)).iter_errors(dict(node.config)):
+        if list(error.schema_path) == ["additionalProperties"]:
             continue
-        place = "".join(f"/{part}" for part in error.path)
+        place = "".join(f"/{part}" for part in error.instance_path)
         yield _problem("F110", node, f"/config{place}", _shortly(error.message))
 
 

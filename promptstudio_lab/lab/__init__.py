@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.lab.datasets import Dataset
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "Experiment", "Flow", "Lab", "Template", "connect"]
 
 _warehouses: dict[str, Warehouse] = {}
+_opening = Lock()
 
 
 def connect(
@@ -36,6 +38,7 @@ def connect(
     organization: str | None = None,
     lab: str | None = None,
     beside: Path | None = None,
+    user: str | None = None,
 ) -> Lab:
     """Open a lab.
 
@@ -45,6 +48,7 @@ def connect(
         organization: needed only where there are several.
         lab: its name; by default `default`.
         beside: the notebook's folder, where the search for `promptstudio.toml` begins.
+        user: the login, where somebody else has established it; by default this process's user.
 
     Raises:
         WarehouseUnavailable: if it cannot be opened safely.
@@ -56,7 +60,7 @@ def connect(
     """
     choice = choose_warehouse(warehouse, beside)
     opened = _opened(choice)
-    actor = enter(opened, organization)
+    actor = enter(opened, organization, user)
     found = open_lab(opened, actor, lab)
     return Lab(opened, actor, found.id, found.name, choice)
 
@@ -65,9 +69,10 @@ def _opened(choice: WarehouseChoice) -> Warehouse:
     """One warehouse object a file and process; each memory warehouse is a new one."""
     if choice.url == "memory":
         return Warehouse("memory")
-    if choice.url not in _warehouses:
-        _warehouses[choice.url] = Warehouse(choice.url)
-    return _warehouses[choice.url]
+    with _opening:
+        if choice.url not in _warehouses:
+            _warehouses[choice.url] = Warehouse(choice.url)
+        return _warehouses[choice.url]
 
 
 class Lab:

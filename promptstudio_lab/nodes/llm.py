@@ -76,15 +76,15 @@ def shaped(text: str, schema: Mapping[str, Json]) -> Json:
     Raises:
         BadReply: if it is not JSON, or not of the shape that was asked for.
     """
-    from jsonschema import Draft202012Validator
+    from jsonschema_rs import Draft202012Validator
 
     try:
         value = loads(text)
     except ValueRefused as error:
         message = f"the model was asked for JSON and answered {text[:80]!r} ({error})"
         raise BadReply(message, code="schema") from None
-    for wrong in Draft202012Validator(schema).iter_errors(value):
-        place = "/".join(map(str, wrong.path))
+    for wrong in Draft202012Validator(dict(schema)).iter_errors(value):
+        place = "/".join(map(str, wrong.instance_path))
         message = f"the answer does not fit `returns` at /{place}: {wrong.message}"
         raise BadReply(message, code="schema")
     return value

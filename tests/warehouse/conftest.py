@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from promptstudio_lab.warehouse.connect import Warehouse
 from tests.servers import fresh_database
-from tests.warehouse.parts import Place, opened
+from tests.warehouse.parts import Place, opened, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,12 +18,32 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from promptstudio_lab.identity import Actor
-    from promptstudio_lab.warehouse.connect import Warehouse
+
+
+@pytest.fixture(scope="session")
+def shared(
+    warehouse_engine: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Warehouse]:
+    """Give one warehouse for all tests of an engine; each works in an organisation of its own."""
+    with ExitStack() as stack:
+        if warehouse_engine == "sqlite":
+            url = f"sqlite:///{tmp_path_factory.mktemp('shared') / 'warehouse.db'}"
+        else:
+            server = request.getfixturevalue("postgresql_server")
+            fresh = stack.enter_context(fresh_database(server))
+            url = fresh.render_as_string(hide_password=False)
+        yield stack.enter_context(closing(Warehouse(url)))
 
 
 @pytest.fixture
-def place(warehouse_url: str) -> Iterator[Place]:
-    """Give a lab in an open warehouse of its own."""
+def place(shared: Warehouse) -> Place:
+    """Return a lab of a new organisation in the shared warehouse."""
+    return settled(shared)
+
+
+@pytest.fixture
+def own_place(warehouse_url: str) -> Iterator[Place]:
+    """Give a lab in a warehouse of its own."""
     with opened(warehouse_url) as found:
         yield found
 

@@ -172,7 +172,9 @@ def test_views_answer(warehouse_url: str, bare: Engine) -> None:
 def test_views_ask_for_the_readers_own_rights(postgresql_url: str) -> None:
     open_once(postgresql_url)
     with create_engine(postgresql_url, poolclass=NullPool).connect() as connection:
-        query = "SELECT relname, reloptions FROM pg_class WHERE relkind = 'v' AND relname LIKE 'v\\_%'"
+        query = (
+            "SELECT relname, reloptions FROM pg_class WHERE relkind = 'v' AND relname LIKE 'v\\_%'"
+        )
         found = {name: options for name, options in connection.execute(text(query))}  # noqa: C416 — rows are no pairs
     assert found == dict.fromkeys(VIEWS, ["security_invoker=true"])
 

@@ -83,6 +83,9 @@ class SqliteFile:
 
     def close(self) -> None:
         """Let every connection go, under the lock: closing the last one is a checkpoint."""
+        if not self.path.exists():
+            self.engine.dispose()
+            return
         with self._lock.held():
             self.engine.dispose()
 

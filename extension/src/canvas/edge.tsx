@@ -1,0 +1,93 @@
+import {
+  BaseEdge,
+  EdgeLabelRenderer,
+  getBezierPath,
+  useStore,
+  type ConnectionLineComponentProps,
+  type Edge,
+  type EdgeProps
+} from '@xyflow/react';
+import { memo, type ReactElement } from 'react';
+
+import { WHEN } from '../flow/apply';
+import { refusal } from '../flow/connect';
+import type { EdgeView } from '../flow/types';
+import { useEditor } from './editor';
+import type { Card } from './node';
+import { joined } from './port';
+
+export type Wire = Edge<{ edge: EdgeView }, 'wire'>;
+
+/** One edge; a branch carries its name, a part of a value its path. */
+export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactElement {
+  const [path, middleX, middleY] = getBezierPath(props);
+  const edge = props.data?.edge;
+  const isBranch = edge?.target_port === WHEN;
+  const text = isBranch ? edge.source_port : edge?.source_path ? `.${edge.source_path}` : '';
+  const names = ['psl-wire', isBranch && 'psl-dashed', props.selected && 'psl-selected'];
+  return (
+    <>
+      <BaseEdge
+        id={props.id}
+        path={path}
+        interactionWidth={16}
+        className={names.filter(Boolean).join(' ')}
+      />
+      {text && (
+        <EdgeLabelRenderer>
+          <span
+            className={`psl-chip${isBranch ? ' psl-branch-chip' : ''}${props.selected ? ' psl-selected' : ''}`}
+            style={{
+              transform: `translate(-50%, -50%) translate(${middleX}px, ${middleY}px)`
+            }}
+          >
+            {text}
+          </span>
+        </EdgeLabelRenderer>
+      )}
+    </>
+  );
+});
+
+/** The edge that is being drawn: green where it fits, red with the reason where it does not. */
+export function DrawnWire(props: ConnectionLineComponentProps<Card>): ReactElement {
+  const { view, t } = useEditor();
+  const zoom = useStore(state => state.transform[2]);
+  const [path] = getBezierPath({
+    sourceX: props.fromX,
+    sourceY: props.fromY,
+    sourcePosition: props.fromPosition,
+    targetX: props.toX,
+    targetY: props.toY,
+    targetPosition: props.toPosition
+  });
+  const reason =
+    props.toHandle && props.toHandle.type !== props.fromHandle.type
+      ? refusal(
+          view,
+          joined(
+            {
+              node: props.fromHandle.nodeId,
+              port: props.fromHandle.id ?? '',
+              side: props.fromHandle.type
+            },
+            { node: props.toHandle.nodeId, port: props.toHandle.id ?? '' }
+          ),
+          t
+        )
+      : null;
+  const tone = reason ? 'psl-refused' : props.toHandle ? 'psl-accepted' : '';
+  return (
+    <g className={`psl-drawn ${tone}`}>
+      <path d={path} />
+      <circle cx={props.toX} cy={props.toY} r={3.5} />
+      {reason && (
+        <g transform={`translate(${props.toX}, ${props.toY}) scale(${1 / zoom})`}>
+          <foreignObject x={14} y={12} width={280} height={80} className="psl-reason-box">
+            <span className="psl-reason">{reason}</span>
+          </foreignObject>
+        </g>
+      )}
+    </g>
+  );
+}

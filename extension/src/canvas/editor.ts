@@ -1,0 +1,33 @@
+import { createContext, useContext } from 'react';
+
+import type { Session } from '../flow/session';
+import type { KindView, NodeView, ProblemView, Translate, View } from '../flow/types';
+
+/** What every part of one canvas shares. */
+export interface Editor {
+  readonly session: Session;
+  readonly view: View;
+  readonly t: Translate;
+  /** Whether edits are taken; a canvas whose Python is gone only shows. */
+  readonly live: boolean;
+  /** Select one node and show its settings. */
+  readonly inspect: (id: string) => void;
+}
+
+export const EditorContext = createContext<Editor | null>(null);
+
+export function useEditor(): Editor {
+  const editor = useContext(EditorContext);
+  if (!editor) {
+    throw new Error('outside of a canvas');
+  }
+  return editor;
+}
+
+export function kindOf(view: View, node: NodeView): KindView | undefined {
+  return view.kinds.find(kind => kind.name === node.kind);
+}
+
+export function problemsAt(view: View, node: NodeView): readonly ProblemView[] {
+  return view.problems.filter(problem => problem.node === node.id);
+}

@@ -1,0 +1,2 @@
+/** What a place must offer so that a canvas can live in it; the canvas knows nothing else of it. */
+export type { Answer, Change, Host, Message, Options, Status, Translate } from '../flow/types';

@@ -1,0 +1,218 @@
+"""The routes: reading needs the right to read, writing the right to write; no route runs a node.
+
+| route | answer |
+|---|---|
+| `GET promptstudio/status` | which warehouse and why, which lab, who one is, which version |
+| `GET promptstudio/tree` | labs, libraries, flows and templates |
+| `POST promptstudio/flows` | `{path}` → the flow there, made if need be |
+| `GET promptstudio/flows/<id>` | the flow as a canvas draws it |
+| `GET promptstudio/flows/<id>/changes?since=` | what happened to it after a sequence |
+| `POST promptstudio/flows/<id>/messages` | what a canvas asks for |
+| `GET promptstudio/templates/<id>` | a template with all its versions |
+
+Every one takes `?beside=` a notebook and `?organization=`, as `ps.connect()` does.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from tornado.ioloop import IOLoop
+
+from promptstudio_lab.errors import (
+    AccessDenied,
+    Conflict,
+    NotFound,
+    PromptStudioError,
+    SettingsError,
+    WarehouseError,
+)
+from promptstudio_lab.ids import new_id
+from promptstudio_lab.lab.browsing import flow_by_id, template_by_id, tree
+from promptstudio_lab.lab.editing import Editing
+from promptstudio_lab.server.bodies import MESSAGE, NEW_FLOW, read, read_sequence
+from promptstudio_lab.server.rooms import Visitor, established
+from promptstudio_lab.values import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from promptstudio_lab.lab import Lab
+    from promptstudio_lab.server.rooms import Rooms
+    from promptstudio_lab.values import Json
+
+_BAD_REQUEST = 400
+_STATUSES: tuple[tuple[type[PromptStudioError], int], ...] = (
+    (NotFound, 404),
+    (AccessDenied, 403),
+    (Conflict, 409),
+    (WarehouseError, 503),
+    (SettingsError, 503),
+)
+
+
+class Handler(APIHandler):
+    """What all routes share: who asks, where, and how an outcome becomes an answer."""
+
+    auth_resource = "promptstudio"
+
+    def initialize(self, rooms: Rooms) -> None:
+        """Keep where labs are opened."""
+        self._rooms = rooms
+
+    async def answer(self, work: Callable[[Lab], Json]) -> None:
+        """Do the work in a lab, away from the event loop, and send its outcome as JSON."""
+        visitor = Visitor(
+            beside=self.get_query_argument("beside", ""),
+            organization=self.get_query_argument("organization", ""),
+            user=established(self.current_user.username),
+        )
+
+        def done() -> str:
+            return dumps(work(self._rooms.enter(visitor)))
+
+        try:
+            text = await IOLoop.current().run_in_executor(self._rooms.pool, done)
+        except PromptStudioError as error:
+            self.set_status(
+                next((code for kind, code in _STATUSES if isinstance(error, kind)), _BAD_REQUEST)
+            )
+            text = dumps({"code": type(error).__name__, "message": str(error)})
+        except Exception:
+            # The boundary: whoever reads the log finds the traceback, whoever asked its number.
+            number = new_id()
+            self.log.exception("PromptStudio Lab could not answer, error %s", number)
+            self.set_status(500)
+            text = dumps(
+                {"code": "Unexpected", "message": f"unexpected; error {number} in the log"}
+            )
+        self.set_header("Cache-Control", "no-store")
+        await self.finish(text)
+
+
+class Status(Handler):
+    """Which warehouse, and why; which lab; who one is."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer the question that somebody has whose kernel and tab show different things."""
+        await self.answer(_status)
+
+
+class Tree(Handler):
+    """What there is."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return labs, libraries, flows and templates in one answer."""
+        await self.answer(tree)
+
+
+class Flows(Handler):
+    """All flows."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Return the flow at a path, making it if need be, as `lab.flow` does."""
+        await self.answer(lambda lab: _made(lab, read(self.request.body, NEW_FLOW)["path"]))
+
+
+class OneFlow(Handler):
+    """A flow."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, flow_id: str) -> None:
+        """Return everything that a canvas needs to draw it."""
+        await self.answer(lambda lab: Editing(flow_by_id(lab, flow_id), "").view())
+
+
+class Changes(Handler):
+    """What happened to a flow."""
+
+    # A tab asks every second; that alone must not keep an idle server from being culled.
+    _track_activity = False
+
+    @web.authenticated
+    @authorized
+    async def get(self, flow_id: str) -> None:
+        """Return what happened after `?since=`, whoever did it."""
+        since = self.get_query_argument("since", "")
+        await self.answer(
+            lambda lab: Editing(flow_by_id(lab, flow_id), "").changes(read_sequence(since))
+        )
+
+
+class Messages(Handler):
+    """What a canvas asks for."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, flow_id: str) -> None:
+        """Do it; a refused edit is an answer that says why."""
+
+        def work(lab: Lab) -> Json:
+            message = read(self.request.body, MESSAGE)
+            return Editing(flow_by_id(lab, flow_id), message["client_id"]).answer(message)
+
+        await self.answer(work)
+
+
+class OneTemplate(Handler):
+    """A template of a library."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, template_id: str) -> None:
+        """Return its versions with their texts, newest first."""
+        await self.answer(lambda lab: template_by_id(lab, template_id))
+
+
+ROUTES: tuple[tuple[str, type[Handler]], ...] = (
+    ("status", Status),
+    ("tree", Tree),
+    ("flows", Flows),
+    ("flows/([^/]+)", OneFlow),
+    ("flows/([^/]+)/changes", Changes),
+    ("flows/([^/]+)/messages", Messages),
+    ("templates/([^/]+)", OneTemplate),
+)
+
+
+def routes(
+    base_url: str, rooms: Rooms
+) -> list[tuple[str, type[Handler], dict[str, Any]]]:  # tornado's own shape
+    """Return the routes as tornado takes them, under the server's own address."""
+    return [
+        (url_path_join(base_url, "promptstudio", pattern), handler, {"rooms": rooms})
+        for pattern, handler in ROUTES
+    ]
+
+
+def _status(lab: Lab) -> Json:
+    warehouse, actor = lab.warehouse, lab.actor
+    return {
+        "version": version("promptstudio-lab"),
+        "warehouse": {
+            "id": warehouse.id,
+            "url": warehouse.url,
+            "why": lab.choice.why,
+            "dialect": warehouse.dialect,
+        },
+        "lab": {"id": lab.id, "name": lab.name},
+        "user": {"id": actor.id, "name": actor.name, "kind": actor.kind},
+    }
+
+
+def _made(lab: Lab, path: str) -> Json:
+    flow = lab.flow(path)
+    return {"id": flow.id, "path": flow.head().path}
