@@ -19,5 +19,6 @@ def _load_jupyter_server_extension(server: ServerApp) -> None:
     from promptstudio_lab.server.routes import routes
 
     web = server.web_app
-    web.add_handlers(".*$", routes(web.settings["base_url"], Rooms(Path(server.root_dir))))
+    added = routes(web.settings["base_url"], Rooms(Path(server.root_dir)))
+    web.add_handlers(".*$", added)  # type: ignore[no-untyped-call]  # tornado gives it no types
     server.log.info("PromptStudio Lab answers at %spromptstudio/", web.settings["base_url"])

@@ -18,6 +18,7 @@ _MOST_SHOWN = 300
 _MOST_DIGITS = 15
 
 _WORD = {"type": "string", "maxLength": 200}
+_OPTIONAL_WORD = {"type": ["string", "null"], "maxLength": 1000}
 _IDS = {"type": "array", "items": _WORD, "maxItems": 10_000}
 _OBJECT = {"type": ["object", "null"]}
 _SEQUENCE = {"type": "integer", "minimum": 0, "maximum": 2**53}
@@ -35,9 +36,8 @@ _OPERATION = {
         "x": {"type": "number"},
         "y": {"type": "number"},
         "edges": _IDS,
-        **dict.fromkeys(("node", "kind", "key", "edge"), {"type": ["string", "null"]}),
         **dict.fromkeys(("source", "source_port", "target", "target_port"), _WORD),
-        "source_path": {"type": ["string", "null"], "maxLength": 1000},
+        **dict.fromkeys(("node", "kind", "key", "edge", "source_path"), _OPTIONAL_WORD),
     },
     # `move` carries places by node, `remove` a list of nodes.
     "if": {"properties": {"type": {"const": "move"}}},
@@ -94,9 +94,10 @@ def read(body: bytes, shape: Draft202012Validator) -> dict[str, Json]:
         message = f"not JSON: {error}"
         raise ValueRefused(message) from None
     _refuse_depth(found)
-    for error in shape.iter_errors(found):
-        place = "/" + "/".join(map(str, error.absolute_path))
-        message = f"{place}: {error.message[:_MOST_SHOWN]}"
+    wrong = next(shape.iter_errors(found), None)
+    if wrong is not None:
+        place = "/" + "/".join(map(str, wrong.absolute_path))
+        message = f"{place}: {wrong.message[:_MOST_SHOWN]}"
         raise ValueRefused(message)
     return dict(found)
 

@@ -80,18 +80,15 @@ class Handler(APIHandler):
         try:
             text = await IOLoop.current().run_in_executor(self._rooms.pool, done)
         except PromptStudioError as error:
-            self.set_status(
-                next((code for kind, code in _STATUSES if isinstance(error, kind)), _BAD_REQUEST)
-            )
+            self.set_status(_status_code(error))
             text = dumps({"code": type(error).__name__, "message": str(error)})
         except Exception:
             # The boundary: whoever reads the log finds the traceback, whoever asked its number.
             number = new_id()
             self.log.exception("PromptStudio Lab could not answer, error %s", number)
             self.set_status(500)
-            text = dumps(
-                {"code": "Unexpected", "message": f"unexpected; error {number} in the log"}
-            )
+            message = f"something unexpected happened; the server's log has it as {number}"
+            text = dumps({"code": "Unexpected", "message": message})
         self.set_header("Cache-Control", "no-store")
         await self.finish(text)
 
@@ -196,6 +193,10 @@ def routes(
         (url_path_join(base_url, "promptstudio", pattern), handler, {"rooms": rooms})
         for pattern, handler in ROUTES
     ]
+
+
+def _status_code(error: PromptStudioError) -> int:
+    return next((code for kind, code in _STATUSES if isinstance(error, kind)), _BAD_REQUEST)
 
 
 def _status(lab: Lab) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import select
 
@@ -21,6 +21,8 @@ from promptstudio_lab.warehouse.rows import count_by, first
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+L = TypeVar("L", PromptLibrary, WorkflowLibrary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,10 @@ def contents(session: Session) -> Contents:
         flow_libraries=_shelves(session, WorkflowLibrary),
         template_libraries=_shelves(session, PromptLibrary),
         flows=tuple(Entry(*row, nodes.get(row.id, 0)) for row in flows),
-        templates=tuple(Entry(*row) for row in templates),
+        templates=tuple(
+            Entry(row.id, str(row.prompt_library_id), row.name, row.current_version)
+            for row in templates
+        ),
     )
 
 
@@ -133,9 +138,7 @@ def place_of_template(session: Session, template_id: str) -> Placed:
     return _placed(session, PromptLibrary, template.prompt_library_id, template.name)
 
 
-def _placed(
-    session: Session, kind: type[WorkflowLibrary | PromptLibrary], library_id: str, name: str
-) -> Placed:
+def _placed(session: Session, kind: type[L], library_id: str, name: str) -> Placed:
     library = first(session, kind, id=library_id)
     if library is None:
         message = f"the library of {name!r} is gone"
@@ -143,7 +146,7 @@ def _placed(
     return Placed(library.prompt_lab_id, f"{path_of(session, kind, library_id)}/{name}")
 
 
-def _shelves(session: Session, kind: type[WorkflowLibrary | PromptLibrary]) -> tuple[Shelf, ...]:
+def _shelves(session: Session, kind: type[L]) -> tuple[Shelf, ...]:
     rows = session.execute(
         select(kind.id, kind.prompt_lab_id, kind.parent_id, kind.name).order_by(
             kind.sort_order, kind.name
