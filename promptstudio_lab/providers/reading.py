@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def score_labels(labels: Sequence[str], reading: Reading) -> dict[str, float]:
     >>> score_labels(["fruit", "tools"], Reading("- fruit: pears, figs\n- tools: saws", "A pear!"))
     {'fruit': 1.0, 'tools': 0.0}
     """
-    given = _label_words(labels, reading.instructions)
+    given = _label_words(tuple(labels), reading.instructions)
     owners = Counter(word for weights in given.values() for word in weights)
     item = set(words_of(reading.item))
     most = math.log(max(len(given), 2))
@@ -224,7 +225,9 @@ def _rest(before: str, text: str) -> tuple[int, int]:
     return (0 if before else max(paragraph, 0)), len(text)
 
 
-def _label_words(labels: Sequence[str], instructions: str) -> dict[str, dict[str, float]]:
+# The items of a batch share their instructions.
+@lru_cache(maxsize=64)
+def _label_words(labels: tuple[str, ...], instructions: str) -> dict[str, dict[str, float]]:
     given = {label: dict.fromkeys(words_of(label), 1.0) for label in labels}
     names = {word for label in labels for word in words_of(label)}
     for label, line, weight in _owned_lines(labels, instructions):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from promptstudio_lab.errors import AccessDenied, NotFound, WarehouseError
 from promptstudio_lab.identity import Actor
@@ -164,14 +165,19 @@ def test_reading_sessions_refuse_new_rows(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", [text("UPDATE prompt_lab SET name = 'x'"), update(PromptLab).values(name="x")]
+    "statement",
+    [
+        text("UPDATE prompt_lab SET name = 'x' WHERE id = :key"),
+        update(PromptLab).where(PromptLab.id == bindparam("key")).values(name="x"),
+    ],
+    ids=["text", "entity"],
 )
 def test_reading_sessions_refuse_statements(place: Place, statement: Any) -> None:
     def work(session: Session) -> None:
-        session.execute(statement)
+        session.execute(statement, {"key": place.lab_id})
         session.commit()
 
-    with pytest.raises(WarehouseError):
+    with pytest.raises((WarehouseError, DBAPIError)):
         place.see(work)
     assert [row.name for row in place.see(lambda session: find(session, PromptLab))] == ["default"]
 
