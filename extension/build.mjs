@@ -26,7 +26,7 @@ const done = await build({
   format: 'esm',
   target: 'es2022',
   jsx: 'automatic',
-  legalComments: 'none',
+  legalComments: 'eof',
   metafile: true,
   define: { 'process.env.NODE_ENV': '"production"', VERSION: JSON.stringify(version) },
   plugins: [styleAsText]

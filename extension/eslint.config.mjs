@@ -1,5 +1,6 @@
 import js from '@eslint/js';
 import hooks from 'eslint-plugin-react-hooks';
+import { defineConfig } from 'eslint/config';
 import ts from 'typescript-eslint';
 
 /** Which folder may import what: surfaces meet only through tokens.ts. */
@@ -8,7 +9,7 @@ const closed = (files, patterns, message) => ({
   rules: { 'no-restricted-imports': ['error', { patterns: [{ group: patterns, message }] }] }
 });
 
-export default ts.config(
+export default defineConfig(
   { ignores: ['lib', 'node_modules', 'coverage'] },
   js.configs.recommended,
   {
@@ -20,13 +21,22 @@ export default ts.config(
       'react-hooks/rules-of-hooks': 'error',
       'react-hooks/exhaustive-deps': 'error',
       '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_' }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }]
     }
   },
   closed(
     ['src/flow/**'],
-    ['react*', '@xyflow/*', '@lumino/*', '@jupyterlab/*', '../canvas*', '../browser*', '../editor*'],
+    [
+      'react*',
+      '@xyflow/*',
+      '@lumino/*',
+      '@jupyterlab/*',
+      '../canvas*',
+      '../browser*',
+      '../editor*'
+    ],
     'flow/ is pure graph logic.'
   ),
   closed(
@@ -43,6 +53,14 @@ export default ts.config(
   closed(['src/editor/**'], ['@xyflow/*', '../browser*'], 'Surfaces meet only through tokens.ts.'),
   {
     files: ['*.{js,mjs}', 'src/__tests__/*.js'],
-    languageOptions: { globals: { console: 'readonly', process: 'readonly', module: 'writable', URL: 'readonly' } }
+    languageOptions: {
+      globals: {
+        console: 'readonly',
+        process: 'readonly',
+        module: 'writable',
+        URL: 'readonly',
+        require: 'readonly'
+      }
+    }
   }
 );

@@ -37,7 +37,7 @@ from promptstudio_lab.lab.browsing import flow_by_id, template_by_id, tree
 from promptstudio_lab.lab.editing import Editing
 from promptstudio_lab.server.bodies import MESSAGE, NEW_FLOW, read, read_sequence
 from promptstudio_lab.server.rooms import Visitor, established
-from promptstudio_lab.values import dumps
+from promptstudio_lab.values import check_text, dumps, without_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ class Handler(APIHandler):
             text = await IOLoop.current().run_in_executor(self._rooms.pool, done)
         except PromptStudioError as error:
             self.set_status(_status_code(error))
-            text = dumps({"code": type(error).__name__, "message": str(error)})
+            text = dumps({"code": type(error).__name__, "message": without_surrogates(str(error))})
         except Exception:
             # The boundary: whoever reads the log finds the traceback, whoever asked its number.
             number = new_id()
@@ -215,5 +215,5 @@ def _status(lab: Lab) -> Json:
 
 
 def _made(lab: Lab, path: str) -> Json:
-    flow = lab.flow(path)
+    flow = lab.flow(check_text(path, "path"))
     return {"id": flow.id, "path": flow.head().path}

@@ -50,7 +50,13 @@ def recorded(folder: Path) -> tuple[float, list[Rows], Path]:
     items = [(None, str(n), {"text": f" item {n} "}) for n in range(RUNS)]
     inputs = execution.batch_inputs(new_id(), items, [CONTROL])
     groups: list[Rows] = []
-    keep, recorder.write = recorder.write, lambda c, rows: (groups.append(rows), keep(c, rows))[1]
+    keep = recorder.write
+
+    def noting(connection: object, rows: Rows) -> None:
+        groups.append(rows)
+        keep(connection, rows)
+
+    recorder.write = noting
     sink = lab.environment.recorder("queued")
     begun = time.perf_counter()
     asyncio.run(

@@ -37,9 +37,11 @@ class Place(NamedTuple):
     lab_id: str
 
     def do(self, work: Callable[[Session], Any]) -> Any:  # whatever the work returns
+        """Do a unit of work."""
         return self.warehouse.transact(self.actor, work)
 
     def see(self, work: Callable[[Session], Any]) -> Any:  # whatever the work returns
+        """Return what a read finds."""
         with self.warehouse.reading(self.actor) as session:
             return work(session)
 
@@ -83,7 +85,7 @@ def make_flow(place: Place, name: str = "flow") -> str:
 
 def added(flow_id: str, node_id: str, **fields: object) -> Change:
     """Return the change that puts a node into a flow."""
-    node = {
+    node: dict[str, object] = {
         "flow_id": flow_id,
         "parent_node_id": None,
         "node_key": f"node_{node_id}",

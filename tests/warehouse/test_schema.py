@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -132,7 +132,7 @@ def test_keys_and_references_begin_with_the_organisation(warehouse_url: str, bar
     inspector = inspect(bare)
     seen = 0
     for table in tenant_tables(inspector):
-        lists = [
+        lists: list[list[Any]] = [  # column names; an expression has none
             *(key["column_names"] for key in inspector.get_unique_constraints(table)),
             *(key["column_names"] for key in inspector.get_indexes(table) if key["unique"]),
             *(key["constrained_columns"] for key in inspector.get_foreign_keys(table)),
@@ -145,12 +145,14 @@ def test_keys_and_references_begin_with_the_organisation(warehouse_url: str, bar
     assert seen > 80
 
 
-@pytest.mark.parametrize("name", NAMED)
-def test_named_indexes_exist(warehouse_url: str, bare: Engine, name: str) -> None:
+def test_named_indexes_exist(warehouse_url: str, bare: Engine) -> None:
     open_once(warehouse_url)
-    table = next(table for table in INDEXED if name.startswith(f"ix_{table}_"))
-    found = {index["name"]: index["column_names"] for index in inspect(bare).get_indexes(table)}
-    assert found[name] == NAMED[name]
+    found = {
+        index["name"]: index["column_names"]
+        for table in INDEXED
+        for index in inspect(bare).get_indexes(table)
+    }
+    assert found.items() >= NAMED.items()
 
 
 def test_sqlite_tables_are_strict(sqlite_url: str) -> None:
@@ -175,8 +177,8 @@ def test_views_ask_for_the_readers_own_rights(postgresql_url: str) -> None:
         query = (
             "SELECT relname, reloptions FROM pg_class WHERE relkind = 'v' AND relname LIKE 'v\\_%'"
         )
-        found = {name: options for name, options in connection.execute(text(query))}  # noqa: C416 — rows are no pairs
-    assert found == dict.fromkeys(VIEWS, ["security_invoker=true"])
+        found = {row.relname: row.reloptions for row in connection.execute(text(query))}
+    assert found == {view: ["security_invoker=true"] for view in VIEWS}
 
 
 def test_opening_twice_changes_nothing(warehouse_url: str, bare: Engine) -> None:

@@ -23,6 +23,7 @@ from promptstudio_lab.warehouse.entities import (
     PromptLab,
     SubjectKey,
 )
+from promptstudio_lab.warehouse.rows import find
 from tests.warehouse.parts import added, log, make_flow
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Probe(NamedTuple):
     def keep(self, **values: object) -> Any:  # whatever the column holds
         """Store one row and return it as it comes back."""
         with self.place.warehouse.engine.begin() as connection:
-            key = connection.execute(PROBE.insert().values(**values)).inserted_primary_key[0]
+            key = connection.scalar(PROBE.insert().values(**values).returning(PROBE.c.id))
         with self.place.warehouse.engine.connect() as connection:
             row = connection.execute(select(PROBE).where(PROBE.c.id == key)).one()
             return getattr(row, next(iter(values)))
@@ -127,6 +128,16 @@ def test_aware_times_come_back_in_utc(probe: Probe, moment: datetime) -> None:
     assert found.utcoffset() == timedelta(0)
 
 
+def test_times_are_text_of_one_length_on_sqlite(sqlite_place: Place) -> None:
+    place = sqlite_place
+    moments = [datetime(2026, 1, 2, 0, 0, 0, micro, tzinfo=UTC) for micro in (0, 1, 100_000)]
+    rows = [SubjectKey(id=new_id(), subject_ref=str(at), created_at=at) for at in moments]
+    place.do(lambda session: session.add_all(rows))
+    with place.warehouse.engine.connect() as connection:
+        query = "SELECT DISTINCT length(created_at) FROM subject_key"
+        assert connection.scalars(text(query)).all() == [32]
+
+
 def test_times_sort_as_moments(probe: Probe) -> None:
     east = timezone(timedelta(hours=9))
     later = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -174,10 +185,10 @@ def test_nan_in_a_document_is_refused_with_its_place(place: Place) -> None:
     flow = make_flow(place)
     node = added(flow, new_id(), config={"scores": [1, {"mean": math.nan}]})
     before = place.see(lambda session: len(session.scalars(select(Payload)).all()))
-    with pytest.raises(ValueRefused, match="^/scores/1/mean: NaN has no JSON form$"):
+    with pytest.raises(ValueRefused, match=r"^/scores/1/mean: NaN has no JSON form$"):
         log(place, flow, node)
     assert place.see(lambda session: len(session.scalars(select(Payload)).all())) == before
-    assert place.see(lambda session: session.get(PromptFlow, flow).head_seq) == 0
+    assert place.see(lambda session: find(session, PromptFlow, id=flow)[0].head_seq) == 0
 
 
 @pytest.mark.parametrize("words", BAD_TEXTS, ids=ascii)

@@ -3,7 +3,9 @@ import {
   applyNodeChanges,
   Background,
   MiniMap,
+  Position,
   ReactFlow,
+  SelectionMode,
   useReactFlow,
   useStore,
   useStoreApi,
@@ -26,8 +28,9 @@ import {
 
 import { bestInput, refusal } from '../flow/connect';
 import { newId } from '../flow/ids';
-import { GRID, snapped } from '../flow/place';
-import type { Place, View } from '../flow/types';
+import { outline } from '../flow/geometry';
+import { CARD, GRID, snapped } from '../flow/place';
+import type { NodeView, Place, View } from '../flow/types';
 import { DrawnWire, WireView, type Wire } from './edge';
 import { useEditor } from './editor';
 import { command } from './keys';
@@ -39,7 +42,7 @@ const NODE_TYPES = { card: CardView };
 const EDGE_TYPES = { wire: WireView };
 const MANY = 300;
 const MAPPED = 30;
-const DETAILED = 0.55;
+const DETAILED = 0.65;
 export const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.35 };
 
 interface BoardProps {
@@ -129,12 +132,20 @@ export function Board(props: BoardProps): ReactElement {
         zoomOnDoubleClick={false}
         autoPanOnNodeDrag={false}
         autoPanOnNodeFocus={false}
+        autoPanOnSelection={false}
+        autoPanSpeed={6}
+        selectionMode={SelectionMode.Partial}
         snapToGrid
         snapGrid={[GRID, GRID]}
+        attributionPosition="bottom-left"
         minZoom={0.1}
         maxZoom={2}
         onlyRenderVisibleElements={cards.length > MANY}
-        ariaLabelConfig={{ 'node.a11yDescription.default': t('Enter opens its settings, the arrow keys move it, Delete removes it.') }}
+        ariaLabelConfig={{
+          'node.a11yDescription.default': t(
+            'Enter opens its settings, the arrow keys move it, Delete removes it.'
+          )
+        }}
       >
         <Background gap={GRID} size={1} />
         {cards.length >= MAPPED && <MiniMap pannable ariaLabel={t('Overview')} />}
@@ -220,8 +231,13 @@ export function moved(cards: readonly Card[]): {
 }
 
 /** The cards of a view; what React Flow knows of one (selection, size) stays with it. */
-export function cardsOf(view: View, before: readonly Card[], label: (key: string) => string): Card[] {
+export function cardsOf(
+  view: View,
+  before: readonly Card[],
+  label: (key: string) => string
+): Card[] {
   const known = new Map(before.map(card => [card.id, card]));
+  const isLarge = view.nodes.length > MANY;
   return view.nodes.map(node => {
     const old = known.get(node.id);
     if (old?.data.node === node) {
@@ -230,6 +246,7 @@ export function cardsOf(view: View, before: readonly Card[], label: (key: string
     const position = old?.dragging ? old.position : { x: node.x, y: node.y };
     return {
       ...old,
+      ...(isLarge ? foreseen(view, node) : {}),
       id: node.id,
       type: 'card' as const,
       position,
@@ -237,6 +254,21 @@ export function cardsOf(view: View, before: readonly Card[], label: (key: string
       ariaLabel: label(node.key)
     };
   });
+}
+
+function foreseen(
+  view: View,
+  node: NodeView
+): Pick<Card, 'handles' | 'initialWidth' | 'initialHeight'> {
+  const { height, spots } = outline(view, node);
+  return {
+    initialWidth: CARD.width,
+    initialHeight: height,
+    handles: spots.map(spot => ({
+      ...spot,
+      position: spot.type === 'source' ? Position.Right : Position.Left
+    }))
+  };
 }
 
 export function wiresOf(view: View, before: readonly Wire[]): Wire[] {

@@ -7,7 +7,6 @@ import {
   useRef,
   useState,
   useSyncExternalStore,
-  type KeyboardEvent,
   type ReactElement
 } from 'react';
 
@@ -15,14 +14,15 @@ import { newId } from '../flow/ids';
 import { freeKey, freePlace, GRID, snapped } from '../flow/place';
 import type { Session, State } from '../flow/session';
 import type { Options, Place, Translate, View } from '../flow/types';
-import { Board, cardsOf, FIT, moved, wiresOf } from './board';
+import { Board, cardsOf, FIT, wiresOf } from './board';
 import type { Wire } from './edge';
 import { EditorContext, type Editor } from './editor';
 import { Icon } from './icons';
 import { Inspector } from './inspector';
-import { command, isWriting } from './keys';
-import type { Card } from './node';
+import { Invitation } from './invitation';
+import { selected, type Card } from './node';
 import { Palette } from './palette';
+import { useKeys } from './shortcuts';
 import { Toolbar } from './toolbar';
 
 const WIDE = 1040;
@@ -44,7 +44,11 @@ export function Canvas({ session, options, t }: CanvasProps): ReactElement {
         {failure !== null || status === 'dead' ? (
           <div className="psl-failure" role="alert">
             <b>{t('The flow cannot be shown.')}</b>
-            <span>{failure ?? t('The kernel is gone. Re-run the cell.')}</span>
+            <span>
+              {(failure ?? options.surface === 'cell')
+                ? t('The kernel is gone. Re-run the cell.')
+                : t('The server does not answer.')}
+            </span>
             <button type="button" className="psl-button" onClick={() => void session.load()}>
               {t('Try again')}
             </button>
@@ -72,6 +76,8 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
   const [cards, setCards] = useState<Card[]>(() => cardsOf(view, [], label));
   const [wires, setWires] = useState<Wire[]>(() => wiresOf(view, []));
   const [inspected, setInspected] = useState<string | null>(null);
+  // The node that may lie where its settings have just opened.
+  const hidden = useRef<string | null>(null);
   const [focused, setFocused] = useState(false);
   const width = useWidth(root);
   const [widened, setWidened] = useState<boolean | null>(null);
@@ -82,6 +88,13 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     setCards(before => cardsOf(view, before, label));
     setWires(before => wiresOf(view, before));
   }, [view, label]);
+
+  useEffect(() => {
+    if (inspected && hidden.current === inspected) {
+      hidden.current = null;
+      reveal(flow, inspected, root.current);
+    }
+  }, [flow, inspected]);
 
   const selectOnly = useCallback((id: string | null) => {
     setCards(before => before.map(card => selected(card, card.id === id)));
@@ -95,7 +108,10 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
       if (card) {
         const x = card.position.x + (card.measured.width ?? 0) / 2;
         const y = card.position.y + (card.measured.height ?? 0) / 2;
-        void flow.setCenter(x, y, { zoom: Math.max(flow.getZoom(), 0.8), duration: calm() ? 0 : 150 });
+        void flow.setCenter(x, y, {
+          zoom: Math.max(flow.getZoom(), 0.8),
+          duration: calm() ? 0 : 150
+        });
       }
     },
     [flow, selectOnly]
@@ -112,6 +128,7 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
       .then(reason => {
         if (reason === null) {
           selectOnly(id);
+          hidden.current = id;
           setInspected(id);
         }
       });
@@ -126,10 +143,21 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     root.current?.focus({ preventScroll: true });
   };
   const fit = (): void => void flow.fitView({ ...FIT, duration: calm() ? 0 : 150 });
-  const keys = useKeys({ session, cards, setCards, live, remove, fit, inspected, inspect, setInspected, root });
+  const keys = useKeys({
+    session,
+    cards,
+    setCards,
+    live,
+    remove,
+    fit,
+    inspected,
+    inspect,
+    setInspected,
+    root
+  });
   const editor = useMemo<Editor>(
-    () => ({ session, view, t, live, inspect }),
-    [session, view, t, live, inspect]
+    () => ({ session, view, t, live, inspect, surface: options.surface }),
+    [session, view, t, live, inspect, options.surface]
   );
   const node = view.nodes.find(one => one.id === inspected);
   return (
@@ -147,7 +175,10 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
           }
         }}
         onPointerDown={event => {
-          if (event.target instanceof Element && !event.target.closest('button, input, textarea, select, [tabindex="0"]')) {
+          if (
+            event.target instanceof Element &&
+            !event.target.closest('button, input, textarea, select, [tabindex="0"]')
+          ) {
             root.current?.focus({ preventScroll: true });
           }
         }}
@@ -156,7 +187,11 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
         <Toolbar state={state} onFit={fit} />
         {!live && (
           <div className="psl-banner" role="alert">
-            {t('The kernel is gone. Re-run the cell to go on editing; nothing unsaved is shown.')}
+            {options.surface === 'cell'
+              ? t('The kernel is gone. Re-run the cell to go on editing; nothing unsaved is shown.')
+              : t(
+                  'The server does not answer. Until it does one can only look; nothing unsaved is shown.'
+                )}
           </div>
         )}
         <div className="psl-middle">
@@ -174,15 +209,17 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
               zooms={options.wheel === 'always' || focused}
               onAdd={add}
               onInspect={id => {
+                hidden.current = id;
                 setInspected(id);
-                if (id && !roomy) {
-                  uncover(flow, id, root.current);
-                }
               }}
             />
-            {!view.nodes.length && <Invitation onAdd={add} />}
+            {!view.nodes.length && <Invitation onAdd={kind => add(kind)} />}
             {state.notice && (
-              <div key={state.notice.id} className={`psl-notice psl-${state.notice.tone}`} role="alert">
+              <div
+                key={state.notice.id}
+                className={`psl-notice psl-${state.notice.tone}`}
+                role="alert"
+              >
                 <span>{state.notice.text}</span>
                 <button type="button" aria-label={t('Close')} onClick={() => session.hush()}>
                   <Icon name="close" size={12} />
@@ -204,157 +241,31 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
       </div>
     </EditorContext.Provider>
   );
-
-  /** An empty canvas offers what there is. */
-  function Invitation({ onAdd }: { onAdd: (kind: string) => void }): ReactElement {
-    return (
-      <div className="psl-invitation">
-        <b>{t('Draw a flow')}</b>
-        <span className="psl-muted">{t('Drag a node here, or begin with one of these.')}</span>
-        <div className="psl-starters">
-          {view.kinds
-            .filter(kind => ['Data', 'Models'].includes(kind.category))
-            .map(kind => (
-              <button
-                key={kind.name}
-                type="button"
-                className="psl-starter"
-                style={{ ['--psl-kind' as string]: kind.accent }}
-                disabled={!live}
-                onClick={() => onAdd(kind.name)}
-              >
-                <span className="psl-tile">
-                  <Icon name={kind.icon} />
-                </span>
-                {kind.title}
-              </button>
-            ))}
-        </div>
-      </div>
-    );
-  }
 }
 
-interface Keyed {
-  readonly session: Session;
-  readonly cards: readonly Card[];
-  readonly setCards: (next: (before: Card[]) => Card[]) => void;
-  readonly live: boolean;
-  readonly remove: () => void;
-  readonly fit: () => void;
-  readonly inspected: string | null;
-  readonly inspect: (id: string) => void;
-  readonly setInspected: (id: string | null) => void;
-  readonly root: { readonly current: HTMLElement | null };
-}
-
-const ARROWS: Readonly<Record<string, Place>> = {
-  ArrowLeft: { x: -GRID, y: 0 },
-  ArrowRight: { x: GRID, y: 0 },
-  ArrowUp: { x: 0, y: -GRID },
-  ArrowDown: { x: 0, y: GRID }
-};
-
-/** What keys do on the canvas; texts that are being written keep their own. */
-function useKeys(at: Keyed): {
-  onKeyDown: (event: KeyboardEvent) => void;
-  onKeyUp: (event: KeyboardEvent) => void;
-} {
-  const moving = useRef(false);
-  const actions: Record<string, (() => void) | undefined> = {
-    Delete: at.remove,
-    Backspace: at.remove,
-    f: at.fit,
-    Escape: () => {
-      at.setInspected(null);
-      at.setCards(before => before.map(card => selected(card, false)));
-      at.root.current?.focus({ preventScroll: true });
-    }
-  };
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (isWriting(event.target) && event.key !== 'Escape') {
-      return;
-    }
-    const step = ARROWS[event.key];
-    const card = focusedCard(event.target);
-    if (command(event)) {
-      undoes(event, at);
-    } else if (step && at.live) {
-      event.preventDefault();
-      moving.current = true;
-      at.setCards(before => nudged(before, step, card));
-    } else if (event.key === 'Enter' && card) {
-      event.preventDefault();
-      at.inspect(card);
-      focusForm(at.root.current);
-    } else if (actions[event.key] && !(event.target instanceof HTMLButtonElement)) {
-      event.preventDefault();
-      actions[event.key]?.();
-    } else if (event.key === 'Escape') {
-      actions['Escape']?.();
-    }
-  };
-  const onKeyUp = (event: KeyboardEvent): void => {
-    if (ARROWS[event.key] && moving.current) {
-      moving.current = false;
-      const chosen = at.cards.filter(card => card.selected);
-      if (chosen.length) {
-        void at.session.edit(moved(chosen));
-      }
-    }
-  };
-  return { onKeyDown, onKeyUp };
-}
-
-function undoes(event: KeyboardEvent, at: Keyed): void {
-  const key = event.key.toLowerCase();
-  if (!at.live || (key !== 'z' && key !== 'y')) {
-    return;
-  }
-  event.preventDefault();
-  void (key === 'y' || event.shiftKey ? at.session.redo() : at.session.undo());
-}
-
-/** The selected cards, or else the focused one, a step further. */
-function nudged(cards: Card[], step: Place, focused: string | null): Card[] {
-  const none = !cards.some(card => card.selected);
-  return cards.map(card => {
-    if (!card.selected && !(none && card.id === focused)) {
-      return card;
-    }
-    const position = { x: card.position.x + step.x, y: card.position.y + step.y };
-    return { ...card, selected: true, position };
-  });
-}
-
-function focusedCard(target: EventTarget): string | null {
-  const found = target instanceof Element ? target.closest('.react-flow__node') : null;
-  return found?.getAttribute('data-id') ?? null;
-}
-
-function focusForm(root: HTMLElement | null): void {
-  requestAnimationFrame(() => {
-    root?.querySelector<HTMLElement>('.psl-inspector input, .psl-inspector textarea')?.focus();
-  });
-}
-
-function selected(card: Card, is: boolean): Card {
-  return Boolean(card.selected) === is ? card : { ...card, selected: is };
-}
-
-/** Shift the picture so that a drawer does not lie over the node it is about. */
-function uncover(
+/** Shift the picture so that a node is in it, and not under a drawer about it. */
+function reveal(
   flow: ReturnType<typeof useReactFlow<Card, Wire>>,
   id: string,
   root: HTMLElement | null
 ): void {
   const card = root?.querySelector(`.react-flow__node[data-id="${id}"]`)?.getBoundingClientRect();
   const stage = root?.querySelector('.psl-stage')?.getBoundingClientRect();
-  const hidden = card && stage ? card.right + GRID - (stage.right - DRAWER) : 0;
-  if (hidden > 0) {
-    const { x, y, zoom } = flow.getViewport();
-    void flow.setViewport({ x: x - hidden, y, zoom }, { duration: calm() ? 0 : 150 });
+  if (!root || !card || !stage) {
+    return;
   }
+  const covered = root.classList.contains('psl-roomy') ? 0 : DRAWER;
+  const byX = into(card.left, card.right, stage.left + GRID, stage.right - GRID - covered);
+  const byY = into(card.top, card.bottom, stage.top + GRID, stage.bottom - GRID);
+  if (byX || byY) {
+    const { x, y, zoom } = flow.getViewport();
+    void flow.setViewport({ x: x + byX, y: y + byY, zoom }, { duration: calm() ? 0 : 150 });
+  }
+}
+
+/** How far a span must go to lie between two bounds; its beginning counts more than its end. */
+function into(from: number, to: number, least: number, most: number): number {
+  return Math.max(least - from, Math.min(0, most - to));
 }
 
 function calm(): boolean {

@@ -49,10 +49,14 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
   );
 });
 
+const REASON = 300;
+
 /** The edge that is being drawn: green where it fits, red with the reason where it does not. */
 export function DrawnWire(props: ConnectionLineComponentProps<Card>): ReactElement {
   const { view, t } = useEditor();
-  const zoom = useStore(state => state.transform[2]);
+  const [offset, , zoom] = useStore(state => state.transform);
+  const width = useStore(state => state.width);
+  const isLeft = props.toX * zoom + offset + REASON > width;
   const [path] = getBezierPath({
     sourceX: props.fromX,
     sourceY: props.fromY,
@@ -83,7 +87,13 @@ export function DrawnWire(props: ConnectionLineComponentProps<Card>): ReactEleme
       <circle cx={props.toX} cy={props.toY} r={3.5} />
       {reason && (
         <g transform={`translate(${props.toX}, ${props.toY}) scale(${1 / zoom})`}>
-          <foreignObject x={14} y={12} width={280} height={80} className="psl-reason-box">
+          <foreignObject
+            x={isLeft ? -REASON : 14}
+            y={12}
+            width={REASON - 14}
+            height={80}
+            className={`psl-reason-box${isLeft ? ' psl-left' : ''}`}
+          >
             <span className="psl-reason">{reason}</span>
           </foreignObject>
         </g>

@@ -1,7 +1,7 @@
-import { createContext, useContext } from 'react';
+import { createContext, useContext, type CSSProperties } from 'react';
 
 import type { Session } from '../flow/session';
-import type { KindView, NodeView, ProblemView, Translate, View } from '../flow/types';
+import type { KindView, NodeView, Options, ProblemView, Translate, View } from '../flow/types';
 
 /** What every part of one canvas shares. */
 export interface Editor {
@@ -10,6 +10,7 @@ export interface Editor {
   readonly t: Translate;
   /** Whether edits are taken; a canvas whose Python is gone only shows. */
   readonly live: boolean;
+  readonly surface: Options['surface'];
   /** Select one node and show its settings. */
   readonly inspect: (id: string) => void;
 }
@@ -30,4 +31,10 @@ export function kindOf(view: View, node: NodeView): KindView | undefined {
 
 export function problemsAt(view: View, node: NodeView): readonly ProblemView[] {
   return view.problems.filter(problem => problem.node === node.id);
+}
+
+/** The colour of a node kind, for everything inside an element. */
+export function accent(colour: string | undefined): CSSProperties | undefined {
+  const style: CSSProperties & Record<'--psl-kind', string> = { '--psl-kind': colour ?? '' };
+  return colour ? style : undefined;
 }

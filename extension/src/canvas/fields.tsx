@@ -159,10 +159,12 @@ function Choice({ field, node, commit }: FieldProps): ReactElement {
         value={at}
         onChange={event => void commit(values[Number(event.target.value)])}
       >
-        {at < 0 && <option value={-1}>{now === undefined ? t('not set') : String(now)}</option>}
+        {at < 0 && (
+          <option value={-1}>{now === undefined ? t('not set') : shown(field, now)}</option>
+        )}
         {values.map((value, index) => (
           <option key={index} value={index}>
-            {String(value)}
+            {shown(field, value)}
           </option>
         ))}
       </select>
@@ -177,7 +179,7 @@ function Words({ field, node, commit }: FieldProps): ReactElement {
   const [typed, setTyped] = useState('');
   const [error, setError] = useState<string | null>(null);
   const value = node.config[field.name] ?? field.schema.default;
-  const words = Array.isArray(value) ? value.map(String) : [];
+  const words = Array.isArray(value) ? value.filter(word => typeof word === 'string') : [];
   const send = (next: string[]): void => void commit(next).then(setError);
   const add = (): void => {
     const word = typed.trim();
@@ -262,7 +264,11 @@ function Prompt({ field, node, commit }: FieldProps): ReactElement {
       </div>
       {tab === 'text' ? (
         <PromptText
-          text={kept === 'text' && typeof given['text'] === 'string' ? given['text'] : (node.prompt ?? '')}
+          text={
+            kept === 'text' && typeof given['text'] === 'string'
+              ? given['text']
+              : (node.prompt ?? '')
+          }
           stored={kept === 'text'}
           commit={text => commit({ text })}
         />
@@ -415,9 +421,14 @@ function Labelled({ id, field, error, children }: LabelledProps): ReactElement {
   );
 }
 
-export function Wrong({ text }: { text: string }): ReactElement {
+interface WrongProps {
+  readonly text: string;
+  readonly severity?: 'error' | 'warning';
+}
+
+export function Wrong({ text, severity = 'error' }: WrongProps): ReactElement {
   return (
-    <div className="psl-wrong-text" role="alert">
+    <div className={`psl-wrong-text psl-${severity}`} role="alert">
       {text}
     </div>
   );

@@ -1,2 +1,2 @@
 export { mount } from './mount';
-export type { Answer, Change, Host, Message, Options, Status, Translate } from './types';
+export type { Answer, Change, Host, Message, Options, Status, Translate, Whatever } from './types';

@@ -1,11 +1,11 @@
-import { useId, type CSSProperties, type ReactElement } from 'react';
+import { useId, type ReactElement } from 'react';
 
 import { WHEN } from '../flow/apply';
 import { portsOf, refusal } from '../flow/connect';
 import { configured, fieldsOf, problemsOf } from '../flow/form';
 import { newId } from '../flow/ids';
 import type { EdgeView, InputView, NodeView } from '../flow/types';
-import { kindOf, problemsAt, useEditor } from './editor';
+import { accent, kindOf, problemsAt, useEditor } from './editor';
 import { FieldControl, useDraft, Wrong } from './fields';
 import { Icon } from './icons';
 
@@ -22,12 +22,11 @@ export function Inspector({ node, onClose, onRemove }: InspectorProps): ReactEle
   const fields = kind ? fieldsOf(kind.schema) : [];
   const inFields = new Set(fields.flatMap(field => problemsOf(view.problems, node, field.name)));
   const others = problemsAt(view, node).filter(problem => !inFields.has(problem));
-  const style: CSSProperties & Record<'--psl-kind', string> = { '--psl-kind': kind?.accent ?? '' };
   return (
     <aside
       className="psl-inspector"
       aria-label={t('Settings of %1', node.key)}
-      style={kind?.accent ? style : undefined}
+      style={accent(kind?.accent)}
     >
       <header>
         <span className="psl-tile">
@@ -35,7 +34,9 @@ export function Inspector({ node, onClose, onRemove }: InspectorProps): ReactEle
         </span>
         <span className="psl-inspector-title">
           <b>{kind?.title ?? node.kind}</b>
-          <span className="psl-muted">{kind?.summary ?? t('This kind of node is not installed.')}</span>
+          <span className="psl-muted">
+            {kind?.summary ?? t('This kind of node is not installed.')}
+          </span>
         </span>
         <button
           type="button"
@@ -58,17 +59,17 @@ export function Inspector({ node, onClose, onRemove }: InspectorProps): ReactEle
                 const config = configured(node, field.name, value);
                 return config === node.config
                   ? null
-                  : session.edit({ type: 'configure', node: node.id, config });
+                  : session.edit({ type: 'configure', node: node.id, config }, 'returned');
               }}
             />
             {problemsOf(view.problems, node, field.name).map((problem, at) => (
-              <Wrong key={at} text={problem.message} />
+              <Wrong key={at} text={problem.message} severity={problem.severity} />
             ))}
           </div>
         ))}
         <Inputs node={node} />
         {others.map((problem, at) => (
-          <Wrong key={at} text={problem.message} />
+          <Wrong key={at} text={problem.message} severity={problem.severity} />
         ))}
       </div>
       <footer>
@@ -85,7 +86,7 @@ function Name({ node }: { node: NodeView }): ReactElement {
   const { session, t, live } = useEditor();
   const id = useId();
   const draft = useDraft(node.key, typed =>
-    session.edit({ type: 'rename', node: node.id, key: typed.trim() })
+    session.edit({ type: 'rename', node: node.id, key: typed.trim() }, 'returned')
   );
   return (
     <div className="psl-field">
@@ -196,12 +197,10 @@ function Feed({ edge }: { edge: EdgeView }): ReactElement {
     if (gone !== null) {
       return gone;
     }
-    const refused = await session.edit({
-      ...ends,
-      type: 'connect',
-      edge: newId(),
-      source_path: path
-    });
+    const refused = await session.edit(
+      { ...ends, type: 'connect', edge: newId(), source_path: path },
+      'returned'
+    );
     if (refused !== null) {
       await session.undo();
     }

@@ -1,10 +1,10 @@
 import { useUpdateNodeInternals, type Node, type NodeProps } from '@xyflow/react';
-import { memo, useEffect, type CSSProperties, type ReactElement } from 'react';
+import { memo, useEffect, type ReactElement } from 'react';
 
 import { WHEN } from '../flow/apply';
 import { portsOf } from '../flow/connect';
 import type { InputView, NodeView, OutputView } from '../flow/types';
-import { kindOf, problemsAt, useEditor } from './editor';
+import { accent, kindOf, problemsAt, useEditor } from './editor';
 import { Icon } from './icons';
 import { Port } from './port';
 
@@ -28,11 +28,10 @@ export const CardView = memo(function CardView({ data, selected }: NodeProps<Car
   const given = new Set(
     view.edges.filter(edge => edge.source === node.id).map(edge => edge.source_port)
   );
-  const style: CSSProperties & Record<'--psl-kind', string> = { '--psl-kind': kind?.accent ?? '' };
   return (
     <div
       className={`psl-card${selected ? ' psl-selected' : ''}${hasError ? ' psl-wrong' : ''}`}
-      style={kind?.accent ? style : undefined}
+      style={accent(kind?.accent)}
     >
       <Port node={node.id} port={BRANCH_IN} side="target" connected={taken.has(WHEN)} />
       <div className="psl-head">
@@ -52,7 +51,10 @@ export const CardView = memo(function CardView({ data, selected }: NodeProps<Car
           <span className="psl-kind">{kind?.title ?? node.kind}</span>
         )}
       </div>
-      <div className={`psl-headline${node.prompt !== null ? ' psl-code' : ''}`} title={node.headline}>
+      <div
+        className={`psl-headline${node.prompt !== null ? ' psl-code' : ''}`}
+        title={node.headline}
+      >
         {node.headline}
       </div>
       {rows.length > 0 && (
@@ -115,6 +117,12 @@ function useFreshPorts(
   outputs: readonly OutputView[]
 ): void {
   const refresh = useUpdateNodeInternals();
-  const names = [...inputs.map(port => port.name), '', ...outputs.map(port => port.name)].join('\n');
+  const names = [...inputs.map(port => port.name), '', ...outputs.map(port => port.name)].join(
+    '\n'
+  );
   useEffect(() => refresh(id), [id, names, refresh]);
+}
+
+export function selected(card: Card, is: boolean): Card {
+  return Boolean(card.selected) === is ? card : { ...card, selected: is };
 }

@@ -1,7 +1,7 @@
-import { useState, type CSSProperties, type DragEvent, type ReactElement } from 'react';
+import { useState, type DragEvent, type ReactElement } from 'react';
 
 import type { KindView } from '../flow/types';
-import { useEditor } from './editor';
+import { accent, useEditor } from './editor';
 import { Icon } from './icons';
 
 /** What a dragged kind is called on its way to the canvas. */
@@ -17,7 +17,7 @@ interface PaletteProps {
 export function Palette({ wide, onWiden, onAdd }: PaletteProps): ReactElement {
   const { view, t, live } = useEditor();
   const [wanted, setWanted] = useState('');
-  const groups = grouped(view.kinds, wide ? wanted : '');
+  const groups = byCategory(view.kinds, wide ? wanted : '');
   return (
     <nav className={`psl-palette${wide ? ' psl-wide' : ''}`} aria-label={t('Node kinds')}>
       {wide && (
@@ -72,12 +72,11 @@ interface ItemProps {
 
 function PaletteItem({ kind, wide, live, onAdd }: ItemProps): ReactElement {
   const { t } = useEditor();
-  const style: CSSProperties & Record<'--psl-kind', string> = { '--psl-kind': kind.accent };
   return (
     <button
       type="button"
       className="psl-item"
-      style={kind.accent ? style : undefined}
+      style={accent(kind.accent)}
       draggable={live}
       disabled={!live}
       aria-label={t('Add %1: %2', kind.title, kind.summary)}
@@ -104,7 +103,7 @@ function PaletteItem({ kind, wide, live, onAdd }: ItemProps): ReactElement {
 }
 
 /** The kinds that answer to a wish, by category, both in the order in which Python gives them. */
-function grouped(kinds: readonly KindView[], wanted: string): [string, KindView[]][] {
+export function byCategory(kinds: readonly KindView[], wanted = ''): [string, KindView[]][] {
   const wish = wanted.trim().toLowerCase();
   const groups = new Map<string, KindView[]>();
   for (const kind of kinds) {

@@ -56,7 +56,8 @@ export function Port({ node, port, side, connected }: PortProps): ReactElement {
   const { view, t, live } = useEditor();
   const from = useDrawnFrom();
   const isWhen = side === 'target' && port.name === WHEN;
-  const fits = from && from.side !== side && !refusal(view, joined(from, { node, port: port.name }), t);
+  const fits =
+    from && from.side !== side && !refusal(view, joined(from, { node, port: port.name }), t);
   const isOrigin = from?.node === node && from.port === port.name && from.side === side;
   const names = [
     'psl-port',

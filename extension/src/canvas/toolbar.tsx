@@ -20,11 +20,17 @@ export function Toolbar({ state, onFit }: ToolbarProps): ReactElement {
         {library && <span className="psl-muted">{library}/</span>}
         <b>{name}</b>
         <span className="psl-muted psl-version">
-          {version ? t('v%1', version) : t('not yet saved as a version')}
+          {version ? t('v%1', version) : t('no version yet')}
         </span>
       </span>
       <span className="psl-space" />
-      <Tool icon="undo" name={t('Undo')} keys="Ctrl+Z" off={!live} run={() => void session.undo()} />
+      <Tool
+        icon="undo"
+        name={t('Undo')}
+        keys="Ctrl+Z"
+        off={!live}
+        run={() => void session.undo()}
+      />
       <Tool
         icon="redo"
         name={t('Redo')}
@@ -137,12 +143,14 @@ function Problems(): ReactElement {
 }
 
 function Kept({ state }: { state: State }): ReactElement {
-  const { view, t } = useEditor();
+  const { view, t, surface } = useEditor();
   const text =
     state.status === 'dead'
       ? t('read only')
       : state.status === 'slow'
-        ? t('waiting for the kernel…')
+        ? surface === 'cell'
+          ? t('waiting for the kernel…')
+          : t('waiting for the server…')
         : state.saving
           ? t('saving…')
           : t('all changes saved');

@@ -1,2 +1,11 @@
 /** What a place must offer so that a canvas can live in it; the canvas knows nothing else of it. */
-export type { Answer, Change, Host, Message, Options, Status, Translate } from '../flow/types';
+export type {
+  Answer,
+  Change,
+  Host,
+  Message,
+  Options,
+  Status,
+  Translate,
+  Whatever
+} from '../flow/types';

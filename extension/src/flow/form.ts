@@ -1,15 +1,7 @@
 import type { Json, JsonObject, NodeView, ProblemView, Schema, Translate } from './types';
 
 export type Control =
-  | 'text'
-  | 'multiline'
-  | 'number'
-  | 'boolean'
-  | 'choice'
-  | 'strings'
-  | 'prompt'
-  | 'model'
-  | 'json';
+  'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'strings' | 'prompt' | 'model' | 'json';
 
 /** One field of a form. */
 export interface Field {

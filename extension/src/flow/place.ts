@@ -3,35 +3,32 @@ import type { Place, View } from './types';
 export const GRID = 16;
 export const CARD = { width: 220, height: 96 };
 const GAP = 32;
+const FARTHEST = 24;
 
 /** The nearest point of the grid. */
 export function snapped(place: Place): Place {
   return { x: Math.round(place.x / GRID) * GRID, y: Math.round(place.y / GRID) * GRID };
 }
 
-/** A place near the wanted one where a new card covers no other. */
+/** The free place nearest to the wanted one: a new card covers no other. */
 export function freePlace(view: View, wanted: Place): Place {
   const start = snapped({ x: wanted.x - CARD.width / 2, y: wanted.y - CARD.height / 2 });
-  const step = { x: CARD.width + GAP, y: CARD.height + GAP };
-  for (let ring = 0; ring < 32; ring++) {
-    for (const place of around(start, ring, step)) {
-      if (isFree(view, place)) {
-        return place;
-      }
-    }
-  }
-  return start;
+  return (
+    NEAREST.map(away => snapped({ x: start.x + away.x, y: start.y + away.y })).find(place =>
+      isFree(view, place)
+    ) ?? start
+  );
 }
 
-function* around(middle: Place, ring: number, step: Place): Generator<Place> {
-  for (let down = -ring; down <= ring; down++) {
-    for (let right = -ring; right <= ring; right++) {
-      if (Math.max(Math.abs(down), Math.abs(right)) === ring) {
-        yield snapped({ x: middle.x + right * step.x, y: middle.y + down * step.y });
-      }
-    }
-  }
-}
+/** Steps away from a place, the nearest first and, of those, the ones to the right and below. */
+const NEAREST: readonly Place[] = (() => {
+  const steps = Array.from({ length: 2 * FARTHEST + 1 }, (_, at) => at - FARTHEST);
+  const away = steps.flatMap(right =>
+    steps.map(down => ({ x: (right * CARD.width) / 2 + right * GRID, y: down * GRID * 4 }))
+  );
+  const cost = ({ x, y }: Place): number => Math.hypot(x, y) - (x + y) / FARTHEST ** 2;
+  return away.sort((one, other) => cost(one) - cost(other));
+})();
 
 function isFree(view: View, place: Place): boolean {
   return !view.nodes.some(

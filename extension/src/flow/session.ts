@@ -1,6 +1,6 @@
 import { applyChange, applyEdit } from './apply';
 import { newId } from './ids';
-import type { Answer, Change, Edit, Host, Message, Operation, Status, View } from './types';
+import type { Answer, Edit, Host, Message, Operation, Status, View, Whatever } from './types';
 
 /** Something to tell the person who edits. */
 export interface Notice {
@@ -30,7 +30,7 @@ const NOTICE_MS = 6000;
 export class Session {
   constructor(private readonly host: Host) {
     this.stops.push(
-      host.onChange(change => this.hear(change)),
+      host.onChange(whatever => this.hear(whatever)),
       host.onStatus(status => this.turn(status))
     );
     const every = host.options.pollMs ?? 0;
@@ -48,8 +48,8 @@ export class Session {
 
   readonly state = (): State => this.current;
 
-  /** Do one edit; returns why it was refused, or null. */
-  async edit(edit: Edit): Promise<string | null> {
+  /** Do one edit; returns why it was refused, or null. Who shows the reason itself says so. */
+  async edit(edit: Edit, reasons: 'told' | 'returned' = 'told'): Promise<string | null> {
     if (!this.confirmed || this.current.status === 'dead') {
       return '';
     }
@@ -58,7 +58,7 @@ export class Session {
     this.show();
     const answer = await this.ask({ do: 'edit', operation });
     this.pending = this.pending.filter(one => one !== operation);
-    return this.settle(answer, 'refused');
+    return this.settle(answer, reasons === 'told' ? 'refused' : null);
   }
 
   undo(): Promise<string | null> {
@@ -123,14 +123,16 @@ export class Session {
     });
   }
 
-  private settle(answer: Answer | null, tone: Notice['tone']): string | null {
+  private settle(answer: Answer | null, tone: Notice['tone'] | null): string | null {
     if (!answer) {
       this.show();
       return '';
     }
     if (!answer.ok) {
       this.show();
-      this.tell(answer.message, tone);
+      if (tone) {
+        this.tell(answer.message, tone);
+      }
       return answer.message;
     }
     if ('change' in answer) {
@@ -140,10 +142,16 @@ export class Session {
   }
 
   /** Take in a change; one that skips a sequence brings its nodes, and the rest is asked for. */
-  private hear(change: Change): void {
+  private hear(change: Whatever): void {
     const known = this.confirmed;
     if (!known || change.seq < known.seq) {
       this.show();
+      return;
+    }
+    if (!('nodes' in change)) {
+      if (change.seq > known.seq) {
+        void this.catchUp();
+      }
       return;
     }
     const follows = change.seq <= known.seq + 1;

@@ -105,6 +105,9 @@ export interface Change {
   readonly superseded: readonly string[];
 }
 
+/** What others did: the change itself, or only the sequence that the flow has reached. */
+export type Whatever = Change | { readonly seq: number };
+
 export interface Place {
   readonly x: number;
   readonly y: number;
@@ -123,7 +126,11 @@ export type Edit =
   | { readonly type: 'move'; readonly nodes: Readonly<Record<string, Place>> }
   | { readonly type: 'configure'; readonly node: string; readonly config: JsonObject }
   | { readonly type: 'rename'; readonly node: string; readonly key: string }
-  | { readonly type: 'remove'; readonly nodes: readonly string[]; readonly edges: readonly string[] }
+  | {
+      readonly type: 'remove';
+      readonly nodes: readonly string[];
+      readonly edges: readonly string[];
+    }
   | ({ readonly type: 'connect' } & Connection & { readonly edge: string });
 
 export interface Connection {
@@ -163,8 +170,8 @@ export interface Options {
 export interface Host {
   /** Ask Python. Rejects only when no answer can come any more. */
   request(message: Message): Promise<Answer>;
-  /** Hear what others changed. */
-  onChange(listener: (change: Change) => void): () => void;
+  /** Hear what others changed, or that they did. */
+  onChange(listener: (whatever: Whatever) => void): () => void;
   onStatus(listener: (status: Status) => void): () => void;
   readonly options: Options;
 }

@@ -1,0 +1,132 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { act } from 'react';
+
+import { mount } from '../canvas';
+import { node, settled, SlowHost, view } from './flows';
+
+(globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
+
+const HOSTILE = '<img src=x onerror=alert(1)>';
+
+async function shown(flow = view()) {
+  const page = document.createElement('div');
+  const element = document.createElement('div');
+  page.append(element);
+  document.body.append(page);
+  const host = new SlowHost();
+  let leave = (): void => undefined;
+  await act(async () => {
+    leave = mount(element, host);
+    await settled();
+    await host.answer({ ok: true, view: flow });
+  });
+  return { page, element, host, leave };
+}
+
+const card = (element: HTMLElement, key: string): HTMLElement => {
+  const found = element.querySelector<HTMLElement>(`.react-flow__node[data-id="id-${key}"]`);
+  if (!found) {
+    throw new Error(`no node ${key}`);
+  }
+  return found;
+};
+
+const press = (target: Element, key: string, more: KeyboardEventInit = {}): Promise<void> =>
+  act(async () => {
+    target.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, ...more }));
+    target.dispatchEvent(new KeyboardEvent('keyup', { key, bubbles: true, ...more }));
+    await settled();
+  });
+
+afterEach(() => document.body.replaceChildren());
+
+test('draws every node, and names literally', async () => {
+  const { element, leave } = await shown(view({ nodes: [node('a', { key: HOSTILE }), node('b')] }));
+  expect(element.querySelectorAll('.react-flow__node')).toHaveLength(2);
+  expect(element.querySelector('.psl-key')?.textContent).toBe(HOSTILE);
+  expect(element.querySelector('img')).toBeNull();
+  act(leave);
+  expect(element.childElementCount).toBe(0);
+});
+
+test('no key that is pressed on a node reaches the notebook around it', async () => {
+  const { page, element } = await shown();
+  const heard: string[] = [];
+  page.addEventListener('keydown', event => heard.push(event.key));
+  for (const key of ['a', 'b', 'd', 'x', 'm', 'y', 'z', 'Enter', 'Escape', 'ArrowDown']) {
+    await press(card(element, 'a'), key);
+  }
+  expect(heard).toEqual([]);
+  await press(card(element, 'a'), 's', { ctrlKey: true });
+  expect(heard).toEqual(['s']);
+});
+
+test('the arrow keys move a node, in one edit when they are let go', async () => {
+  const { element, host } = await shown();
+  const target = card(element, 'b');
+  await act(async () => {
+    for (let times = 0; times < 3; times++) {
+      target.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+    }
+    await settled();
+  });
+  expect(host.asked.filter(message => message.do === 'edit')).toEqual([]);
+  await act(async () => {
+    target.dispatchEvent(new KeyboardEvent('keyup', { key: 'ArrowRight', bubbles: true }));
+    await settled();
+  });
+  const asked = host.asked.at(-1);
+  expect(asked?.do === 'edit' && asked.operation).toMatchObject({
+    type: 'move',
+    nodes: { 'id-b': { x: 352, y: 0 } }
+  });
+});
+
+test('Delete removes what is selected, and the focus stays on the canvas', async () => {
+  const { element, host } = await shown();
+  await press(card(element, 'b'), 'Enter');
+  await press(card(element, 'b'), 'Delete');
+  const asked = host.asked.at(-1);
+  expect(asked?.do === 'edit' && asked.operation).toMatchObject({
+    type: 'remove',
+    nodes: ['id-b']
+  });
+  expect(document.activeElement?.classList.contains('psl-root')).toBe(true);
+  await press(document.activeElement ?? element, 'z', { ctrlKey: true });
+  await act(() => host.answer({ ok: false, code: 'x', message: 'x' }));
+  expect(host.asked.at(-1)).toEqual({ do: 'undo' });
+});
+
+test('Backspace in a text that is being written removes no node', async () => {
+  const { element, host } = await shown();
+  await press(card(element, 'b'), 'Enter');
+  const input = element.querySelector('.psl-inspector input');
+  await press(input ?? element, 'Backspace');
+  expect(host.asked.some(message => message.do === 'edit')).toBe(false);
+});
+
+test('a canvas whose kernel is gone says so and takes no edit', async () => {
+  const { element, host } = await shown();
+  await act(() => host.die());
+  expect(element.querySelector('.psl-banner')?.textContent).toContain('The kernel is gone');
+  await press(card(element, 'b'), 'Enter');
+  await press(card(element, 'b'), 'Delete');
+  expect(element.querySelectorAll('.react-flow__node')).toHaveLength(3);
+  expect(host.asked).toHaveLength(1);
+});
+
+test('an empty flow invites', async () => {
+  const { element } = await shown(view({ nodes: [], edges: [] }));
+  expect(element.querySelectorAll('.psl-starter')).toHaveLength(1);
+});
+
+test('nothing anywhere writes raw HTML', () => {
+  const raw = new RegExp(['inner' + 'HTML', 'outer' + 'HTML', 'dangerously' + 'Set'].join('|'));
+  const root = join(__dirname, '..');
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' });
+  const wrong = files
+    .filter(file => /\.tsx?$/.test(file))
+    .filter(file => raw.test(readFileSync(join(root, file), 'utf8')));
+  expect(wrong).toEqual([]);
+});

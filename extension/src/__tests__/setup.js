@@ -1,0 +1,29 @@
+// What jsdom lacks and a canvas needs.
+const { webcrypto } = require('node:crypto');
+
+Object.defineProperty(globalThis, 'crypto', { value: webcrypto });
+
+class Observer {
+  constructor(callback) {
+    this.callback = callback;
+  }
+  observe(target) {
+    this.callback([{ target, contentRect: { width: 1200, height: 800 } }], this);
+  }
+  unobserve() {}
+  disconnect() {}
+}
+globalThis.ResizeObserver = Observer;
+globalThis.DOMMatrixReadOnly = class {
+  m22 = 1;
+};
+globalThis.matchMedia ??= () => ({
+  matches: true,
+  addEventListener() {},
+  removeEventListener() {}
+});
+Object.defineProperties(globalThis.HTMLElement.prototype, {
+  offsetHeight: { get: () => 96 },
+  offsetWidth: { get: () => 220 }
+});
+globalThis.SVGElement.prototype.getBBox = () => ({ x: 0, y: 0, width: 0, height: 0 });

@@ -1,0 +1,46 @@
+import { WHEN } from './apply';
+import { portsOf } from './connect';
+import { CARD } from './place';
+import type { NodeView, View } from './types';
+
+/** Where a port lies on its card, as `style/canvas.css` draws it. */
+export interface Spot {
+  readonly id: string;
+  readonly type: 'source' | 'target';
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+const PORT = 10;
+const FIRST_ROW = 76;
+const ROW = 20;
+const FOOT = 73;
+
+/**
+ * The height of a card and the spots of its ports, known before it is drawn: so a large flow
+ * draws only what is in view, and the edges that leave it still find their ends.
+ */
+export function outline(
+  view: View,
+  node: NodeView
+): { readonly height: number; readonly spots: Spot[] } {
+  const { inputs, outputs } = portsOf(view, node);
+  const spot = (id: string, type: Spot['type'], x: number, y: number): Spot => ({
+    id,
+    type,
+    x: x - PORT / 2,
+    y: y - PORT / 2,
+    width: PORT,
+    height: PORT
+  });
+  const spots = [
+    spot(WHEN, 'target', 15, 1),
+    ...inputs.map((port, row) => spot(port.name, 'target', 0.5, FIRST_ROW + ROW * row)),
+    ...outputs.map((port, row) =>
+      spot(port.name, 'source', CARD.width - 0.5, FIRST_ROW + ROW * row)
+    )
+  ];
+  return { height: FOOT + ROW * Math.max(inputs.length, outputs.length), spots };
+}

@@ -1,0 +1,158 @@
+"""The Python half of the canvas in a cell: it answers requests and says when others edited."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import weakref
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from promptstudio_lab.errors import PromptStudioError
+from promptstudio_lab.flows import store
+from promptstudio_lab.lab.editing import Editing
+
+if TYPE_CHECKING:
+    from promptstudio_lab.lab.flows import Flow
+    from promptstudio_lab.values import Json
+
+BUNDLE = Path(__file__).parents[1] / "labextension" / "static" / "widget.js"
+
+_LOOK_S = 1.0
+_EDITS = ("edit", "undo", "redo")
+_log = logging.getLogger(__name__)
+
+
+class FlowEditor(anywidget.AnyWidget):
+    """The graph editor of one flow; every gesture is an operation on the flow itself.
+
+    Args:
+        flow: the flow.
+    """
+
+    _esm = Path(__file__).with_name("loader.js")
+    version = traitlets.Unicode().tag(sync=True)
+    bundle_hash = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, flow: Flow) -> None:
+        """Open the editor; it shows when it is displayed."""
+        super().__init__(version=version("promptstudio-lab"), bundle_hash=_bundle_hash())
+        self._flow = flow
+        self._editing = Editing(flow, client_id=self.model_id)
+        # The sequence that the view has, and the one that it was told of.
+        self._seen = self._told = 0
+        self.on_msg(self._heard)
+        _watch.add(self)
+
+    @property
+    def flow(self) -> Flow:
+        """Return the flow that is edited."""
+        return self._flow
+
+    def tell(self, seq: int) -> None:
+        """Say that the flow has reached a sequence; a view that is behind asks what happened."""
+        self._told = max(self._told, seq)
+        self.send({"push": {"seq": seq}})
+
+    def look(self) -> None:
+        """Tell the view if somebody else edited, unless it has yet to ask about the last time."""
+        if not self._seen or self._told > self._seen or self._flow.id is None:
+            return
+        with self._flow.reading() as session:
+            seq = store.head(session, self._flow.id).seq
+        if seq > self._seen:
+            self.tell(seq)
+
+    def _heard(self, _widget: object, content: Any, _buffers: object) -> None:  # a browser's JSON
+        asked = content if isinstance(content, dict) else {}
+        try:
+            answer = self._answer(asked)
+        except Exception as error:  # noqa: BLE001 — whatever went wrong must not cost the next message
+            _log.exception("the canvas of %r asked for %r", self._flow.path, asked.get("do"))
+            answer = {"ok": False, "code": type(error).__name__, "message": str(error)}
+        self.send({"id": asked.get("id"), **answer})
+        change = answer.get("change")
+        if asked.get("do") in _EDITS and isinstance(change, dict):
+            _watch.spread(self, int(change["seq"]))
+
+    def _answer(self, asked: dict[str, Json]) -> dict[str, Json]:
+        if asked.get("do") == "bundle":
+            return {"ok": True, "bundle": _bundle()}
+        message = {name: value for name, value in asked.items() if name != "id"}
+        answer = self._editing.answer(message)
+        for part in ("view", "change"):
+            if part in answer:
+                self._seen = max(self._seen, int(answer[part]["seq"]))
+        return answer
+
+    def __repr__(self) -> str:
+        """Name the flow and count its nodes."""
+        return repr(self._flow).replace("<Flow", "<FlowEditor of")
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:  # as ipywidgets has it
+        """Add a picture, which is what a reader without a kernel sees."""
+        shown = super()._repr_mimebundle_(**options)
+        if shown is None:
+            return None
+        data, metadata = shown
+        return {**data, "image/svg+xml": self._flow._repr_svg_()}, metadata
+
+
+class _Watch:
+    """Looks for edits from elsewhere: other cells, other processes, other people."""
+
+    def __init__(self) -> None:
+        self._editors: weakref.WeakSet[FlowEditor] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, editor: FlowEditor) -> None:
+        """Look after an editor from now on."""
+        with self._lock:
+            self._editors.add(editor)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="canvas", daemon=True)
+                self._thread.start()
+
+    def spread(self, origin: FlowEditor, seq: int) -> None:
+        """Tell every editor of the same flow; the origin may have several views."""
+        for editor in self._open():
+            if editor.flow.id == origin.flow.id:
+                editor.tell(seq)
+
+    def _open(self) -> list[FlowEditor]:
+        with self._lock:
+            return [editor for editor in self._editors if editor.comm is not None]
+
+    def _run(self) -> None:
+        rest = threading.Event()
+        while not rest.wait(_LOOK_S):
+            for editor in self._open():
+                try:
+                    editor.look()
+                except PromptStudioError as error:
+                    _log.warning("cannot look for edits of %r: %s", editor.flow.path, error)
+
+
+_watch = _Watch()
+
+
+@cache
+def _bundle_hash() -> str:
+    """Return what tells one build from another, so that a browser does not keep an old one."""
+    return hashlib.sha256(BUNDLE.read_bytes()).hexdigest()[:12] if BUNDLE.exists() else ""
+
+
+def _bundle() -> str:
+    if not BUNDLE.exists():
+        message = (
+            "the canvas is not built: run `npm ci && npm run build` in extension/, or `make lab`"
+        )
+        raise PromptStudioError(message)
+    return BUNDLE.read_text(encoding="utf-8")

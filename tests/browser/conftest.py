@@ -1,0 +1,59 @@
+"""A real JupyterLab in a real Chromium; what it looked like stays in `test-results/`."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.browser.room import Room
+from tests.server.visiting import ROOT, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: Path) -> Iterator[Browser]:
+    """Return a browser that lasts as long as the session."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium_path, args=list(CHROMIUM))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def room(browser: Browser, tmp_path: Path) -> Iterator[Room]:
+    """Return JupyterLab on an empty warehouse, with the product's notebooks beside it."""
+    results = ROOT / "test-results"
+    results.mkdir(exist_ok=True)
+    warehouse = tmp_path / "warehouse.db"
+    home = tmp_path / "home"
+    arguments = (
+        "--LabApp.expose_app_in_browser=True",
+        f"--LabApp.workspaces_dir={tmp_path / 'workspaces'}",
+        f"--LabApp.user_settings_dir={tmp_path / 'settings'}",
+    )
+    with running(home, *arguments, PROMPTSTUDIO_WAREHOUSE=str(warehouse)) as server:
+        for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+            shutil.copy(notebook, server.root)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(30_000)
+        opened = Room(page, server, warehouse, results)
+        yield opened
+        page.close()

@@ -1,0 +1,146 @@
+"""The main job in a real JupyterLab: the quickstart, the canvas in a cell, the sidebar, the tab."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import promptstudio_lab as ps
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+    from tests.browser.room import Room
+
+BUILD = """
+import promptstudio_lab as ps
+lab = ps.connect()
+flow = lab.flow("support/triage")
+ticket = flow.input("ticket", "text")
+kind = flow.llm("classify", prompt="Label this: {{ text }}", returns={"label": ["billing", "tech"]})
+flow.output(label=kind.label)
+flow.edit()
+"""
+LOOK = """
+head = flow.head()
+named = {node.id: node.key for node in head.graph.nodes}
+for edge in head.graph.edges:
+    print(f"{named[edge.source]}.{edge.source_port} to {named[edge.target]}.{edge.target_port}")
+print([str(problem) for problem in flow.check()])
+"""
+
+
+def node(room: Room, key: str) -> Locator:
+    return room.page.locator(".react-flow__node").filter(
+        has=room.page.locator(".psl-key", has_text=key)
+    )
+
+
+def port(room: Room, key: str, name: str, side: str) -> Locator:
+    return node(room, key).locator(f'.react-flow__handle.{side}[data-handleid="{name}"]')
+
+
+def test_the_quickstart_runs_and_states_its_decision(room: Room) -> None:
+    room.open("00_quickstart.ipynb")
+    room.run_all()
+    decision = room.page.get_by_text("definitions ships:").first
+    decision.wait_for(timeout=90_000)
+    decision.scroll_into_view_if_needed()
+    room.picture("quickstart")
+    lab = ps.connect(str(room.warehouse))
+    assert lab.runs(1000)["experiment"].drop_nulls().len() == 480
+
+
+def test_an_edge_drawn_by_mouse_is_seen_by_the_next_cell(room: Room) -> None:
+    room.notebook("draw.ipynb", BUILD, LOOK, "1 + 1")
+    room.open("draw.ipynb")
+    room.run_cell(0)
+    node(room, "classify").wait_for(timeout=60_000)
+    room.page.wait_for_timeout(500)
+    before = room.cells()
+    room.drag(port(room, "ticket", "value", "source"), port(room, "classify", "text", "target"))
+    room.page.locator(".react-flow__edge").nth(1).wait_for()
+    room.picture("canvas-in-a-cell")
+    room.run_cell(1)
+    seen = room.output(1)
+    seen.get_by_text("ticket.value to classify.text").wait_for()
+    assert "[]" in seen.inner_text()
+    assert room.cells() == before
+
+
+def test_a_wrong_type_is_refused_with_the_reason(room: Room) -> None:
+    room.notebook("refuse.ipynb", BUILD, LOOK)
+    room.open("refuse.ipynb")
+    room.run_cell(0)
+    node(room, "classify").wait_for(timeout=60_000)
+    room.page.wait_for_timeout(500)
+    edges = room.page.locator(".react-flow__edge").count()
+    node(room, "classify").hover()
+    room.drag(port(room, "ticket", "value", "source"), port(room, "classify", "when", "target"))
+    room.page.get_by_text("a text does not fit branch").first.wait_for()
+    assert room.page.locator(".react-flow__edge").count() == edges
+
+
+def test_nothing_typed_on_the_canvas_reaches_the_notebook(room: Room) -> None:
+    room.notebook("keys.ipynb", BUILD, LOOK, "1 + 1")
+    room.open("keys.ipynb")
+    room.run_cell(0)
+    node(room, "classify").wait_for(timeout=60_000)
+    before = room.cells()
+    for key in ("a", "b", "x", "z", "m", "y", "d", "d", "ArrowDown", "Escape", "Shift+Enter"):
+        node(room, "classify").click(position={"x": 60, "y": 12})
+        room.page.keyboard.press(key)
+    room.page.wait_for_timeout(300)
+    assert room.cells() == before
+    assert node(room, "classify").count() == 1
+
+
+def test_delete_and_undo_on_the_canvas_are_the_change_logs(room: Room) -> None:
+    room.notebook("undo.ipynb", BUILD, LOOK)
+    room.open("undo.ipynb")
+    room.run_cell(0)
+    node(room, "classify").wait_for(timeout=60_000)
+    node(room, "classify").click(position={"x": 60, "y": 12})
+    room.page.keyboard.press("Delete")
+    node(room, "classify").wait_for(state="detached")
+    lab = ps.connect(str(room.warehouse))
+    assert "classify" not in lab.flow("support/triage").head().graph.by_key
+    room.page.keyboard.press("Control+z")
+    node(room, "classify").wait_for()
+    room.page.wait_for_timeout(300)
+    graph = lab.flow("support/triage").head().graph
+    assert "classify" in graph.by_key
+    assert len(graph.edges) == 1
+
+
+def test_the_sidebar_opens_a_flow_in_a_tab_with_the_same_canvas(room: Room) -> None:
+    lab = ps.connect(str(room.warehouse))
+    flow = lab.flow("support/triage")
+    ticket = flow.input("ticket", "text")
+    kind = flow.llm(
+        "classify",
+        prompt="Label this: {{ ticket }}",
+        ticket=ticket,
+        returns={"label": ["billing", "tech"]},
+    )
+    flow.output(label=kind.label)
+    flow.head()
+    lab.template("support/greeting", "Hello {{ name }}")
+    room.open()
+    room.page.locator('[data-id="promptstudio:browser"], .psl-browser-tab').first.click()
+    leaf = room.page.get_by_role("treeitem").filter(has_text="triage").last
+    leaf.wait_for()
+    room.picture("sidebar")
+    leaf.dblclick()
+    node(room, "classify").wait_for()
+    room.page.wait_for_timeout(500)
+    room.picture("editor-tab")
+    box = node(room, "classify").bounding_box()
+    assert box is not None
+    room.page.mouse.move(box["x"] + 60, box["y"] + 12)
+    room.page.mouse.down()
+    room.page.mouse.move(box["x"] + 90, box["y"] + 80, steps=8)
+    room.page.mouse.up()
+    room.page.wait_for_timeout(1000)
+    changes = lab.sql("SELECT op_type, actor_id FROM change_log ORDER BY created_at DESC LIMIT 1")
+    assert changes["op_type"].to_list() == ["move"]
+    assert changes["actor_id"].to_list() == [lab.actor.id]

@@ -1,0 +1,81 @@
+"""What tests of flows stand on: small documents, the facts about them, and an example flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from promptstudio_lab.flows.builder import Builder
+from promptstudio_lab.flows.facts import Facts
+from promptstudio_lab.flows.graph import FORMAT, Graph, from_document
+from promptstudio_lab.flows.validate import Problem, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from promptstudio_lab.values import Json
+
+FACTS = Facts(
+    templates={"support/classify@3": "Label: {{ ticket }}", "support/gone@1": None},
+    providers=frozenset({"simulated", "openai"}),
+)
+
+
+def graph_of(nodes: Mapping[str, Json]) -> Graph:
+    """Return the flow of a document with these nodes."""
+    return from_document({"format": FORMAT, "nodes": dict(nodes)})
+
+
+def prompt(text: str, **bindings: str) -> dict[str, Any]:  # a node's JSON
+    """Return a prompt node that is fed by these bindings."""
+    fed = {name: [binding] for name, binding in bindings.items()}
+    return {"kind": "prompt", "config": {"prompt": {"text": text}}, "in": fed}
+
+
+def answer(binding: str) -> dict[str, Any]:  # a node's JSON
+    """Return an output node with one field."""
+    return {"kind": "output", "config": {"fields": ["answer"]}, "in": {"answer": [binding]}}
+
+
+def found(graph: Graph, facts: Facts = FACTS) -> list[tuple[str, str | None]]:
+    """Return the code and the node of each problem."""
+    return [(problem.code, problem.node) for problem in validate(graph, facts)]
+
+
+def only(graph: Graph, code: str, facts: Facts = FACTS) -> Problem:
+    """Return the one problem that there is."""
+    problems = validate(graph, facts)
+    assert [problem.code for problem in problems] == [code], problems
+    return problems[0]
+
+
+def triage(builder: Builder) -> None:
+    """Build the example of the design."""
+    ticket = builder.input("ticket", "text")
+    kind = builder.llm(
+        "classify",
+        prompt="support/classify@3",
+        ticket=ticket,
+        returns={"label": ["billing", "tech"]},
+    )
+    with builder.switch(kind.label) as s:
+        s.case("billing").llm("billing", prompt="Answer: {{ ticket }}", ticket=ticket)
+        s.default.llm("tech", prompt="Fix: {{ ticket }}", ticket=ticket)
+    builder.output(answer=s.merge())
+
+
+def triage_graph() -> Graph:
+    """Return the example of the design as a graph."""
+    builder = Builder(lambda _: FACTS)
+    triage(builder)
+    return from_document(builder.document())
+
+
+def wide_and_long(count: int) -> Graph:
+    """Return a clean flow of `count` nodes: an input, a chain of prompts, an output."""
+    nodes = {"ask": {"kind": "input", "config": {"type": "text"}}}
+    before = "ask.value"
+    for number in range(count - 2):
+        nodes[f"n{number}"] = prompt("Say {{ x }}", x=before)
+        before = f"n{number}.text"
+    nodes["out"] = answer(before)
+    return graph_of(nodes)

@@ -1,0 +1,49 @@
+"""What tests of a lab stand on: open labs, somebody else in them, a flow and its data."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.identity import Actor
+from promptstudio_lab.lab import Lab, _warehouses, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from promptstudio_lab.lab import Flow
+    from promptstudio_lab.values import Json
+
+LABELS = ["billing", "tech"]
+TICKETS: list[dict[str, Json]] = [
+    {"id": "t1", "ticket": "My invoice is wrong", "label": "billing"},
+    {"id": "t2", "ticket": "The tech screen is black", "label": "tech"},
+    {"id": "t3", "ticket": "Refund the billing charge", "label": "billing"},
+    {"id": "t4", "ticket": "Hello", "label": "tech"},
+]
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Lab]:
+    """Give a lab in the warehouse of that address, which is closed with the block."""
+    lab = connect(url)
+    try:
+        yield lab
+    finally:
+        _warehouses.pop(url, None)
+        lab.warehouse.close()
+
+
+def as_somebody(lab: Lab, name: str) -> Lab:
+    """Return the same lab as another person of the organisation sees it."""
+    other = Actor(name, name, "user", lab.actor.organization_id)
+    return Lab(lab.warehouse, other, lab.id, lab.name, lab.choice)
+
+
+def classifying(lab: Lab, prompt: str, path: str = "support/classify", **settings: Json) -> Flow:
+    """Build the flow of one cell: a ticket, a label."""
+    flow = lab.flow(path)
+    ticket = flow.input("ticket", "text")
+    kind = flow.llm("classify", prompt=prompt, ticket=ticket, returns={"label": LABELS}, **settings)
+    flow.output(label=kind.label)
+    return flow

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import promptstudio_lab as ps
+from promptstudio_lab.errors import AnalysisError, Conflict
+from promptstudio_lab.ids import new_id
+from tests.lab.parts import TICKETS, classifying
+
+if TYPE_CHECKING:
+    from promptstudio_lab.lab import Experiment, Lab
+
+CONTROL = "Label {{ ticket }}"
+DATA = [{**TICKETS[n % 4], "id": f"t{n}"} for n in range(12)]
+
+
+def compared(
+    lab: Lab, treatment: str = "Which label? {{ ticket }}", **changed: Any
+) -> Experiment:  # the lab's own arguments
+    flow = classifying(lab, changed.pop("control", CONTROL))
+    usual: dict[str, Any] = {  # the lab's own arguments
+        "flow": flow,
+        "variants": {"control": None, "treatment": flow.vary("classify.prompt", treatment)},
+        "data": DATA,
+        "scorer": ps.exact("label"),
+    }
+    return lab.experiment(changed.pop("name", "e"), **{**usual, **changed})
+
+
+def calls(lab: Lab) -> int:
+    return int(lab.sql("SELECT count(*) AS n FROM prompt_execution")["n"].item())
+
+
+def test_the_controls_own_prompt_is_no_difference_at_all(lab: Lab) -> None:
+    experiment = compared(lab, CONTROL)
+    experiment.run()
+    report = experiment.report()
+    assert report.decision.action == "hold"
+    assert "no difference at all" in f"{report.decision.text} {report.decision.because}"
+    assert report["success"].estimate == 0.0
+    assert report["success"].identical
+
+
+def test_every_item_meets_every_variant_once(lab: Lab) -> None:
+    frame = compared(lab).run()
+    assert frame.height == 24
+    assert frame.select("item", "variant").is_unique().all()
+    assert frame.group_by("variant").len()["len"].to_list() == [12, 12]
+    assert lab.sql("SELECT count(*) AS n FROM experiment_exposure")["n"].item() == 24
+    assert set(lab.runs()["variant"]) == {"control", "treatment"}
+    assert lab.sql("SELECT status FROM experiment")["status"].to_list() == ["completed"]
+
+
+def test_the_same_plan_runs_nothing_again(lab: Lab) -> None:
+    first = compared(lab).run()
+    made = calls(lab)
+    again = compared(lab).run()
+    assert calls(lab) == made
+    assert again.equals(first)
+    assert compared(lab).results().equals(first)
+    assert compared(lab).report().decision == compared(lab).report().decision
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"treatment": "Other {{ ticket }}"}, "variants"),
+        ({"control": "Other {{ ticket }}"}, "flow_version"),
+        ({"data": DATA[:-1]}, "dataset"),
+        ({"scorer": ps.exact("label", "id")}, "scorer"),
+        ({"alpha": 0.1}, "alpha"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_changed_plan_is_refused_naming_what_changed(
+    lab: Lab, changed: Any, what: str
+) -> None:  # the lab's own arguments
+    compared(lab).run()
+    made = calls(lab)
+    with pytest.raises(Conflict, match=f"another plan: {what} changed"):
+        compared(lab, **changed).run()
+    assert calls(lab) == made
+    assert compared(lab, **changed, name="another").run().height >= 22
+
+
+def test_a_canvas_move_is_no_change_of_plan(memory: Lab) -> None:
+    experiment = compared(memory)
+    experiment.run()
+    graph = experiment.flow.head().graph
+    experiment.flow.apply({"type": "move", "nodes": {graph.nodes[0].id: {"x": 1, "y": 1}}})
+    assert compared(memory).run().height == 24
+
+
+def test_a_template_that_got_a_new_version_is_a_change_of_plan(memory: Lab) -> None:
+    memory.template("lib/classify", CONTROL)
+    experiment = compared(memory, control="lib/classify")
+    experiment.run()
+    memory.template("lib/classify", "Quite another text. {{ ticket }}")
+    made = memory.runs().height
+    with pytest.raises(Conflict, match="another plan"):
+        compared(memory, control="lib/classify").run()
+    assert memory.runs().height == made
+
+
+def test_a_cut_short_experiment_goes_on_where_it_stopped(lab: Lab) -> None:
+    experiment = compared(lab)
+    whole = experiment.data if hasattr(experiment, "data") else experiment.dataset
+    assert len(whole) == 12
+    started = experiment._start(_plan(experiment))
+    inputs = experiment._missing(started)
+    assert len(inputs) == 24
+    _run_some(experiment, inputs[:7])
+    assert len(experiment._missing(started)) == 17
+    made = calls(lab)
+    assert compared(lab).run().height == 24
+    assert calls(lab) == made + 17
+
+
+def test_a_run_that_was_cut_short_runs_again_under_a_new_key(lab: Lab) -> None:
+    experiment = compared(lab)
+    experiment.run()
+    one = lab.sql("SELECT id FROM flow_execution ORDER BY id LIMIT 1")["id"].item()
+    _force(lab, one, "interrupted")
+    again = compared(lab)
+    assert len(again._missing(again._found())) == 1
+    assert again.run().height == 24
+    statuses = lab.runs()["status"].to_list()
+    assert (statuses.count("interrupted"), statuses.count("succeeded")) == (1, 24)
+
+
+def _plan(experiment: Experiment) -> Any:  # a plan
+    from promptstudio_lab.lab import execution
+
+    return execution.prepare(
+        experiment._environment,
+        experiment.flow.head().id,
+        experiment.variants,
+        experiment.scorer,
+    )
+
+
+def _run_some(experiment: Experiment, inputs: Any) -> None:  # some of its items
+    from dataclasses import replace
+
+    from promptstudio_lab.lab import execution
+
+    started = experiment._started
+    assert started is not None
+    plan = _plan(experiment)
+    variants = {
+        name: replace(variant, variant_id=started.variants[name])
+        for name, variant in plan.variants.items()
+    }
+    plan = replace(plan, variants=variants, experiment_id=started.id, batch_id=started.id)
+    execution.execute(experiment._environment, plan, inputs)
+
+
+def _force(lab: Lab, run_id: str, status: str) -> None:
+    from promptstudio_lab.warehouse.append import execute
+
+    sql = "UPDATE flow_execution SET status = ? WHERE id = ?"
+    lab.warehouse.append(lambda connection: _done(execute(connection, sql, [(status, run_id)])))
+
+
+def _done(_: int) -> None:
+    """Return nothing, as group writes do."""
+
+
+def test_what_a_budget_stopped_runs_when_there_is_money_again(lab: Lab) -> None:
+    flow = classifying(lab, CONTROL, max_tokens=20)
+
+    def experiment() -> Experiment:
+        return compared(
+            lab, variants={"control": None, "treatment": flow.vary("classify.seed", 1)}, flow=flow
+        )
+
+    experiment().run(budget=60_000, concurrency=1)
+    assert experiment().run(budget=ps.usd(1))["status"].to_list() == ["succeeded"] * 24
+    assert experiment().report().n == 12
+
+
+def test_asking_for_a_report_too_early_freezes_nothing(memory: Lab) -> None:
+    with pytest.raises(AnalysisError, match=r"call \.run\(\) first"):
+        compared(memory).report()
+    assert compared(memory, "A better idea {{ ticket }}").run().height == 24
+
+
+def test_what_cannot_be_compared_is_said(memory: Lab) -> None:
+    flow = classifying(memory, CONTROL)
+    with pytest.raises(AnalysisError, match="at least two"):
+        memory.experiment("e", flow=flow, variants={"a": None}, data=DATA, scorer=ps.exact("label"))
+    experiment = compared(memory)
+    experiment.run()
+    with pytest.raises(AnalysisError, match="did you mean 'treatment'"):
+        experiment.report("tretment")
+    with pytest.raises(AnalysisError, match="no variant 'control'"):
+        experiment.report("control")
+    assert "control vs treatment" in repr(experiment)
+    with pytest.raises(AnalysisError, match="did you mean"):
+        experiment.report()["sucess"]
+
+
+def test_the_chance_that_was_agreed_is_the_reports(memory: Lab) -> None:
+    experiment = compared(memory, alpha=0.2)
+    experiment.run()
+    wide = experiment.report()["success"]
+    narrow = compared(memory, alpha=0.01, name="strict")
+    narrow.run()
+    other = narrow.report()["success"]
+    assert other.high - other.low > wide.high - wide.low
+
+
+def test_two_experiments_on_one_flow_do_not_mix(lab: Lab) -> None:
+    one = compared(lab, name="one").run()
+    other = compared(lab, name="other", treatment=CONTROL).run()
+    assert set(one["flow_execution_id"]).isdisjoint(other["flow_execution_id"])
+    assert compared(lab, name="one").results().equals(one)
+    assert new_id() not in set(one["flow_execution_id"])

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from promptstudio_lab.errors import BadReply, MissingVariable, NodeFailed
+from promptstudio_lab.flows.facts import Facts
+from promptstudio_lab.flows.operations import _starting_config
+from promptstudio_lab.nodes import Kind, kinds, mismatch
+from promptstudio_lab.nodes.llm import shaped
+from promptstudio_lab.nodes.ports import TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from promptstudio_lab.values import Json
+
+ALL = kinds.items()
+NAMES = [name for name, _ in ALL]
+
+
+@dataclass
+class Answers:
+    """Stands for a model: answers what it is told to, and keeps what it was asked."""
+
+    prompt: str = ""
+    answer: str = "yes"
+    asked: list[dict[str, Any]] = field(default_factory=list)  # keywords of their own types
+
+    async def ask(
+        self,
+        messages: list[tuple[str, str]],
+        *,
+        model: str,
+        returns: Mapping[str, Json] | None,
+        options: Mapping[str, Json],
+    ) -> str:
+        """Answer."""
+        self.asked.append(
+            {"messages": messages, "model": model, "returns": returns, "options": options}
+        )
+        return self.answer
+
+
+def run(kind: str, config: Json, inputs: Json, context: Answers | None = None) -> Json:
+    return asyncio.run(kinds[kind].run(config, inputs, context or Answers()))
+
+
+@pytest.mark.parametrize(("name", "kind"), ALL, ids=NAMES)
+def test_a_kind_is_what_a_palette_and_an_inspector_need(name: str, kind: Kind) -> None:
+    Draft202012Validator.check_schema(kind.schema)
+    assert kind.name == name
+    assert kind.schema["type"] == "object"
+    assert kind.schema["additionalProperties"] is False, "a typing error must be found"
+    assert set(kind.schema.get("required", ())) <= set(kind.schema["properties"])
+    for setting, schema in kind.schema["properties"].items():
+        assert schema.get("title"), f"{setting} has no title"
+        if "default" in schema:
+            Draft202012Validator(schema).validate(schema["default"])
+    assert kind.title
+    assert kind.icon
+    assert kind.category in {"Data", "Models", "Logic"}
+    assert kind.side_effects in {"none", "idempotent", "unsafe"}
+    assert not kind.headline or kind.headline in kind.schema["properties"]
+    assert kind.version >= 1
+
+
+@pytest.mark.parametrize(("name", "kind"), ALL, ids=NAMES)
+def test_a_kind_is_documented(name: str, kind: Kind) -> None:
+    assert re.fullmatch(r"[A-Z].+\.", kind.summary), f"{name} has no sentence for the palette"
+    assert inspect.getdoc(type(kind)) != inspect.getdoc(Kind)
+    assert inspect.getdoc(inspect.getmodule(type(kind)))
+
+
+@pytest.mark.parametrize(("name", "kind"), ALL, ids=NAMES)
+def test_a_kind_has_ports_from_its_defaults(name: str, kind: Kind) -> None:
+    config = _starting_config(name)
+    Draft202012Validator(kind.schema).validate(config)
+    ports = kind.ports(config, Facts().variables_of)
+    assert not ports.open
+    for side in (ports.inputs, ports.outputs):
+        names = [port.name for port in side]
+        assert len(names) == len(set(names))
+        assert all(port.type in TYPES for port in side)
+    assert ports.outputs or name == "output"
+    for port in ports.outputs:
+        assert ports.output(port.name) == port
+        assert mismatch(port.type, port.type) is None
+
+
+@pytest.mark.parametrize(("name", "kind"), ALL, ids=NAMES)
+def test_a_kind_runs_on_its_defaults_and_gives_only_what_it_declares(name: str, kind: Kind) -> None:
+    config = _starting_config(name)
+    ports = kind.ports(config, Facts().variables_of)
+    inputs = {port.name: ["one"] if port.many else "one" for port in ports.inputs}
+    if name == "input":
+        inputs = {"value": "one"}
+    context = Answers(prompt="{{ text }}")
+    given = run(name, config, inputs, context)
+    if name == "output":
+        assert given == {"answer": "one"}, "an output gives its fields"
+    else:
+        assert given
+        assert set(given) <= {port.name for port in ports.outputs}
+    assert bool(context.asked) == (kind.side_effects != "none"), "only what reaches out may ask"
+
+
+def test_kinds_come_in_by_entry_points_as_a_third_partys_would() -> None:
+    declared = {entry.name for entry in entry_points(group="promptstudio_lab.nodes")}
+    assert declared == set(NAMES)
+
+
+def test_input_and_output_pass_values_on_untouched() -> None:
+    value = {"a": [1, None, "ü"]}
+    assert run("input", {"type": "json"}, {"value": value}) == {"value": value}
+    assert run("output", {"fields": ["a"]}, {"a": value}) == {"a": value}
+    port = kinds["input"].ports({"type": "table"}, Facts().variables_of).outputs[0]
+    assert port.type == "table"
+
+
+def test_a_prompt_is_filled_without_asking_a_model() -> None:
+    context = Answers(prompt="Hi {{ who.name }}, {{ n }}")
+    found = run("prompt", {}, {"who": {"name": "{{ n }}"}, "n": 2}, context)
+    assert found == {"text": "Hi {{ n }}, 2"}
+    assert not context.asked
+    with pytest.raises(MissingVariable, match="who"):
+        run("prompt", {}, {"n": 2}, context)
+
+
+def test_an_llm_asks_once_with_its_settings() -> None:
+    context = Answers(prompt="Label {{ x }}", answer="fine")
+    config = {"model": "a:b", "system": "Be brief.", "temperature": 0, "seed": 3}
+    assert run("llm", config, {"x": "this"}, context) == {"text": "fine"}
+    (asked,) = context.asked
+    assert asked["messages"] == [("system", "Be brief."), ("user", "Label this")]
+    assert asked["model"] == "a:b"
+    assert asked["options"] == {"temperature": 0, "seed": 3}, "0 is a setting, not an absence"
+
+
+SHAPE: Json = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+def test_an_llm_gives_json_when_a_shape_is_asked_for() -> None:
+    found = run("llm", {"returns": SHAPE}, {}, Answers(answer='{"n": 4}'))
+    assert found == {"text": '{"n": 4}', "json": {"n": 4}}
+    names = [port.name for port in kinds["llm"].ports({"returns": SHAPE}, lambda _: ()).outputs]
+    assert names == ["json", "text"], "a bare handle of a shaped answer means the json"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("Sure! The answer is 4.", "asked for JSON"),
+        ('{"n": "four"}', "at /n"),
+        ('{"n": 1, "n": 2}', "duplicate key"),
+        ('{"n": NaN}', "NaN"),
+        ("[" * 100_000, "not JSON"),
+        ("{}", "is a required property"),
+    ],
+)
+def test_an_answer_of_another_shape_is_a_typed_error(answer: str, said: str) -> None:
+    with pytest.raises(BadReply, match=re.escape(said)) as caught:
+        shaped(answer, SHAPE)
+    assert caught.value.code == "schema"
+    assert not caught.value.transient
+
+
+def test_a_missing_template_leaves_the_inputs_open() -> None:
+    ports = kinds["llm"].ports({"prompt": {"ref": "a/b@1"}}, Facts().variables_of)
+    assert ports.open
+    found = ports.input("anything")
+    assert found is not None
+    assert not found.required
+
+
+@pytest.mark.parametrize(
+    ("do", "value", "expected"),
+    [
+        ("trim", "  a b\n", "a b"),
+        ("lower", "ÄB", "äb"),
+        ("upper", "straße", "STRASSE"),
+        ("to_text", {"a": 1}, '{"a":1}'),
+        ("to_text", "as it is", "as it is"),
+        ("trim", 5, "5"),
+        ("parse_json", '[1, {"a": null}]', [1, {"a": None}]),
+    ],
+)
+def test_transforms(do: str, value: Json, expected: Json) -> None:
+    assert run("transform", {"do": do}, {"value": value}) == {"value": expected}
+
+
+def test_a_transform_that_cannot_parse_says_so() -> None:
+    with pytest.raises(NodeFailed, match="cannot parse"):
+        run("transform", {"do": "parse_json"}, {"value": "{"})
+    assert kinds["transform"].ports({"do": "parse_json"}, lambda _: ()).outputs[0].type == "json"
+
+
+@pytest.mark.parametrize(
+    ("value", "branch"),
+    [("a", "a"), ("b", "b"), ("c", "default"), ("A", "default"), (None, "default"), (1, "1")],
+)
+def test_a_switch_opens_one_branch(value: Json, branch: str) -> None:
+    assert run("switch", {"cases": ["a", "b", "1"]}, {"value": value}) == {branch: True}
+    ports = kinds["switch"].ports({"cases": ["a", "b"]}, lambda _: ())
+    assert [port.name for port in ports.outputs] == ["a", "b", "default"]
+    assert {port.type for port in ports.outputs} == {"branch"}
+
+
+@pytest.mark.parametrize(("value", "case"), [(True, "true"), (None, "null")])
+def test_a_switch_names_values_as_json_does(value: Json, case: str) -> None:
+    assert run("switch", {"cases": [case]}, {"value": value}) == {case: True}
+
+
+def test_a_merge_gives_the_first_or_all() -> None:
+    assert run("merge", {}, {"in": ["x", "y"]}) == {"value": "x"}
+    assert run("merge", {"strategy": "list"}, {"in": ["x", "y"]}) == {"value": ["x", "y"]}
+    assert kinds["merge"].ports({"strategy": "list"}, lambda _: ()).outputs[0].type == "list"
