@@ -5,7 +5,8 @@ A price of $0.075 a million tokens is 75 nano-dollars a token; a BIGINT holds ni
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+import math
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import NewType
 
 NanoUsd = NewType("NanoUsd", int)
@@ -22,7 +23,10 @@ def usd(amount: float | str | Decimal) -> NanoUsd:
     >>> usd("0.015")
     15000000
     """
-    exact = Decimal(str(amount))
+    try:
+        exact = Decimal(str(amount))
+    except InvalidOperation:
+        exact = Decimal("nan")
     if not exact.is_finite():
         message = f"{amount!r} is not an amount of money"
         raise ValueError(message)
@@ -44,7 +48,7 @@ def format_usd(nano: float | None) -> str:
     >>> format_usd(usd("12.3456")), format_usd(usd("0.00012345")), format_usd(0), format_usd(None)
     ('$12.35', '$0.000123', '$0', 'unknown')
     """
-    if nano is None:
+    if nano is None or not math.isfinite(nano):
         return "unknown"
     amount = nano / NANO_PER_USD
     if amount == 0:

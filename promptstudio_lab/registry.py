@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# What a module can fail with while it is imported.
+_BROKEN = (
+    ImportError,
+    SyntaxError,
+    NameError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    PromptStudioError,
+)
+
 
 class Registry(Generic[T]):
     """Named things of one sort, loaded from an entry-point group on first use.
@@ -34,7 +48,7 @@ class Registry(Generic[T]):
         self._found: dict[str, T] = {}
         self._loaded = self._loading = False
         self._lock = RLock()
-        self._broken: dict[str, ImportError] = {}
+        self._broken: dict[str, Exception] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that registers what it decorates under `name`.
@@ -98,7 +112,7 @@ class Registry(Generic[T]):
             for entry in entry_points(group=self.group):
                 try:
                     import_module(entry.module)
-                except ImportError as error:
+                except _BROKEN as error:
                     # One broken package must not take the others along; asking for it tells why.
                     self._broken[entry.name] = error
             self._loaded = True

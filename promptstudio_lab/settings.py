@@ -56,7 +56,10 @@ def choose_warehouse(argument: str | None = None, beside: Path | None = None) ->
     for folder in (start, *start.parents):
         file = folder / _FOLDER_FILE
         if file.is_file() and (named := _read(file).get("warehouse")):
-            return WarehouseChoice(_url(str(named), folder), f"`warehouse` in {file}")
+            if not isinstance(named, str):
+                message = f"`warehouse` in {file} is {named!r}; write a path or a URL as text"
+                raise SettingsError(message)
+            return WarehouseChoice(_url(named, folder), f"`warehouse` in {file}")
     default = Path(platformdirs.user_data_dir(_APP)) / "warehouse.db"
     return WarehouseChoice(_url(str(default), default.parent), "the user's data directory")
 
@@ -97,6 +100,9 @@ def hub_user() -> str | None:
 
 
 def _url(text: str, folder: Path) -> str:
+    if text.startswith("sqlite:///") and not text.startswith("sqlite:////"):
+        # A relative address means the folder that chose it, not whoever happens to read it.
+        text = text.removeprefix("sqlite:///")
     if text == "memory" or "://" in text:
         return text
     path = Path(text).expanduser()

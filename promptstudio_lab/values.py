@@ -44,10 +44,17 @@ def dumps(value: Json) -> str:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         text = ""
-    # The fast encoder lets lone surrogates and non-text keys through: look closer when it may have.
-    if not text or "\\ud" in text or not _keys_are_text(value):
-        _refuse(value, "")
-        text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    try:
+        # The fast encoder lets surrogates and other keys through: look closer when it may have.
+        if not text or "\\ud" in text or not _keys_are_text(value):
+            _refuse(value, "")
+            text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except RecursionError:
+        message = "the value is nested too deeply, or contains itself"
+        raise ValueRefused(message) from None
+    except ValueError as error:
+        message = f"the value has no JSON form: {error}"
+        raise ValueRefused(message) from None
     return text
 
 
@@ -63,10 +70,15 @@ def loads(text: str | bytes) -> Json:
     promptstudio_lab.errors.ValueRefused: duplicate key 'a'
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+        )
+        if (b"\\u" if isinstance(text, bytes) else "\\u") in text:  # type: ignore[operator]  # both of one kind
+            _refuse(found, "")
+    except (ValueError, RecursionError) as error:
         message = f"not JSON: {error}"
         raise ValueRefused(message) from None
+    return found
 
 
 def content_hash(value: Json) -> str:
@@ -143,6 +155,14 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        message = f"{digits} has no JSON form: it is beyond what a number can be"
+        raise ValueRefused(message)
+    return number
+
+
 def _no_constant(name: str) -> Json:
     message = f"{name} has no JSON form"
     raise ValueRefused(message)
@@ -171,8 +191,9 @@ def _refuse_inside(value: Json, pointer: str) -> None:
             if not isinstance(key, str):
                 message = f"{pointer or '/'}: the key {key!r} is not text"
                 raise ValueRefused(message)
-            _refuse(key, f"{pointer}/{key}")
-            _refuse(item, f"{pointer}/{key}")
+            place = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+            _refuse(key, place)
+            _refuse(item, place)
     elif isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         for index, item in enumerate(value):
             _refuse(item, f"{pointer}/{index}")

@@ -71,7 +71,11 @@ def save(session: Session, lab_id: str, name: str, wanted: Sequence[Item]) -> Da
     ids = payloads.put(session, [item.values for item in wanted])
     now = {item.key: payload for item, payload in zip(wanted, ids, strict=True)}
     live = {row.item_key: row for row in _live(session, dataset.id)}
+    for position, item in enumerate(wanted):
+        if item.key in live:
+            live[item.key].position = position
     if {key: row.content_payload_id for key, row in live.items()} == now:
+        session.flush()
         return dataset
     dataset.current_version += 1
     for key, row in live.items():

@@ -15,6 +15,7 @@ from promptstudio_lab.warehouse.changelog import (
     Operation,
     Recorded,
     Stream,
+    lock,
     record,
     recorded,
 )
@@ -133,6 +134,7 @@ def edit(
         message = f"op_id {op_id!r} or base_seq {base_seq!r} is not what it should be"
         raise OperationRefused(message)
     stream = Stream("flow", flow_id)
+    lock(session, stream)
     graph = head(session, flow_id).graph
     repeated = recorded(session, op_id)
     if repeated is not None:
@@ -147,6 +149,7 @@ def edit(
 
 def bring_in(session: Session, flow_id: str, built: dict[str, Json], facts: Facts) -> FlowHead:
     """Carry what a cell built over to the flow, as one step of undo; nothing if it is unchanged."""
+    lock(session, Stream("flow", flow_id))
     before = head(session, flow_id)
     if same(built, before.source):
         return before
@@ -162,6 +165,7 @@ def bring_in(session: Session, flow_id: str, built: dict[str, Json], facts: Fact
 
 def save_version(session: Session, flow_id: str) -> FlowVersion:
     """Return the version of the flow as it stands; the same content makes no new one."""
+    lock(session, Stream("flow", flow_id))
     now_head = head(session, flow_id)
     known = first(session, PromptFlowVersion, order=("-version",), flow_id=flow_id)
     if known is not None and known.content_hash == now_head.graph.hash:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 1_000_000
 
-_HOLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+# Possessive, so that a text of many braces is read once and not again from each of them.
+_HOLE = re.compile(r"\{\{((?:(?!\{\{|\}\}).)*+)\}\}", re.DOTALL)
+_LONGEST_INDEX = 9
 _PATH = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 _CACHED_TEMPLATES = 512
 
@@ -43,14 +45,9 @@ def parse(text: str) -> tuple[str | Hole, ...]:
     parts: list[str | Hole] = []
     end = 0
     for match in _HOLE.finditer(text):
-        parts += [text[end : match.start()], _hole(match, text)]
+        parts += [_literal(text, end, match.start()), _hole(match, text)]
         end = match.end()
-    rest = text[end:]
-    if "{{" in rest:
-        line = text.count("\n", 0, end + rest.index("{{")) + 1
-        message = f"line {line}: '{{{{' is not closed by '}}}}'"
-        raise TemplateSyntaxError(message)
-    return tuple(part for part in [*parts, rest] if part != "")
+    return tuple(part for part in [*parts, _literal(text, end, len(text))] if part != "")
 
 
 def variables(text: str) -> tuple[str, ...]:
@@ -87,6 +84,15 @@ def render(text: str, values: Mapping[str, Json]) -> str:
     return result
 
 
+def _literal(text: str, start: int, end: int) -> str:
+    opening = text.find("{{", start, end)
+    if opening >= 0:
+        line = text.count("\n", 0, opening) + 1
+        message = f"line {line}: '{{{{' is not closed by '}}}}'"
+        raise TemplateSyntaxError(message)
+    return text[start:end]
+
+
 def _check(text: str) -> None:
     if len(text) > MAX_TEXT:
         message = f"the template's size is {len(text):,} characters; the limit is {MAX_TEXT:,}"
@@ -119,7 +125,7 @@ def _value(hole: Hole, values: Mapping[str, Json]) -> Json:
     for depth, part in enumerate(hole.path):
         if isinstance(value, dict) and part in value:
             value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+        elif isinstance(value, list) and _is_index(part, value):
             value = value[int(part)]
         else:
             where = ".".join([hole.name, *hole.path[:depth]])
@@ -127,6 +133,10 @@ def _value(hole: Hole, values: Mapping[str, Json]) -> Json:
             message = f"{where} has no {part!r}.{did_you_mean(part, map(str, allowed))}"
             raise MissingVariable(message)
     return value
+
+
+def _is_index(part: str, values: list[Json]) -> bool:
+    return part.isdecimal() and len(part) <= _LONGEST_INDEX and int(part) < len(values)
 
 
 def _text(value: Json) -> str:

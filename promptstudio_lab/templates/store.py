@@ -60,7 +60,7 @@ def save(session: Session, lab_id: str, path: str, text: str, note: str = "") ->
     Raises:
         TemplateSyntaxError: if the text is no template.
     """
-    parts, name = split(path)
+    parts, name = _place(path)
     library = find_or_make(session, PromptLibrary, lab_id, parts)
     template = _in_library(session, library.id, name)
     if template is None:
@@ -118,7 +118,7 @@ def promote(
     if template is None:
         message = f"{node_key!r} has no inline prompt that was saved; run the flow once"
         raise NotFound(message)
-    parts, name = split(path)
+    parts, name = _place(path)
     library = find_or_make(session, PromptLibrary, lab_id, parts)
     if _in_library(session, library.id, name) is not None:
         message = f"there is a template {path!r} already"
@@ -137,6 +137,13 @@ def listed(session: Session, lab_id: str) -> list[tuple[str, PromptTemplate]]:
     rows = find(session, PromptTemplate, prompt_library_id=list(paths))
     named = [(f"{paths[str(row.prompt_library_id)]}/{row.name}", row) for row in rows]
     return sorted(named, key=lambda pair: pair[0])
+
+
+def _place(path: str) -> tuple[tuple[str, ...], str]:
+    if parse_reference(path)[1] is not None:
+        message = f"{path!r} ends in a version; a template is saved under its name alone"
+        raise OperationRefused(message)
+    return split(path)
 
 
 def _in_library(session: Session, library_id: str, name: str) -> PromptTemplate | None:

@@ -9,6 +9,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from promptstudio_lab.errors import ValueRefused
+from promptstudio_lab.values import check_text
 from promptstudio_lab.warehouse.types import iso
 
 if TYPE_CHECKING:
@@ -54,6 +56,13 @@ def _insert(table: str, columns: tuple[str, ...], dialect: str) -> str:
 
 
 def _bound(row: Row, dialect: str) -> Row:
+    for value in row:
+        kind = type(value)
+        if kind is str:
+            check_text(value)
+        elif kind is datetime and value.tzinfo is None:
+            message = f"{value.isoformat()} has no time zone; give an aware datetime"
+            raise ValueRefused(message)
     if dialect != "sqlite":
         return row
     return tuple(iso(value) if type(value) is datetime else value for value in row)

@@ -43,7 +43,7 @@ _TABLES: dict[str, type[AnyRow]] = {
 _ROOTS: dict[str, type[PromptFlow | PromptLab]] = {"flow": PromptFlow, "lab": PromptLab}
 
 # What people write may have to be erased, so a patch holds only where it lies.
-_FREE_TEXT = frozenset({"name", "description", "config", "policy", "patch", "plan"})
+_FREE_TEXT = frozenset({"name", "description", "config", "policy", "patch", "plan", "source"})
 _REFERENCE = "$payload"
 
 
@@ -129,6 +129,7 @@ def record(session: Session, stream: Stream, operation: Operation) -> Recorded:
         NotFound: if the stream does not exist.
         ValueRefused: if a value has no exact JSON form.
     """
+    lock(session, stream)
     before = recorded(session, operation.op_id)
     if before is not None:
         return before
@@ -142,6 +143,19 @@ def record(session: Session, stream: Stream, operation: Operation) -> Recorded:
             inverse.insert(0, _apply(session, rows, change))
         session.flush()
     return _recorded(_write(session, stream, operation, seq, inverse, conflicts, live=live))
+
+
+def lock(session: Session, stream: Stream) -> None:
+    """Wait until nobody else writes to the stream; what is read from here on stays as it is.
+
+    Raises:
+        NotFound: if the stream does not exist.
+    """
+    root = _ROOTS[stream.type]
+    query = select(root.id).where(root.id == stream.id).with_for_update()
+    if session.scalars(query).one_or_none() is None:
+        message = f"there is no {stream.type} {stream.id}"
+        raise NotFound(message)
 
 
 def recorded(session: Session, op_id: str) -> Recorded | None:
@@ -177,17 +191,13 @@ def redo(session: Session, stream: Stream, client_id: str | None = None) -> list
 
 def _next(session: Session, stream: Stream) -> int:
     root = _ROOTS[stream.type]
-    seq = session.scalars(
+    return session.scalars(
         update(root)
         .where(root.id == stream.id)
         .values(head_seq=root.head_seq + 1)
         .returning(root.head_seq)
         .execution_options(synchronize_session=False)
-    ).one_or_none()
-    if seq is None:
-        message = f"there is no {stream.type} {stream.id}"
-        raise NotFound(message)
-    return seq
+    ).one()
 
 
 def _conflicts(
@@ -218,7 +228,9 @@ def _rows(session: Session, changes: Sequence[Change]) -> dict[str, AnyRow]:
         ids = [change.id for change in changes if change.table == table]
         entity = _TABLES[table]
         rows = session.scalars(
-            select(entity).where(entity.id.in_(ids)).execution_options(deleted_too=True)
+            select(entity)
+            .where(entity.id.in_(ids))
+            .execution_options(deleted_too=True, populate_existing=True)
         )
         found.update((row.id, row) for row in rows)
     return found
@@ -329,6 +341,9 @@ def _with_text(session: Session, entries: list[Json]) -> list[Change]:
         if name in _FREE_TEXT
     ]
     found = payloads.get_many(session, wanted)
+    if len(found) < len(set(wanted)):
+        message = "what this operation changed was erased, so it cannot be undone"
+        raise NotFound(message)
     return [
         Change(
             entry["table"],
@@ -393,7 +408,7 @@ def _step_back(
             session,
             stream,
             Operation(
-                type=f"undo {row.op_type}" if row.undo_of_seq is None else row.op_type[5:],
+                type=_opposite(row.op_type),
                 changes=tuple(_with_text(session, row.inverse)),
                 batch_id=batch_id,
                 client_id=client_id,
@@ -402,6 +417,11 @@ def _step_back(
         )
         for row in reversed(step)
     ]
+
+
+def _opposite(op_type: str) -> str:
+    undone = op_type.removeprefix("undo ")
+    return undone if undone != op_type else f"undo {op_type}"
 
 
 def _refuse_overwriting(session: Session, row: ChangeLog) -> None:
@@ -418,8 +438,11 @@ def _refuse_overwriting(session: Session, row: ChangeLog) -> None:
     )
     for other in later:
         for entry in other.patch:
-            shared = mine.get(entry["id"], set()) & set(entry["fields"])
-            if entry["id"] in mine and (shared or entry["action"] != "update"):
+            if entry["id"] not in mine:
+                continue
+            shared = mine[entry["id"]] & set(entry["fields"])
+            # An inverse without fields takes the whole row away, or brings it back.
+            if shared or not mine[entry["id"]] or entry["action"] != "update":
                 what = ", ".join(sorted(shared)) or entry["action"]
                 message = (
                     f"{other.actor_id} has changed the same thing since ({what}, operation "

@@ -6,15 +6,20 @@ import os
 import shutil
 import tempfile
 import weakref
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, StatementError
 from sqlalchemy.orm import Session, with_loader_criteria
 
-from promptstudio_lab.errors import AccessDenied, WarehouseError, WarehouseUnavailable
+from promptstudio_lab.errors import (
+    AccessDenied,
+    PromptStudioError,
+    WarehouseError,
+    WarehouseUnavailable,
+)
 from promptstudio_lab.warehouse.access import require
 from promptstudio_lab.warehouse.engines.postgresql import PostgresDatabase
 from promptstudio_lab.warehouse.engines.sqlite import LogReplaced, SqliteFile
@@ -35,7 +40,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TRIES = 5
-_RETRIED_STATES = frozenset({"40001", "40P01"})
+# Serialization failure, deadlock, and a row that somebody else made at the same moment.
+_RETRIED_STATES = frozenset({"40001", "40P01", "23505"})
 _open: weakref.WeakSet[Warehouse] = weakref.WeakSet()
 
 
@@ -70,9 +76,12 @@ class Warehouse:
             message = f"a warehouse is SQLite or PostgreSQL, not {backend}"
             raise WarehouseUnavailable(message)
         self.url = parsed.render_as_string(hide_password=True)
-        self.id = migrate(self._database)
+        with ExitStack() as unless_kept:
+            unless_kept.callback(_close, self._database, folder, os.getpid())
+            self.id = migrate(self._database)
+            unless_kept.pop_all()
         # Closing is never forgotten: not when the last reference goes, not when the process ends.
-        self._close = weakref.finalize(self, _close, self._database, folder)
+        self._close = weakref.finalize(self, _close, self._database, folder, os.getpid())
         _open.add(self)
 
     @property
@@ -111,24 +120,37 @@ class Warehouse:
                 with self._database.writing() as connection:
                     return unit(connection)
             except LogReplaced:
-                pass
-            except DBAPIError as error:
-                state = getattr(error.orig, "sqlstate", None)
+                self._database.reopen()
+            except (StatementError, OverflowError, UnicodeError) as error:
+                state = getattr(getattr(error, "orig", None), "sqlstate", None)
                 if state not in _RETRIED_STATES or attempt == _TRIES - 1:
-                    message = f"{self.url}: {error.orig}"
-                    raise WarehouseError(message) from error
+                    raise self._told(error) from error
         message = f"{self.url}: another program keeps replacing the warehouse's log"
         raise WarehouseUnavailable(message)
 
+    def _told(self, error: Exception) -> PromptStudioError:
+        """Return a database's error in the product's own words."""
+        cause = getattr(error, "orig", None)
+        if isinstance(cause, PromptStudioError):
+            return cause
+        return WarehouseError(f"{self.url}: {cause or error}")
+
     @contextmanager
     def reading(self, actor: Actor) -> Iterator[Session]:
-        """Give a session that sees one consistent state and writes nothing."""
+        """Give a session that sees one consistent state and writes nothing.
+
+        Raises:
+            WarehouseError: if the database refuses, as it refuses every write.
+        """
         require(actor, "read")
-        with (
-            self.engine.connect() as connection,
-            Session(connection, info={"actor": actor, "read_only": True}) as session,
-        ):
-            yield session
+        try:
+            with (
+                self._database.reading() as connection,
+                Session(connection, info={"actor": actor, "read_only": True}) as session,
+            ):
+                yield session
+        except StatementError as error:
+            raise self._told(error) from error
 
     def append(self, work: Callable[[Connection], None]) -> None:
         """Do one group of raw writes in one transaction; it returns once that is committed.
@@ -142,6 +164,11 @@ class Warehouse:
                 work(connection)
 
         self._until_kept(group)
+
+    def forget(self) -> None:
+        """Drop the connections without closing them: they belong to the parent of a fork."""
+        for engine in (self._database.engine, self._database.readers):
+            engine.dispose(close=False)
 
     def close(self) -> None:
         """Let the warehouse go. A memory warehouse is gone with it."""
@@ -185,8 +212,9 @@ def _stamp(session: Session, context: UOWTransaction, instances: object) -> None
         if isinstance(row, Tenant):
             _own(row, actor)
     for row in session.dirty:
-        if isinstance(row, AuditableEntity) and session.is_modified(row):
+        if isinstance(row, Tenant):
             _own(row, actor)
+        if isinstance(row, AuditableEntity) and session.is_modified(row):
             row.updated_at, row.updated_by = now(), actor.id
             row.row_version += 1
 
@@ -201,7 +229,10 @@ def _own(row: Any, actor: Actor) -> None:  # any mapped row: the mixins have no 
         raise AccessDenied(message)
 
 
-def _close(database: SqliteFile | PostgresDatabase, folder: str | None) -> None:
+def _close(database: SqliteFile | PostgresDatabase, folder: str | None, process: int) -> None:
+    if os.getpid() != process:
+        # A forked child leaves its parent's warehouse alone.
+        return
     database.close()
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -209,7 +240,7 @@ def _close(database: SqliteFile | PostgresDatabase, folder: str | None) -> None:
 
 def _forget_in_child() -> None:
     for warehouse in list(_open):
-        warehouse.engine.dispose(close=False)
+        warehouse.forget()
 
 
 os.register_at_fork(after_in_child=_forget_in_child)

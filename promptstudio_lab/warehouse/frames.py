@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from promptstudio_lab.errors import WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +37,14 @@ def query(
         Columns that end in `_at` are UTC times, flags are booleans, keys are text.
     """
     import polars as pl
-    from sqlalchemy import text
+    from sqlalchemy import CursorResult, text
 
     bound = {"organization_id": actor.organization_id, **(parameters or {})}
     with warehouse.reading(actor) as session:
         result = session.execute(text(sql), bound)
+        if not isinstance(result, CursorResult) or not result.returns_rows:
+            message = "this statement returns no rows; a query begins with SELECT"
+            raise WarehouseError(message)
         names = list(result.keys())
         rows = [[_plain(value) for value in row] for row in result]
     frame = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
@@ -46,6 +52,9 @@ def query(
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        # PostgreSQL sums and averages whole numbers exactly; SQLite gives plain numbers.
+        return int(value) if value.as_tuple().exponent == 0 else float(value)
     return str(value) if isinstance(value, UUID) else value
 
 

@@ -107,19 +107,18 @@ def _upgrade(connection: Connection, script: ScriptDirectory) -> None:
 
 
 def _drop_views(connection: Connection) -> None:
-    for name in inspect(connection).get_view_names():
-        if name.startswith("v_"):
-            connection.execute(text(f"DROP VIEW {name} " + _cascade(connection)))
+    # Other people's views stay; ours go in the reverse order of their making.
+    for name in reversed([name for name, _ in _views()]):
+        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
 
 
-def _cascade(connection: Connection) -> str:
-    return "CASCADE" if connection.dialect.name == "postgresql" else ""
+def _views() -> list[tuple[str, str]]:
+    """Return (name, query) of each view; a file's number says where it stands in the order."""
+    files = sorted(folder("sql/views").glob("*.sql"))
+    return [(file.stem.split("_", 1)[1], statements(file)[0]) for file in files]
 
 
 def _make_views(connection: Connection) -> None:
     guard = "WITH (security_invoker=true) " if connection.dialect.name == "postgresql" else ""
-    for file in sorted(folder("sql/views").glob("*.sql")):
-        (query,) = statements(file)
-        # Later files may build on earlier ones, so their names are numbered.
-        name = file.stem.split("_", 1)[1]
+    for name, query in _views():
         connection.exec_driver_sql(f"CREATE VIEW {name} {guard}AS {query}")

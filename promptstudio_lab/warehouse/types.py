@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from sqlalchemy import BigInteger, Boolean, Double, Integer, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import mapped_column
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from promptstudio_lab.errors import ValueRefused
+from promptstudio_lab.ids import is_id
 from promptstudio_lab.values import Json, check_text, dumps, loads
 
 if TYPE_CHECKING:
@@ -28,6 +30,13 @@ class Guid(TypeDecorator[str]):
         if dialect.name == "postgresql":
             return dialect.type_descriptor(postgresql.UUID(as_uuid=False))
         return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Refuse what is no key on both engines alike."""
+        if value is not None and not is_id(value):
+            message = f"{value!r} is not an id"
+            raise ValueRefused(message)
+        return value
 
 
 class PlainText(TypeDecorator[str]):
@@ -50,7 +59,7 @@ class CanonicalJson(TypeDecorator[Json]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Json]:
         """Choose the engine's own type, with our codec and not the driver's."""
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(_JsonText())
+            return _JsonText()
         return dialect.type_descriptor(Text())
 
     def process_bind_param(self, value: Json, dialect: Dialect) -> str | None:
@@ -62,14 +71,33 @@ class CanonicalJson(TypeDecorator[Json]):
         return loads(value) if isinstance(value, str) else value
 
 
-class _JsonText(postgresql.JSON):
-    """PostgreSQL's `json`, given as text that is already canonical."""
+class _JsonText(UserDefinedType[str]):
+    """PostgreSQL's `json`, given and taken as text: the text that we hash is the text it keeps."""
 
-    def bind_processor(self, dialect: Dialect) -> None:  # our text needs no second encoding
-        return None
+    cache_ok = True
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> None:  # the codec reads it
-        return None
+    def get_col_spec(self, **_: object) -> str:
+        """Return the column's type."""
+        return "JSON"
+
+
+class FiniteNumber(TypeDecorator[float]):
+    """A number that is one on both engines: SQLite would store NaN as NULL."""
+
+    impl = Double
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[float]:
+        """Choose the engine's own type."""
+        kind: TypeEngine[float] = sqlite.REAL() if dialect.name == "sqlite" else Double()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        """Refuse NaN and infinities."""
+        if value is not None and not math.isfinite(value):
+            message = f"{value} is not a number that can be stored"
+            raise ValueRefused(message)
+        return value
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -126,7 +154,6 @@ def now() -> datetime:
 
 # SQLite's strict tables know INTEGER, REAL and TEXT only.
 _Whole = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
-_Number: TypeEngine[float] = Double().with_variant(sqlite.REAL(), "sqlite")
 _Flag = Boolean(create_constraint=False).with_variant(Integer(), "sqlite")
 
 Key: TypeAlias = Annotated[str, mapped_column(Guid)]
@@ -135,8 +162,8 @@ Words: TypeAlias = Annotated[str, mapped_column(PlainText)]
 OptionalWords: TypeAlias = Annotated[str | None, mapped_column(PlainText)]
 Count: TypeAlias = Annotated[int, mapped_column(_Whole)]
 OptionalCount: TypeAlias = Annotated[int | None, mapped_column(_Whole)]
-Number: TypeAlias = Annotated[float, mapped_column(_Number)]
-OptionalNumber: TypeAlias = Annotated[float | None, mapped_column(_Number)]
+Number: TypeAlias = Annotated[float, mapped_column(FiniteNumber)]
+OptionalNumber: TypeAlias = Annotated[float | None, mapped_column(FiniteNumber)]
 Flag: TypeAlias = Annotated[bool, mapped_column(_Flag)]
 OptionalFlag: TypeAlias = Annotated[bool | None, mapped_column(_Flag)]
 Moment: TypeAlias = Annotated[datetime, mapped_column(UTCDateTime)]

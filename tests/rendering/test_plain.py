@@ -88,7 +88,7 @@ def test_paths_reach_into_values(template: str, text: str) -> None:
         ("{{ 1a }}", "is not a name"),
         ("{{ a..b }}", "is not a name"),
         ("{{{ a }}}", "is not a name"),
-        ("{{ a {{ b }}", "is not a name"),
+        ("{{ a {{ b }}", "is not closed"),
         ("{{ a.__class__ }}", "is unsafe"),
         ("\n{% if a %}", r"line 2: '\{%' asks for logic"),
     ],

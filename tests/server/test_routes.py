@@ -294,18 +294,20 @@ def test_a_broken_settings_file_is_named(server: Server) -> None:
 
 def test_the_unexpected_is_recorded_and_shows_nothing(server: Server) -> None:
     choose(server.root / "broken", "broken.db")
-    assert server.get("tree?beside=broken/a.ipynb").status == 200
+    there = "beside=broken/a.ipynb"
+    flow_id = server.post(f"flows?{there}", {"path": "odd"}).json["id"]
+    edit = message("edit", operation=added("ticket"))
+    assert server.post(f"flows/{flow_id}/messages?{there}", edit).json["ok"]
     with sqlite3.connect(server.root / "broken" / "broken.db") as connection:
-        connection.execute("DROP TABLE flow_edge")
-        connection.execute("DROP TABLE flow_node")
+        connection.execute("UPDATE flow_node SET config = '[]'")  # JSON, but no node's settings
     connection.close()
-    reply = server.get("tree?beside=broken/a.ipynb")
+    reply = server.get(f"flows/{flow_id}?{there}")
     assert (reply.status, reply.json["code"]) == (500, "Unexpected")
-    assert "flow_node" not in reply.text
+    assert "AttributeError" not in reply.text
     number = reply.json["message"].rpartition(" ")[2]
     log = server.log.read_text(encoding="utf-8")
     assert number in log
-    assert "no such table: flow_node" in log
+    assert "AttributeError" in log
 
 
 def test_many_tabs_edit_one_flow_at_once(server: Server, lab: Lab) -> None:

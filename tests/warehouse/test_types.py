@@ -41,7 +41,7 @@ PROBE = Table(
     Column("document", types.CanonicalJson),
     Column("words", types.PlainText),
     Column("whole", types._Whole),
-    Column("number", types._Number),
+    Column("number", types.FiniteNumber),
     sqlite_strict=True,
 )
 DOCUMENTS = [
@@ -229,7 +229,7 @@ def test_money_that_does_not_fit_is_refused(probe: Probe) -> None:
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 def test_number_that_is_none_gets_one_verdict(probe: Probe, number: float) -> None:
     with pytest.raises(ValueRefused):
-        probe.keep(number=number)
+        probe.place.do(lambda session: session.execute(PROBE.insert().values(number=number)))
 
 
 @pytest.mark.parametrize("number", [0.1, 5e-324, 1.7976931348623157e308, 1e16 + 2])

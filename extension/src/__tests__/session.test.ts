@@ -91,6 +91,14 @@ test('when the kernel is gone nothing unsaved is shown and nothing more is taken
   expect(host.asked).toHaveLength(2);
 });
 
+test('an edit that nobody will answer is no longer shown either', async () => {
+  const { host, session } = await opened();
+  void session.edit(rename('first'));
+  await settled();
+  host.turn('dead');
+  expect(keys(session)).toEqual(['a', 'b', 'c']);
+});
+
 test('a flow that cannot be had says why, and can be tried again', async () => {
   const host = new SlowHost();
   const session = new Session(host);

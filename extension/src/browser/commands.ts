@@ -101,9 +101,8 @@ async function askForPath(model: BrowserModel, trans: TranslationBundle): Promis
   const library = row?.kind === 'library' ? row.path : row?.path.split('/').slice(0, -1).join('/');
   const asked = await InputDialog.getText({
     title: trans.__('New Flow'),
-    label: trans.__('Its name, in a library if you like: support/triage'),
-    placeholder: 'support/triage',
-    text: library ? `${library}/` : '',
+    label: trans.__('Its name, in a library if you like'),
+    placeholder: `${library || 'support'}/triage`,
     okLabel: trans.__('Create')
   });
   return asked.button.accept ? (asked.value?.trim() ?? null) : null;

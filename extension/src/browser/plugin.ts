@@ -7,6 +7,7 @@ import {
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { DisposableSet, type IDisposable } from '@lumino/disposable';
 
 import { CommandIDs, DOMAIN, ILabClient } from '../tokens';
 import { addCommands, openRow, OWN } from './commands';
@@ -41,19 +42,19 @@ export const browserPlugin: JupyterFrontEndPlugin<void> = {
       },
       trans
     );
-    const commands = addCommands(app, client, model, trans);
+    const added = DisposableSet.from([addCommands(app, client, model, trans)]);
     const follow = (_: ILabShell, { newValue }: ILabShell.ICurrentPathChangedArgs): void => {
       model.follow(newValue);
     };
     shell?.currentPathChanged.connect(follow);
     panel.disposed.connect(() => {
       shell?.currentPathChanged.disconnect(follow);
-      commands.dispose();
+      added.dispose();
       model.dispose();
     });
     app.shell.add(panel, 'left', { rank: RANK, type: 'PromptStudio' });
     restorer?.add(panel, panel.id);
-    offer(app, palette, launcher, trans.__('PromptStudio'));
+    offer(app, palette, launcher, trans.__('PromptStudio')).forEach(item => added.add(item));
   }
 };
 
@@ -63,14 +64,17 @@ function offer(
   palette: ICommandPalette | null,
   launcher: ILauncher | null,
   category: string
-): void {
+): IDisposable[] {
+  const found: (IDisposable | undefined)[] = [];
   for (const command of [CommandIDs.newFlow, CommandIDs.refresh]) {
-    palette?.addItem({ command, category });
+    found.push(palette?.addItem({ command, category }));
   }
-  launcher?.add({ command: CommandIDs.newFlow, category, rank: 1, args: { isLauncher: true } });
+  const args = { isLauncher: true };
+  found.push(launcher?.add({ command: CommandIDs.newFlow, category, rank: 1, args }));
   for (const kind of ['flow', 'template']) {
     const selector = `.psl-browser .pslb-line[data-kind="${kind}"]`;
-    app.contextMenu.addItem({ command: OWN.open, selector, rank: 1 });
-    app.contextMenu.addItem({ command: OWN.copyCode, selector, rank: 2 });
+    found.push(app.contextMenu.addItem({ command: OWN.open, selector, rank: 1 }));
+    found.push(app.contextMenu.addItem({ command: OWN.copyCode, selector, rank: 2 }));
   }
+  return found.filter(item => item !== undefined);
 }

@@ -36,14 +36,19 @@ class FairLock:
             fcntl.flock(gate, fcntl.LOCK_EX)
             lock = _open(self._lock)
             fcntl.flock(lock, fcntl.LOCK_EX)
-            os.close(gate)
+            _close(gate)
             gate = -1
             yield
         finally:
-            # Closing a descriptor lets its lock go.
             for descriptor in (gate, lock):
                 if descriptor >= 0:
-                    os.close(descriptor)
+                    _close(descriptor)
+
+
+def _close(descriptor: int) -> None:
+    # Closing alone would leave the lock with a child that was forked meanwhile.
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _open(path: str) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from promptstudio_lab.errors import WarehouseUnavailable
@@ -42,6 +42,10 @@ class PostgresDatabase:
         except ModuleNotFoundError:
             message = "PostgreSQL needs its driver: pip install 'promptstudio-lab[postgres]'"
             raise WarehouseUnavailable(message) from None
+        event.listen(self.engine, "connect", _json_as_text)
+        self.readers = self.engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
         try:
             with self.engine.connect() as connection:
                 version = connection.dialect.server_version_info or (0,)
@@ -59,6 +63,21 @@ class PostgresDatabase:
         with self.engine.connect() as connection:
             yield connection
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees one state and cannot write."""
+        with self.readers.connect() as connection:
+            yield connection
+
+    def reopen(self) -> None:
+        """Do nothing: no other program can replace a server's log."""
+
     def close(self) -> None:
         """Let every connection go."""
         self.engine.dispose()
+
+
+def _json_as_text(raw: Any, _: object) -> None:  # a psycopg connection, imported only here
+    from psycopg.types.string import TextLoader
+
+    raw.adapters.register_loader("json", TextLoader)

@@ -8,32 +8,39 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from promptstudio_lab.errors import WarehouseUnavailable
 from promptstudio_lab.warehouse.engines.locks import FairLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import URL, Connection
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 _CHECKPOINT_BYTES = 16 * 1024 * 1024
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "ceph", "9p", "fuse.sshfs", "afs"}
 )
+_WAIT = "PRAGMA busy_timeout=30000"
+_READERS_END_S = 10.0
+_POLL_S = 0.01
 _OPENING = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA wal_autocheckpoint=0",
     "PRAGMA cache_size=-65536",
-    "PRAGMA busy_timeout=30000",
+    _WAIT,
 )
 
 
@@ -59,16 +66,10 @@ class SqliteFile:
         _refuse_network(self.path)
         self._lock = FairLock(self.path.with_name(self.path.name + ".lock"))
         self._wal = self.path.with_name(self.path.name + "-wal")
-        self.engine: Engine = create_engine(
-            "sqlite://",
-            creator=self._connect,
-            hide_parameters=True,
-            pool_size=8,
-            max_overflow=16,
-            # The default of an address without a file would share one connection.
-            poolclass=QueuePool,
-        )
-        event.listen(self.engine, "begin", _begin)
+        self.engine = self._engine(self._connect)
+        self.readers = self._engine(self._connect_to_read)
+        # Held while the log is given up, so that nobody opens the old one again meanwhile.
+        self._opening = threading.Lock()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -77,17 +78,78 @@ class SqliteFile:
             self._lock.held(),
             self.engine.connect().execution_options(writing=True) as connection,
         ):
-            yield connection
-            self._check_acknowledged(connection)
+            self._check_log(connection)
+            try:
+                yield connection
+            except OperationalError:
+                # Writing to a log that is gone may also fail at once.
+                self._check_log(connection)
+                raise
+            self._check_log(connection)
             self._checkpoint(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees one state and cannot write."""
+        with self._opening:
+            opened = self.readers.connect()
+        with opened as connection:
+            yield connection
+
+    def reopen(self) -> None:
+        """Let go of a log that another program has replaced, and of everything that shares it.
+
+        Raises:
+            WarehouseUnavailable: if a read in this process does not end.
+        """
+        deadline = time.monotonic() + _READERS_END_S
+        with self._opening:
+            while self.readers.pool.checkedout() or self.engine.pool.checkedout():  # type: ignore[attr-defined]  # a queue pool
+                if time.monotonic() > deadline:
+                    message = (
+                        f"another program replaced the log of {self.path} while this process "
+                        "reads from it; end the reads and write again"
+                    )
+                    raise WarehouseUnavailable(message)
+                time.sleep(_POLL_S)
+            self.engine.dispose()
+            self.readers.dispose()
 
     def close(self) -> None:
         """Let every connection go, under the lock: closing the last one is a checkpoint."""
         if not self.path.exists():
-            self.engine.dispose()
+            self._dispose()
             return
         with self._lock.held():
-            self.engine.dispose()
+            self._dispose()
+
+    def _dispose(self) -> None:
+        self.engine.dispose()
+        self.readers.dispose()
+
+    def _engine(self, connect: Callable[[], sqlite3.Connection]) -> Engine:
+        engine = create_engine(
+            "sqlite://",
+            creator=connect,
+            hide_parameters=True,
+            pool_size=8,
+            max_overflow=16,
+            # The default of an address without a file would share one connection.
+            poolclass=QueuePool,
+        )
+        event.listen(engine, "begin", _begin)
+        event.listen(engine, "connect", self._note_log)
+        return engine
+
+    def _note_log(self, raw: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        # A first read opens the log; from now on this is the one that the connection writes to.
+        raw.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        record.info["wal"] = _inode(self._wal)
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only=ON")
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -101,24 +163,21 @@ class SqliteFile:
             raise WarehouseUnavailable(message) from None
         return connection
 
-    def _check_acknowledged(self, connection: Connection) -> None:
-        """Say so if another library unlinked the log that this connection has just written to."""
-        raw: Any = connection.connection.driver_connection  # a DB-API connection has no common type
-        held = connection.info.setdefault("wal", None)
-        seen = _inode(self._wal)
-        if held is not None and seen != held:
+    def _check_log(self, connection: Connection) -> None:
+        """Say so if another library unlinked the log that this connection writes to."""
+        if _inode(self._wal) != connection.info["wal"]:
             connection.invalidate()
             message = f"{self._wal} was replaced by another program while it was written"
             raise LogReplaced(message)
-        if held is None and raw is not None:
-            connection.info["wal"] = seen
 
     def _checkpoint(self, connection: Connection) -> None:
-        if self._wal.exists() and self._wal.stat().st_size > _CHECKPOINT_BYTES:
-            raw: Any = (
-                connection.connection.driver_connection
-            )  # a DB-API connection has no common type
-            raw.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        if self._wal.stat().st_size <= _CHECKPOINT_BYTES:
+            return
+        raw: Any = connection.connection.driver_connection  # a DB-API connection has no common type
+        # A reader may hold an old state for long: then the rest of the log waits, not the writers.
+        raw.execute("PRAGMA busy_timeout=0")
+        raw.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        raw.execute(_WAIT)
 
 
 def engine_version() -> str:
@@ -160,8 +219,10 @@ def _refuse_network(path: Path, mounts: Path = Path("/proc/mounts")) -> None:
     best, kind = "", ""
     for line in mounts.read_text(encoding="utf-8").splitlines():
         _, place, found, *_ = line.split(" ")
+        # The table writes a space as \040.
+        place = place.encode("latin-1", "replace").decode("unicode_escape")
         inside = os.path.commonpath([place, path.resolve()]) == place.rstrip("/") or place == "/"
-        if inside and len(place) > len(best):
+        if inside and len(place) >= len(best):
             best, kind = place, found
     if kind in _NETWORK_FILE_SYSTEMS:
         message = (

@@ -17,7 +17,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from promptstudio_lab.warehouse.types import (
     Count,
     Guid,
-    Key,
     Moment,
     OptionalMoment,
     OptionalWords,
@@ -52,7 +51,7 @@ class Tenant:
     referred: ClassVar[bool] = True
 
     id: Mapped[str] = mapped_column(Guid, primary_key=True, sort_order=-2)
-    organization_id: Mapped[Key] = mapped_column(sort_order=-1)
+    organization_id: Mapped[str] = mapped_column(Guid, sort_order=-1)
 
     @declared_attr.directive
     @classmethod

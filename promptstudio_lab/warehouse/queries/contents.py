@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import select
 
 from promptstudio_lab.errors import NotFound
+from promptstudio_lab.ids import is_id
 from promptstudio_lab.warehouse.entities import (
     FlowNode,
     PromptFlow,
@@ -118,7 +119,7 @@ def place_of_flow(session: Session, flow_id: str) -> Placed:
     Raises:
         NotFound: if there is no such flow in the actor's organisation.
     """
-    flow = first(session, PromptFlow, id=flow_id)
+    flow = first(session, PromptFlow, id=flow_id) if is_id(flow_id) else None
     if flow is None:
         message = f"there is no flow {flow_id}"
         raise NotFound(message)
@@ -131,7 +132,7 @@ def place_of_template(session: Session, template_id: str) -> Placed:
     Raises:
         NotFound: if there is no such template in a library of the actor's organisation.
     """
-    template = first(session, PromptTemplate, id=template_id)
+    template = first(session, PromptTemplate, id=template_id) if is_id(template_id) else None
     if template is None or template.prompt_library_id is None:
         message = f"there is no template {template_id}"
         raise NotFound(message)

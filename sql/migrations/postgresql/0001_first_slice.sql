@@ -129,9 +129,9 @@ CREATE TABLE prompt_library (
     CONSTRAINT ck_prompt_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
 );
 
-CREATE UNIQUE INDEX ux_prompt_library_prompt_lab_id_parent_id_name_live ON prompt_library (organization_id, prompt_lab_id, parent_id, name) WHERE deleted_at IS NULL;
-
 CREATE UNIQUE INDEX ux_prompt_library_prompt_lab_id_name_root ON prompt_library (organization_id, prompt_lab_id, name) WHERE deleted_at IS NULL AND parent_id IS NULL;
+
+CREATE UNIQUE INDEX ux_prompt_library_prompt_lab_id_parent_id_name_live ON prompt_library (organization_id, prompt_lab_id, parent_id, name) WHERE deleted_at IS NULL;
 
 CREATE TABLE workflow_library (
     id UUID NOT NULL,
@@ -303,8 +303,8 @@ CREATE TABLE flow_node (
     kind_version BIGINT NOT NULL,
     config JSON NOT NULL,
     policy JSON NOT NULL,
-    position_x DOUBLE PRECISION DEFAULT '0' NOT NULL,
-    position_y DOUBLE PRECISION DEFAULT '0' NOT NULL,
+    position_x FLOAT DEFAULT '0' NOT NULL,
+    position_y FLOAT DEFAULT '0' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE,
@@ -332,7 +332,7 @@ CREATE TABLE flow_variant (
     flow_version BIGINT NOT NULL,
     is_control BOOLEAN NOT NULL,
     patch JSON NOT NULL,
-    traffic_weight DOUBLE PRECISION DEFAULT '1' NOT NULL,
+    traffic_weight FLOAT DEFAULT '1' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE,
@@ -435,12 +435,12 @@ CREATE TABLE flow_execution (
     status TEXT NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE NOT NULL,
     completed_at TIMESTAMP WITH TIME ZONE,
-    execution_time_ms DOUBLE PRECISION,
+    execution_time_ms FLOAT,
     total_cost BIGINT,
     total_input_tokens BIGINT,
     total_output_tokens BIGINT,
     success BOOLEAN,
-    quality DOUBLE PRECISION,
+    quality FLOAT,
     simulated BOOLEAN DEFAULT '0' NOT NULL,
     input_payload_id UUID,
     output_payload_id UUID,
@@ -462,13 +462,13 @@ CREATE TABLE flow_execution (
     CONSTRAINT ck_flow_execution_trigger CHECK (trigger IN ('cell', 'tab', 'schedule', 'cli', 'assistant'))
 );
 
-CREATE INDEX ix_flow_execution_experiment_id ON flow_execution (experiment_id, variant_id);
-
-CREATE INDEX ix_flow_execution_flow_id_status ON flow_execution (flow_id, status);
+CREATE INDEX ix_flow_execution_batch_id ON flow_execution (batch_id);
 
 CREATE INDEX ix_flow_execution_created_at_cost ON flow_execution (created_at, total_cost);
 
-CREATE INDEX ix_flow_execution_batch_id ON flow_execution (batch_id);
+CREATE INDEX ix_flow_execution_experiment_id ON flow_execution (experiment_id, variant_id);
+
+CREATE INDEX ix_flow_execution_flow_id_status ON flow_execution (flow_id, status);
 
 CREATE TABLE experiment_exposure (
     id UUID NOT NULL,
@@ -499,7 +499,7 @@ CREATE TABLE node_execution (
     status TEXT NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE NOT NULL,
     completed_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    execution_time_ms DOUBLE PRECISION NOT NULL,
+    execution_time_ms FLOAT NOT NULL,
     cost BIGINT,
     input_tokens BIGINT,
     output_tokens BIGINT,
@@ -525,9 +525,9 @@ CREATE TABLE node_execution (
 
 CREATE INDEX ix_node_execution_created_at ON node_execution (created_at);
 
-CREATE INDEX ix_node_execution_node_id_performance ON node_execution (node_id, execution_time_ms, cost);
-
 CREATE INDEX ix_node_execution_flow_execution_id ON node_execution (flow_execution_id);
+
+CREATE INDEX ix_node_execution_node_id_performance ON node_execution (node_id, execution_time_ms, cost);
 
 CREATE INDEX ix_node_execution_template_id_version ON node_execution (prompt_template_id, template_version);
 
@@ -560,7 +560,7 @@ CREATE TABLE execution_metric (
     flow_execution_id UUID NOT NULL,
     node_execution_id UUID,
     metric_name TEXT NOT NULL,
-    metric_value DOUBLE PRECISION NOT NULL,
+    metric_value FLOAT NOT NULL,
     metric_unit TEXT,
     metric_timestamp TIMESTAMP WITH TIME ZONE NOT NULL,
     dimensions JSON,
@@ -571,9 +571,9 @@ CREATE TABLE execution_metric (
     CONSTRAINT fk_execution_metric_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id)
 );
 
-CREATE INDEX ix_execution_metric_name_timestamp ON execution_metric (metric_name, metric_timestamp);
-
 CREATE INDEX ix_execution_metric_flow_execution_id ON execution_metric (flow_execution_id);
+
+CREATE INDEX ix_execution_metric_name_timestamp ON execution_metric (metric_name, metric_timestamp);
 
 CREATE TABLE prompt_execution (
     id UUID NOT NULL,
@@ -594,8 +594,8 @@ CREATE TABLE prompt_execution (
     reasoning_tokens BIGINT,
     cost BIGINT,
     price_source TEXT,
-    latency_ms DOUBLE PRECISION,
-    first_token_ms DOUBLE PRECISION,
+    latency_ms FLOAT,
+    first_token_ms FLOAT,
     request_payload_id UUID,
     response_payload_id UUID,
     provider_request_id TEXT,

@@ -136,9 +136,9 @@ CREATE TABLE prompt_library (
 )
  STRICT;
 
-CREATE UNIQUE INDEX ux_prompt_library_prompt_lab_id_parent_id_name_live ON prompt_library (organization_id, prompt_lab_id, parent_id, name) WHERE deleted_at IS NULL;
-
 CREATE UNIQUE INDEX ux_prompt_library_prompt_lab_id_name_root ON prompt_library (organization_id, prompt_lab_id, name) WHERE deleted_at IS NULL AND parent_id IS NULL;
+
+CREATE UNIQUE INDEX ux_prompt_library_prompt_lab_id_parent_id_name_live ON prompt_library (organization_id, prompt_lab_id, parent_id, name) WHERE deleted_at IS NULL;
 
 CREATE TABLE workflow_library (
     id TEXT NOT NULL,
@@ -482,13 +482,13 @@ CREATE TABLE flow_execution (
 )
  STRICT;
 
-CREATE INDEX ix_flow_execution_experiment_id ON flow_execution (experiment_id, variant_id);
-
-CREATE INDEX ix_flow_execution_flow_id_status ON flow_execution (flow_id, status);
+CREATE INDEX ix_flow_execution_batch_id ON flow_execution (batch_id);
 
 CREATE INDEX ix_flow_execution_created_at_cost ON flow_execution (created_at, total_cost);
 
-CREATE INDEX ix_flow_execution_batch_id ON flow_execution (batch_id);
+CREATE INDEX ix_flow_execution_experiment_id ON flow_execution (experiment_id, variant_id);
+
+CREATE INDEX ix_flow_execution_flow_id_status ON flow_execution (flow_id, status);
 
 CREATE TABLE experiment_exposure (
     id TEXT NOT NULL,
@@ -548,9 +548,9 @@ CREATE TABLE node_execution (
 
 CREATE INDEX ix_node_execution_created_at ON node_execution (created_at);
 
-CREATE INDEX ix_node_execution_node_id_performance ON node_execution (node_id, execution_time_ms, cost);
-
 CREATE INDEX ix_node_execution_flow_execution_id ON node_execution (flow_execution_id);
+
+CREATE INDEX ix_node_execution_node_id_performance ON node_execution (node_id, execution_time_ms, cost);
 
 CREATE INDEX ix_node_execution_template_id_version ON node_execution (prompt_template_id, template_version);
 
@@ -596,9 +596,9 @@ CREATE TABLE execution_metric (
 )
  STRICT;
 
-CREATE INDEX ix_execution_metric_name_timestamp ON execution_metric (metric_name, metric_timestamp);
-
 CREATE INDEX ix_execution_metric_flow_execution_id ON execution_metric (flow_execution_id);
+
+CREATE INDEX ix_execution_metric_name_timestamp ON execution_metric (metric_name, metric_timestamp);
 
 CREATE TABLE prompt_execution (
     id TEXT NOT NULL,
