@@ -61,15 +61,15 @@ class Run:
 
     def _repr_html_(self) -> str:
         rows = "".join(map(_node_row, self._ended.nodes))
-        tag = '<span class="psl-tag">simulated</span>' if self.simulated else ""
+        tag = '<span class="psl-run-tag">simulated</span>' if self.simulated else ""
         answers = {} if self.status == "failed" else self._ended.outputs
         shown = "".join(
             f"<dt>{escape(name)}</dt><dd>{escape(_readable(value))}</dd>"
             for name, value in answers.items()
         )
-        failure = f'<p class="psl-bad">{escape(str(self.error))}</p>' if self.error else ""
+        failure = f'<p class="psl-run-bad">{escape(str(self.error))}</p>' if self.error else ""
         return (
-            f'<div class="psl-run"><style>{_STYLE}</style><p><b>{escape(self.status)}</b> · '
+            f'<div class="psl-run tex2jax_ignore mathjax_ignore"><style>{_STYLE}</style><p><b>{escape(self.status)}</b> · '
             f"{self.latency_ms:.0f} ms · {format_usd(self.cost_nano_usd)} {tag}</p>{failure}"
             f"<dl>{shown}</dl><table><thead><tr><th>node</th><th>status</th><th>ms</th>"
             f"<th>tokens</th><th>cost</th></tr></thead><tbody>{rows}</tbody></table></div>"
@@ -161,6 +161,6 @@ _STYLE = """
 .psl-run table{font-size:11px;font-variant-numeric:tabular-nums;border-collapse:collapse}
 .psl-run th,.psl-run td{padding:2px 16px 2px 0;text-align:left;border:0}
 .psl-run th:nth-child(n+3),.psl-run td:nth-child(n+3){text-align:right}
-.psl-run .psl-tag{border:1px dashed currentColor;border-radius:8px;padding:0 8px;font-size:11px}
-.psl-run .psl-bad{color:var(--jp-error-color1,#c62828);white-space:pre-wrap}
+.psl-run .psl-run-tag{border:1px dashed currentColor;border-radius:8px;padding:0 8px;font-size:11px}
+.psl-run .psl-run-bad{color:var(--jp-error-color1,#c62828);white-space:pre-wrap}
 """

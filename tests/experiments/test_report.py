@@ -97,9 +97,9 @@ def test_a_stand_in_is_named_everywhere() -> None:
 
 
 def test_an_invalid_report_greys_its_numbers() -> None:
-    assert '<div class="psl-grey">' not in HTML_OF_FRIENDS
+    assert '<div class="psl-report-grey">' not in HTML_OF_FRIENDS
     grey = report(counts={"control": 400, "treatment": 240})._repr_html_()
-    assert grey.count('<div class="psl-grey">') == 2
+    assert grey.count('<div class="psl-report-grey">') == 2
 
 
 def test_goals_of_another_level_say_it_in_their_rows() -> None:

@@ -81,6 +81,13 @@ def test_only_the_wanted_are_placed_and_the_others_avoided() -> None:
     assert overlapping([*((n.x, n.y) for n in placed.nodes), found[new.id]]) == []
 
 
+def test_a_taken_place_is_avoided() -> None:
+    first, new = Node(new_id(), "first", "input"), Node(new_id(), "new", "input")
+    spot = places(Graph((new,)))[new.id]
+    standing = Graph((first, new)).moved({first.id: spot})
+    assert overlapping([spot, places(standing, {new.id})[new.id]]) == []
+
+
 @QUIETLY
 @given(st.floats(-200, 200), st.floats(-59, 59))
 def test_a_box_that_was_dragged_a_little_is_avoided_too(dx: float, dy: float) -> None:

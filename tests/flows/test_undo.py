@@ -6,15 +6,23 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from promptstudio_lab.errors import Conflict, OperationRefused
+from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.flows.graph import Graph
 from promptstudio_lab.flows.operations import applied
 from promptstudio_lab.flows.validate import find_cycle
 from promptstudio_lab.ids import new_id
+from promptstudio_lab.nodes import Port, kinds, mismatch
 from promptstudio_lab.warehouse.changelog import Stream, _with_text, since
 from promptstudio_lab.warehouse.entities import ChangeLog
 from promptstudio_lab.warehouse.rows import find
@@ -106,29 +114,42 @@ class Edits(RuleBasedStateMachine):
         nodes = sorted(self.graph.by_id)
         return nodes[pick % len(nodes)] if nodes else new_id()
 
+    @initialize(whats=st.lists(st.sampled_from(CONFIGS), min_size=3, max_size=5))
+    def begin(self, whats: list[tuple[str, Json]]) -> None:
+        """Begin with some nodes, for an empty flow refuses nearly everything."""
+        for what in whats:
+            self.add(what, None)
+
     @rule(what=st.sampled_from(CONFIGS), key=st.sampled_from([None, "a", "A", "b", "c c"]))
     def add(self, what: tuple[str, Json], key: str | None) -> None:
         """Add a node."""
         kind, config = what
         self.do({"type": "add", "node": new_id(), "kind": kind, "key": key, "config": config})
 
-    @rule(pick=PICK, x=st.floats(-2e6, 2e6), y=st.integers(-9, 9))
+    @rule(pick=PICK, x=st.sampled_from([1.25, -300.0, 2e6]), y=st.integers(-9, 9))
     def move(self, pick: int, x: float, y: int) -> None:
         """Move one."""
         self.do({"type": "move", "nodes": {self.node(pick): {"x": x, "y": y}}})
 
-    @rule(pick=PICK, what=st.sampled_from(CONFIGS))
-    def configure(self, pick: int, what: tuple[str, Json]) -> None:
+    @rule(pick=PICK, which=PICK)
+    def configure(self, pick: int, which: int) -> None:
         """Configure one."""
         node = self.graph.by_id.get(self.node(pick))
-        config = what[1] if node and node.kind == what[0] else None
-        policy = None if config else {"timeout_s": pick}
-        self.do({"type": "configure", "node": self.node(pick), "config": config, "policy": policy})
+        configs = [config for kind, config in CONFIGS if node and kind == node.kind]
+        fields = {"config": configs[which % len(configs)]} if configs else {}
+        if which % 3 == 0:
+            fields["policy"] = {"timeout_s": which + 1}
+        self.do({"type": "configure", "node": self.node(pick), **fields})
 
     @rule(pick=PICK, key=st.sampled_from(["a", "B", "named", "1"]))
     def rename(self, pick: int, key: str) -> None:
         """Rename one."""
         self.do({"type": "rename", "node": self.node(pick), "key": key})
+
+    @rule(pick=st.integers(0, 500))
+    def connect_again(self, pick: int) -> None:
+        """Connect two that fit: most steps, for most of the rules are about edges."""
+        self.connect_what_fits(pick)
 
     @rule(one=PICK, other=PICK, port=st.sampled_from(PORTS), into=st.sampled_from(TAKERS))
     def connect(self, one: int, other: int, port: str, into: str) -> None:
@@ -143,6 +164,25 @@ class Edits(RuleBasedStateMachine):
                 "target_port": into,
             }
         )
+
+    @rule(pick=st.integers(0, 500))
+    def connect_what_fits(self, pick: int) -> None:
+        """Connect two that fit, if there are any."""
+        shapes = [
+            (n, kinds[n.kind].ports(n.config, Facts().variables_of)) for n in self.graph.nodes
+        ]
+        fitting = [
+            (one.id, given.name, other.id, taken.name)
+            for one, gives in shapes
+            for other, takes in shapes
+            for given in gives.outputs
+            for taken in (*takes.inputs, Port("when", "branch"))
+            if one != other and mismatch(given.type, taken.type) is None
+        ]
+        if fitting:
+            source, port, target, into = fitting[pick % len(fitting)]
+            operation = {"source": source, "source_port": port, "target": target}
+            self.do({"type": "connect", "edge": new_id(), **operation, "target_port": into})
 
     @rule(picks=st.lists(PICK, max_size=2), edge=st.none() | PICK)
     def remove(self, picks: list[int], edge: int | None) -> None:
@@ -197,11 +237,12 @@ class Edits(RuleBasedStateMachine):
 
 def test_undoing_everything_leaves_nothing_and_replaying_everything(lab: Lab) -> None:
     few = settings(
-        max_examples=8,
-        stateful_step_count=16,
+        max_examples=12,
+        stateful_step_count=24,
         deadline=None,
         derandomize=True,
         database=None,
+        phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(type("EditsHere", (Edits,), {"lab": lab}), settings=few)
