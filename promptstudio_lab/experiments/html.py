@@ -35,40 +35,40 @@ _MUTED = "color:var(--jp-ui-font-color2, inherit)"
 _STYLE = f"""
 .psl-report {{ font: 13px/1.5 {FONT}; color: var(--jp-ui-font-color1, inherit);
   max-width: 860px; padding: 8px 0; font-variant-numeric: tabular-nums }}
-.psl-report .psl-report-head {{ display: flex; gap: 16px; align-items: flex-start;
+.psl-report-head {{ display: flex; gap: 16px; align-items: flex-start;
   border-left: 4px solid var(--psl-c); padding: 4px 0 4px 12px; margin-bottom: 16px }}
-.psl-report .psl-report-chip {{ flex: none; display: inline-flex; align-items: center; gap: 6px;
+.psl-report-chip {{ flex: none; display: inline-flex; align-items: center; gap: 6px;
   border: 1px solid var(--psl-c); border-radius: 12px; padding: 1px 10px; font-weight: 600;
   white-space: nowrap }}
-.psl-report .psl-report-dot {{ width: 8px; height: 8px; border-radius: 50%; background: var(--psl-c) }}
-.psl-report .psl-report-text {{ overflow-wrap: anywhere; color: var(--jp-ui-font-color0, inherit) }}
-.psl-report .psl-report-text b {{ font-weight: 600 }}
-.psl-report .psl-report-about {{ margin-top: 4px; font-size: 11px; {_MUTED}; overflow-wrap: anywhere }}
-.psl-report .psl-report-badge {{ display: inline-block; border: 1px dashed
+.psl-report-dot {{ width: 8px; height: 8px; border-radius: 50%; background: var(--psl-c) }}
+.psl-report-text {{ overflow-wrap: anywhere; color: var(--jp-ui-font-color0, inherit) }}
+.psl-report-text b {{ font-weight: 600 }}
+.psl-report-about {{ margin-top: 4px; font-size: 11px; {_MUTED}; overflow-wrap: anywhere }}
+.psl-report-badge {{ display: inline-block; border: 1px dashed
   var(--jp-warn-color1, #f57c00); border-radius: 3px; padding: 0 6px; margin-right: 8px;
   color: var(--jp-ui-font-color1, inherit); font-weight: 600 }}
-.psl-report .psl-report-health {{ display: flex; flex-wrap: wrap; gap: 4px 24px; margin: 16px 0 8px 8px;
+.psl-report-health {{ display: flex; flex-wrap: wrap; gap: 4px 24px; margin: 16px 0 8px 8px;
   font-size: 11px; {_MUTED} }}
-.psl-report .psl-report-health b {{ font-weight: 600; color: var(--jp-ui-font-color1, inherit) }}
-.psl-report .psl-report-table {{ width: 100%; margin: 0; border-collapse: collapse; font-size: 13px;
+.psl-report-health b {{ font-weight: 600; color: var(--jp-ui-font-color1, inherit) }}
+.psl-report-table {{ width: 100%; margin: 0; border-collapse: collapse; font-size: 13px;
   table-layout: auto; color: inherit }}
-.psl-report .psl-report-table thead th {{ font-size: 11px; font-weight: 400; {_MUTED};
+.psl-report-table thead th {{ font-size: 11px; font-weight: 400; {_MUTED};
   border-bottom: 1px solid {LINE}; padding: 4px 8px; text-align: right; vertical-align: bottom }}
-.psl-report .psl-report-table tbody tr:nth-child(n) {{ background: transparent }}
-.psl-report .psl-report-table tbody tr:nth-child(n):hover {{
+.psl-report-table tbody tr:nth-child(n) {{ background: transparent }}
+.psl-report-table tbody tr:nth-child(n):hover {{
   background: var(--jp-layout-color2, rgba(128, 128, 128, 0.1)) }}
-.psl-report .psl-report-table tbody th, .psl-report .psl-report-table tbody td {{ padding: 4px 8px;
+.psl-report-table tbody th, .psl-report-table tbody td {{ padding: 4px 8px;
   text-align: right; white-space: nowrap; border-bottom: 1px solid {LINE}; max-width: none }}
-.psl-report .psl-report-table tr:nth-child(n) th:first-child {{ text-align: left; white-space: normal;
+.psl-report-table tr:nth-child(n) th:first-child {{ text-align: left; white-space: normal;
   overflow-wrap: anywhere; min-width: 112px }}
-.psl-report .psl-report-table thead th {{ overflow-wrap: anywhere; min-width: 56px }}
-.psl-report .psl-report-wide {{ overflow-x: auto }}
-.psl-report .psl-report-table tbody th, .psl-report .psl-report-table tbody b {{ font-weight: 600 }}
-.psl-report .psl-report-small {{ font-size: 11px; {_MUTED} }}
-.psl-report .psl-report-why {{ margin: 8px 8px 0; font-size: 11px; {_MUTED}; overflow-wrap: anywhere }}
-.psl-report .psl-report-grey {{ opacity: 0.45 }}
-.psl-report .psl-report-sql summary {{ margin: 8px 8px 0; font-size: 11px; cursor: pointer; {_MUTED} }}
-.psl-report .psl-report-sql pre {{ margin: 8px; white-space: pre-wrap;
+.psl-report-table thead th {{ overflow-wrap: anywhere; min-width: 56px }}
+.psl-report-wide {{ overflow-x: auto }}
+.psl-report-table tbody th, .psl-report-table tbody b {{ font-weight: 600 }}
+.psl-report-small {{ font-size: 11px; {_MUTED} }}
+.psl-report-why {{ margin: 8px 8px 0; font-size: 11px; {_MUTED}; overflow-wrap: anywhere }}
+.psl-report-grey {{ opacity: 0.45 }}
+.psl-report-sql summary {{ margin: 8px 8px 0; font-size: 11px; cursor: pointer; {_MUTED} }}
+.psl-report-sql pre {{ margin: 8px; white-space: pre-wrap;
   font: 11px/1.5 var(--jp-code-font-family, monospace) }}
 """
 
@@ -85,7 +85,8 @@ def page(outcome: Outcome) -> str:
     grey = ' class="psl-report-grey"' if decision.action == "invalid" else ""
     return (
         f'<div class="{_REPORT}" style="--psl-c:{colour}"><style>{_STYLE}</style>'
-        f'<div class="psl-report-head"><span class="psl-report-chip"><span class="psl-report-dot"></span>{word}</span>'
+        '<div class="psl-report-head"><span class="psl-report-chip">'
+        f'<span class="psl-report-dot"></span>{word}</span>'
         f'<div><div class="psl-report-text"><b>{_text(decision.headline)}:</b>'
         f" {_unbroken(decision.detail)}.</div>"
         f'<div class="psl-report-about">{_about(outcome)}</div></div></div>'
@@ -123,7 +124,8 @@ def _table(outcome: Outcome) -> str:
     heads = ("metric", outcome.control, outcome.treatment, "change", ends, "p")
     cells = "".join(f'<th scope="col">{_text(head)}</th>' for head in heads)
     rows = "".join(_row(finding, tell_level=bool(levels)) for finding in outcome.findings)
-    return f'<table class="psl-report-table"><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>'
+    head = f"<thead><tr>{cells}</tr></thead>"
+    return f'<table class="psl-report-table">{head}<tbody>{rows}</tbody></table>'
 
 
 def _row(finding: Finding, *, tell_level: bool) -> str:

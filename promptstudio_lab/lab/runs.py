@@ -69,7 +69,7 @@ class Run:
         )
         failure = f'<p class="psl-run-bad">{escape(str(self.error))}</p>' if self.error else ""
         return (
-            f'<div class="psl-run tex2jax_ignore mathjax_ignore"><style>{_STYLE}</style><p><b>{escape(self.status)}</b> · '
+            f'<div class="{_CLASSES}"><style>{_STYLE}</style><p><b>{escape(self.status)}</b> · '
             f"{self.latency_ms:.0f} ms · {format_usd(self.cost_nano_usd)} {tag}</p>{failure}"
             f"<dl>{shown}</dl><table><thead><tr><th>node</th><th>status</th><th>ms</th>"
             f"<th>tokens</th><th>cost</th></tr></thead><tbody>{rows}</tbody></table></div>"
@@ -153,6 +153,8 @@ def _node_row(node: NodeEnded) -> str:
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
+# Prices between dollar signs are not formulas, whatever JupyterLab's typesetter thinks.
+_CLASSES = "psl-run tex2jax_ignore mathjax_ignore"
 _STYLE = """
 .psl-run{font-size:13px;color:var(--jp-ui-font-color1,#212121)}
 .psl-run dl{margin:8px 0;display:grid;grid-template-columns:max-content 1fr;gap:4px 16px}

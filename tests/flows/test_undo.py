@@ -20,7 +20,7 @@ from promptstudio_lab.errors import Conflict, OperationRefused
 from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.flows.graph import Graph
 from promptstudio_lab.flows.operations import applied
-from promptstudio_lab.flows.validate import find_cycle
+from promptstudio_lab.flows.validate import find_cycle, validate
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.nodes import Port, kinds, mismatch
 from promptstudio_lab.warehouse.changelog import Stream, _with_text, since
@@ -221,6 +221,8 @@ class Edits(RuleBasedStateMachine):
         )
         assert len({node.key.casefold() for node in graph.nodes}) == len(graph.nodes)
         assert find_cycle(graph) == []
+        broken = {"F101", "F103", "F201", "F205"}
+        assert not broken & {problem.code for problem in validate(graph, Facts())}
 
     def teardown(self) -> None:
         """Replay everything, then undo everything."""
@@ -237,8 +239,8 @@ class Edits(RuleBasedStateMachine):
 
 def test_undoing_everything_leaves_nothing_and_replaying_everything(lab: Lab) -> None:
     few = settings(
-        max_examples=12,
-        stateful_step_count=24,
+        max_examples=14,
+        stateful_step_count=40,
         deadline=None,
         derandomize=True,
         database=None,
