@@ -78,21 +78,26 @@ class Room:
         )
 
     def run_all(self) -> None:
-        """Run every cell and wait until the kernel is done."""
-        self.page.evaluate(
-            "() => window.jupyterapp.serviceManager.ready.then("
-            "() => window.jupyterapp.shell.currentWidget.sessionContext.ready).then(() => true)"
+        """Start running every cell."""
+        self._kernel()
+        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+
+    def _kernel(self) -> None:
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget?.sessionContext"
+            "?.session?.kernel?.status === 'idle'",
+            timeout=60_000,
         )
-        self.command("notebook:run-all-cells")
 
     def run_cell(self, number: int) -> None:
         """Run one cell, counted from 0."""
+        self._kernel()
         self.page.evaluate(
             "index => { const panel = window.jupyterapp.shell.currentWidget;"
-            " panel.content.activeCellIndex = index; panel.content.deselectAll(); }",
+            " panel.content.activeCellIndex = index; panel.content.deselectAll();"
+            " window.jupyterapp.commands.execute('notebook:run-cell'); }",
             number,
         )
-        self.command("notebook:run-cell")
 
     def output(self, number: int) -> Locator:
         """Return what a cell has put out."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from promptstudio_lab.ids import new_id
 from promptstudio_lab.errors import Conflict
 from promptstudio_lab.experiments import store
 from tests.lab.parts import classifying, opened
@@ -92,5 +93,5 @@ def test_an_experiment_is_completed_once(lab: Lab) -> None:
     assert first[0] == "completed"
     assert ended() == first
     lab.warehouse.transact(
-        lab.actor, lambda session: store.complete(session, started.id[::-1][:36])
+        lab.actor, lambda session: store.complete(session, new_id())
     )
