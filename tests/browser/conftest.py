@@ -44,10 +44,12 @@ def room(browser: Browser, tmp_path: Path) -> Iterator[Room]:
     results.mkdir(exist_ok=True)
     warehouse = tmp_path / "warehouse.db"
     home = tmp_path / "home"
+    settings = tmp_path / "settings"
+    _no_news(settings)
     arguments = (
         "--LabApp.expose_app_in_browser=True",
         f"--LabApp.workspaces_dir={tmp_path / 'workspaces'}",
-        f"--LabApp.user_settings_dir={tmp_path / 'settings'}",
+        f"--LabApp.user_settings_dir={settings}",
     )
     with running(home, *arguments, PROMPTSTUDIO_WAREHOUSE=str(warehouse)) as server:
         for notebook in (ROOT / "notebooks").glob("*.ipynb"):
@@ -57,3 +59,11 @@ def room(browser: Browser, tmp_path: Path) -> Iterator[Room]:
         opened = Room(page, server, warehouse, results)
         yield opened
         page.close()
+
+
+def _no_news(settings: Path) -> None:
+    """Answer JupyterLab's own question beforehand: it would lie over what is photographed."""
+    folder = settings / "@jupyterlab" / "apputils-extension"
+    folder.mkdir(parents=True)
+    answer = '{"fetchNews": "false", "checkForUpdates": false}'
+    (folder / "notification.jupyterlab-settings").write_text(answer, encoding="utf-8")

@@ -80,7 +80,9 @@ class Room:
     def run_all(self) -> None:
         """Start running every cell."""
         self._kernel()
-        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        self.page.evaluate(
+            "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+        )
 
     def _kernel(self) -> None:
         self.page.wait_for_function(
@@ -114,15 +116,16 @@ class Room:
 
     def picture(self, name: str) -> None:
         """Keep what the window looks like, in light and in dark."""
-        for theme, title in THEMES.items():
-            self.command("apputils:change-theme", theme=title)
+        for theme in ("dark", "light"):
+            self.command("apputils:change-theme", theme=THEMES[theme])
             self.page.wait_for_function(
                 "light => document.body.dataset.jpThemeLight === light",
                 arg="true" if theme == "light" else "false",
             )
-            self.page.wait_for_timeout(400)
+            # Nothing lights up under the pointer, and no transition is caught half-way.
+            self.page.mouse.move(640, 5)
+            self.page.wait_for_timeout(600)
             self.page.screenshot(path=self.results / f"{name}-{theme}.png")
-        self.command("apputils:change-theme", theme=THEMES["light"])
 
     def drag(self, start: Locator, end: Locator) -> None:
         """Press on one thing, move to another, and let go, as a hand does."""

@@ -126,7 +126,7 @@ def test_the_sidebar_opens_a_flow_in_a_tab_with_the_same_canvas(room: Room) -> N
     flow.head()
     lab.template("support/greeting", "Hello {{ name }}")
     room.open()
-    room.page.locator('[data-id="promptstudio:browser"], .psl-browser-tab').first.click()
+    room.page.locator('[data-id="promptstudio-browser"]').first.click()
     leaf = room.page.get_by_role("treeitem").filter(has_text="triage").last
     leaf.wait_for()
     room.picture("sidebar")
@@ -134,13 +134,17 @@ def test_the_sidebar_opens_a_flow_in_a_tab_with_the_same_canvas(room: Room) -> N
     node(room, "classify").wait_for()
     room.page.wait_for_timeout(500)
     room.picture("editor-tab")
-    box = node(room, "classify").bounding_box()
+    at = lab.flow("support/triage").head().graph.by_key["classify"].x
+    card = node(room, "classify").locator(".psl-head")
+    box = card.bounding_box()
     assert box is not None
-    room.page.mouse.move(box["x"] + 60, box["y"] + 12)
+    room.page.mouse.move(box["x"] + 100, box["y"] + 12)
     room.page.mouse.down()
-    room.page.mouse.move(box["x"] + 90, box["y"] + 80, steps=8)
+    room.page.mouse.move(box["x"] + 100, box["y"] + 60, steps=8)
+    room.page.mouse.move(box["x"] + 164, box["y"] + 140, steps=8)
     room.page.mouse.up()
-    room.page.wait_for_timeout(1000)
-    changes = lab.sql("SELECT op_type, actor_id FROM change_log ORDER BY created_at DESC LIMIT 1")
-    assert changes["op_type"].to_list() == ["move"]
-    assert changes["actor_id"].to_list() == [lab.actor.id]
+    room.page.get_by_text("all changes saved").wait_for()
+    room.page.wait_for_timeout(1500)
+    assert lab.flow("support/triage").head().graph.by_key["classify"].x > at
+    newest = lab.sql("SELECT op_type, actor_id FROM change_log ORDER BY created_at DESC LIMIT 1")
+    assert newest.rows() == [("move", lab.actor.id)]

@@ -91,23 +91,26 @@ class Edits(RuleBasedStateMachine):
         """Begin with an empty flow."""
         super().__init__()
         self.flow = self.lab.flow(f"undo/{new_id()}")
+        self.graph = Graph()
         self.before: list[Graph] = []
         self.after: list[Graph] = []
 
-    @property
-    def graph(self) -> Graph:
-        """Return the flow as it stands."""
-        return self.flow.head().graph
+    def look(self) -> Graph:
+        """Read the flow as it stands."""
+        self.graph = self.flow.head().graph
+        return self.graph
 
     def do(self, operation: Json) -> None:
         """Try an operation."""
         graph = self.graph
-        with suppress(OperationRefused):
+        try:
             self.flow.apply(operation)
-            self.before.append(graph)
-            self.after.clear()
+        except OperationRefused:
+            assert state(self.look()) == state(graph), "a refusal changes nothing"
             return
-        assert state(self.graph) == state(graph), "a refusal changes nothing"
+        self.look()
+        self.before.append(graph)
+        self.after.clear()
 
     def node(self, pick: int) -> str:
         """Return some node."""
@@ -199,7 +202,7 @@ class Edits(RuleBasedStateMachine):
         done = self.flow.undo()
         assert bool(done) == bool(self.before)
         if self.before:
-            assert state(self.graph) == state(self.before.pop())
+            assert state(self.look()) == state(self.before.pop())
             self.after.append(graph)
 
     @rule()
@@ -209,7 +212,7 @@ class Edits(RuleBasedStateMachine):
         done = self.flow.redo()
         assert bool(done) == bool(self.after)
         if self.after:
-            assert state(self.graph) == state(self.after.pop())
+            assert state(self.look()) == state(self.after.pop())
             self.before.append(graph)
 
     @invariant()
@@ -233,18 +236,18 @@ class Edits(RuleBasedStateMachine):
         assert [row.seq for row in logged] == list(range(1, head.seq + 1)), "no gap"
         while self.before:
             self.undo()
-        assert self.graph == Graph()
+        assert self.look() == Graph()
         assert self.flow.undo() == []
 
 
 def test_undoing_everything_leaves_nothing_and_replaying_everything(lab: Lab) -> None:
     few = settings(
-        max_examples=14,
+        max_examples=9 if lab.warehouse.dialect == "sqlite" else 4,
         stateful_step_count=40,
         deadline=None,
         derandomize=True,
         database=None,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(type("EditsHere", (Edits,), {"lab": lab}), settings=few)
