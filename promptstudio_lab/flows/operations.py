@@ -210,6 +210,21 @@ _OPERATIONS: dict[str, Callable[[Graph, str, Mapping[str, Json], Facts], list[Ch
 }
 
 
+def flaw(graph: Graph) -> str | None:
+    """Return why these rows are no flow that any edit could have made, or None if they are one."""
+    keys = [node.key.casefold() for node in graph.nodes]
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        return f"two nodes would be called {twice!r}"
+    for edge in graph.edges:
+        ends = (edge.source, edge.target)
+        if not set(ends) <= set(graph.by_id):
+            known = next((graph.by_id[end].key for end in ends if end in graph.by_id), "")
+            return f"an edge of {known!r} would hang in the air"
+    cycle = find_cycle(graph)
+    return f"there would be a cycle: {' → '.join(cycle)}" if cycle else None
+
+
 def applied(graph: Graph, done: tuple[Change, ...]) -> Graph:
     """Return the flow after some changes, without a database."""
     nodes, edges = dict(graph.by_id), {edge.id: edge for edge in graph.edges}

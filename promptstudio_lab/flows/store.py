@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.errors import NotFound, OperationRefused
+from promptstudio_lab.errors import Conflict, NotFound, OperationRefused
 from promptstudio_lab.flows.graph import Edge, Graph, Node, from_document
-from promptstudio_lab.flows.operations import changes
+from promptstudio_lab.flows.operations import changes, flaw
 from promptstudio_lab.flows.source import carry, same
 from promptstudio_lab.ids import is_id, new_id
 from promptstudio_lab.warehouse.changelog import (
@@ -32,7 +32,7 @@ from promptstudio_lab.warehouse.rows import count_by, find, first
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.values import Json
@@ -145,6 +145,28 @@ def edit(
         stream,
         Operation(str(operation["type"]), done, op_id, base_seq, client_id=client_id),
     )
+
+
+def take_back(
+    session: Session, flow_id: str, step: Callable[..., list[Recorded]], client_id: str | None
+) -> list[Recorded]:
+    """Undo or redo the actor's last step on a flow, unless that would break it.
+
+    Args:
+        session: a unit of work.
+        flow_id: the flow.
+        step: `warehouse.undo.undo` or `redo`.
+        client_id: the view that asks.
+
+    Raises:
+        Conflict: if somebody's later change stands in the way; it says which.
+    """
+    done = step(session, Stream("flow", flow_id), client_id)
+    found = flaw(head(session, flow_id).graph)
+    if found:
+        message = f"that cannot be taken back now: {found}"
+        raise Conflict(message)
+    return done
 
 
 def bring_in(session: Session, flow_id: str, built: dict[str, Json], facts: Facts) -> FlowHead:

@@ -21,10 +21,10 @@ from promptstudio_lab.lab.faces import face
 from promptstudio_lab.lab.runs import Run, batch_frame
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.templates import store as template_store
-from promptstudio_lab.warehouse.changelog import Recorded, Stream, redo, undo
+from promptstudio_lab.warehouse.undo import redo, undo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     import polars as pl
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.values import Json
+    from promptstudio_lab.warehouse.changelog import Recorded
     from promptstudio_lab.warehouse.connect import Session
 
 
@@ -221,16 +222,19 @@ class Flow(Builder):
 
     def undo(self, client_id: str | None = None) -> list[Recorded]:
         """Take back your last step on this flow, whichever face it was made on."""
-        stream = Stream("flow", self.head().id)
-        return self._environment.warehouse.transact(
-            self._environment.actor, lambda session: undo(session, stream, client_id)
-        )
+        return self._take_back(undo, client_id)
 
     def redo(self, client_id: str | None = None) -> list[Recorded]:
         """Do again what your last undo took back."""
-        stream = Stream("flow", self.head().id)
+        return self._take_back(redo, client_id)
+
+    def _take_back(
+        self, step: Callable[..., list[Recorded]], client_id: str | None
+    ) -> list[Recorded]:
+        flow_id = self.head().id
         return self._environment.warehouse.transact(
-            self._environment.actor, lambda session: redo(session, stream, client_id)
+            self._environment.actor,
+            lambda session: store.take_back(session, flow_id, step, client_id),
         )
 
     def edit(self) -> Any:  # the editor widget

@@ -23,7 +23,7 @@ from promptstudio_lab.flows.operations import applied
 from promptstudio_lab.flows.validate import find_cycle, validate
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.nodes import Port, kinds, mismatch
-from promptstudio_lab.warehouse.changelog import Stream, _with_text, since
+from promptstudio_lab.warehouse.changelog import Stream, changes_of, since
 from promptstudio_lab.warehouse.entities import ChangeLog
 from promptstudio_lab.warehouse.rows import find
 from tests.lab.parts import as_somebody
@@ -57,7 +57,7 @@ def replayed(flow: Flow, seq: int) -> Graph:
     with flow.reading() as session:
         for row in find(session, ChangeLog, order=("seq",), stream_id=flow.id):
             if row.seq <= seq and row.status == "applied":
-                graph = _applied(graph, _with_text(session, row.patch))
+                graph = _applied(graph, changes_of(session, row.patch))
     return graph
 
 

@@ -14,6 +14,7 @@ from promptstudio_lab.errors import Conflict, NotFound, WarehouseError
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.values import content_hash
 from promptstudio_lab.warehouse import changelog
+from promptstudio_lab.warehouse import undo as taking_back
 from promptstudio_lab.warehouse.changelog import Change, Operation, Stream, record, since
 from promptstudio_lab.warehouse.entities import ChangeLog, FlowNode, Payload, PromptFlow
 from promptstudio_lab.warehouse.rows import find, first
@@ -51,12 +52,12 @@ def flow(place: Place) -> str:
 
 
 def undo(place: Place, flow: str) -> list[Recorded]:
-    done: list[Recorded] = place.do(lambda session: changelog.undo(session, Stream("flow", flow)))
+    done: list[Recorded] = place.do(lambda session: taking_back.undo(session, Stream("flow", flow)))
     return done
 
 
 def redo(place: Place, flow: str) -> list[Recorded]:
-    done: list[Recorded] = place.do(lambda session: changelog.redo(session, Stream("flow", flow)))
+    done: list[Recorded] = place.do(lambda session: taking_back.redo(session, Stream("flow", flow)))
     return done
 
 
