@@ -39,7 +39,7 @@ def run(chosen: argparse.Namespace) -> int:
     _say(repr(experiment.report()))
     _say("")
     if not chosen.no_notebook:
-        page = execute_to_html("00_quickstart.ipynb", lab.warehouse.url)
+        page = execute_to_html("00_quickstart.ipynb", lab.choice.url)
         _say(f"notebook   {page.as_uri()}")
     _say("look       make lab   (JupyterLab on this warehouse)")
     return 0

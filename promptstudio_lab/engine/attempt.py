@@ -12,11 +12,11 @@ from promptstudio_lab.engine.records import NodeEnded, RunStarted, Sink, Status
 from promptstudio_lab.errors import PromptStudioError, ProviderError
 from promptstudio_lab.ids import derived_id
 from promptstudio_lab.nodes import kinds
-from promptstudio_lab.values import dumps, total
+from promptstudio_lab.values import dumps, total, without_surrogates
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from promptstudio_lab.engine.budget import Budget
@@ -52,8 +52,9 @@ async def run_node(
     try:
         outcome = await _outcome(step, inputs, context)
     except asyncio.CancelledError:
-        await sink.node_ended(_ended(context, begun, inputs, _Outcome("cancelled")))
-        raise
+        cut = _ended(context, begun, inputs, _Outcome("cancelled"))
+        await sink.node_ended(cut)
+        raise NodeCut(cut) from None
     ended = _ended(context, begun, inputs, outcome)
     await sink.node_ended(ended)
     return ended
@@ -71,18 +72,48 @@ class _Outcome(NamedTuple):
     error: str | None = None
 
 
+class NodeCut(asyncio.CancelledError):
+    """A node was cancelled; `node` is its record, which is part of the run like any other."""
+
+    def __init__(self, node: NodeEnded) -> None:
+        """Keep the record."""
+        super().__init__()
+        self.node = node
+
+
+class Caught(NamedTuple):
+    """What came of somebody else's code: a value, or an error as a code and words."""
+
+    value: Json = None
+    error_code: str | None = None
+    error: str | None = None
+
+
+async def caught(work: Callable[[], Awaitable[Json]]) -> Caught:
+    """Run a node or a scorer, which may be anybody's code; whatever it raises is a record."""
+    try:
+        return Caught(await work())
+    except PromptStudioError as failure:
+        return Caught(None, _code(failure), without_surrogates(str(failure)))
+    except Exception as failure:  # noqa: BLE001 — it may be anybody's code; the record keeps it
+        text = f"{type(failure).__name__}: {failure}"
+        return Caught(None, "error", without_surrogates(text))
+
+
 async def _outcome(step: Step, inputs: Mapping[str, Json] | None, context: NodeContext) -> _Outcome:
     if inputs is None:
         return _Outcome("skipped")
-    try:
+
+    async def work() -> Json:
         outputs = await kinds[step.kind].run(step.config, inputs, context)
         # A value that has no exact form fails the node here, where it was made.
         dumps(outputs)
-    except PromptStudioError as failure:
-        return _Outcome("failed", None, _code(failure), str(failure))
-    except Exception as failure:  # noqa: BLE001 — a node may be anybody's code; the record keeps it
-        return _Outcome("failed", None, "error", f"{type(failure).__name__}: {failure}")
-    return _Outcome("succeeded", outputs)
+        return outputs
+
+    found = await caught(work)
+    if found.error is not None:
+        return _Outcome("failed", None, found.error_code, found.error)
+    return _Outcome("succeeded", found.value)
 
 
 def _code(failure: PromptStudioError) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import astuple, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.engine import retry
 from promptstudio_lab.engine.records import AttemptStarted, CallEnded, RunStarted, Sink
-from promptstudio_lab.errors import ProviderError, ProviderTimeout
+from promptstudio_lab.errors import BadReply, ProviderError, ProviderTimeout
 from promptstudio_lab.ids import derived_id
 from promptstudio_lab.providers import provider_of
 from promptstudio_lab.providers.chat import ChatRequest, Message, Reply
 from promptstudio_lab.providers.prices import price, worst_case
+from promptstudio_lab.values import without_surrogates
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
 
 _TIMEOUT_S = 120.0
+_MOST_TOKENS = 2**53
 
 
 class NodeContext:
@@ -110,8 +113,6 @@ class NodeContext:
             cost = call.cost
         finally:
             self._budget.settle(reserved, cost)
-        self.calls.append(call)
-        await self._sink.call_ended(call)
         if call.failure is not None:
             raise call.failure
         if call.reply is None:
@@ -120,15 +121,27 @@ class NodeContext:
 
     async def _call(self, begun: AttemptStarted, provider: str, request: ChatRequest) -> CallEnded:
         started = perf_counter()
-        failure: ProviderError | None = None
-        reply: Reply | None = None
         try:
             reply = await self._send(provider, request)
+        except asyncio.CancelledError:
+            cut = BadReply("cancelled while it was in flight", code="cancelled")
+            await self._note(begun, provider, request, started, cut)
+            raise
         except ProviderError as error:
-            failure = error
-            reply = error.reply if isinstance(error.reply, Reply) else None
+            return await self._note(begun, provider, request, started, error)
+        return await self._note(begun, provider, request, started, reply)
+
+    async def _note(
+        self,
+        begun: AttemptStarted,
+        provider: str,
+        request: ChatRequest,
+        started: float,
+        outcome: Reply | ProviderError,
+    ) -> CallEnded:
+        reply, failure = _sound(outcome)
         cost, source = _cost(provider, reply, failure, begun)
-        return CallEnded(
+        call = CallEnded(
             attempt=begun,
             completed_at=now(),
             prompt_execution_id=derived_id(self.node_execution_id, "call", len(self.calls)),
@@ -142,6 +155,9 @@ class NodeContext:
             cost=cost,
             price_source=source,
         )
+        self.calls.append(call)
+        await self._sink.call_ended(call)
+        return call
 
     async def _send(self, provider: str, request: ChatRequest) -> Reply:
         try:
@@ -150,6 +166,28 @@ class NodeContext:
         except TimeoutError:
             message = f"{provider}:{request.model} did not answer within {request.timeout_s:g} s"
             raise ProviderTimeout(message) from None
+
+
+def _sound(outcome: Reply | ProviderError) -> tuple[Reply | None, ProviderError | None]:
+    """Return the reply and the failure in a form that every engine can keep."""
+    if isinstance(outcome, ProviderError):
+        reply = outcome.reply if isinstance(outcome.reply, Reply) else None
+        failure: ProviderError | None = outcome
+    else:
+        reply, failure = outcome, None
+    if reply is None:
+        return None, failure
+    if reply.usage and not all(_is_count(count) for count in astuple(reply.usage)):
+        said = ", ".join(map(str, astuple(reply.usage)))
+        failure = failure or BadReply(
+            f"the provider counts impossible tokens: {said}", code="malformed"
+        )
+        reply = replace(reply, usage=None)
+    return replace(reply, text=without_surrogates(reply.text)), failure
+
+
+def _is_count(count: int | None) -> bool:
+    return count is None or 0 <= count <= _MOST_TOKENS
 
 
 def _cost(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_ORDER_S = 30.0
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 
@@ -24,11 +25,20 @@ def run(work: Coroutine[Any, Any, T]) -> T:  # the send and yield types of a cor
 
     An interrupt from the keyboard cancels it and waits until it has put its things in order.
     """
-    future = asyncio.run_coroutine_threadsafe(work, _running())
+    over = threading.Event()
+
+    async def whole() -> T:
+        try:
+            return await work
+        finally:
+            over.set()
+
+    future = asyncio.run_coroutine_threadsafe(whole(), _running())
     try:
         return future.result()
     except KeyboardInterrupt:
         future.cancel()
+        over.wait(_ORDER_S)
         raise
 
 

@@ -19,7 +19,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.engine.rows import UPDATES, Rows, rows_of
-from promptstudio_lab.errors import WarehouseError
+from promptstudio_lab.errors import PromptStudioError, WarehouseError
 from promptstudio_lab.warehouse.append import execute, insert_missing
 from promptstudio_lab.warehouse.types import now
 
@@ -164,7 +164,12 @@ class Recorder:
         failure: Exception | None = None
         try:
             self._warehouse.append(lambda connection: write(connection, rows))
-        except (WarehouseError, OSError) as error:
+        except (PromptStudioError, OSError) as error:
+            if len(entries) > 1 and not isinstance(error, OSError):
+                # One bad entry must not take the others along.
+                for entry in entries:
+                    self._commit([entry])
+                return
             failure = self._failure = error
         _tell(entries, failure)
 

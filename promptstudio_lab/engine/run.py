@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.engine.attempt import run_node
+from promptstudio_lab.engine.attempt import NodeCut, caught, run_node
 from promptstudio_lab.engine.records import (
     NodeEnded,
     RunEnded,
@@ -18,6 +18,7 @@ from promptstudio_lab.engine.records import (
     Status,
 )
 from promptstudio_lab.nodes import kinds
+from promptstudio_lab.scorers import Score
 from promptstudio_lab.values import total
 from promptstudio_lab.warehouse.types import now
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.engine.budget import Budget
     from promptstudio_lab.engine.plan import Binding, Plan, Step
-    from promptstudio_lab.scorers import Score
     from promptstudio_lab.values import Json
 
 _ABSENT = object()
@@ -55,9 +55,9 @@ async def run_item(
     try:
         await state.finish()
     except asyncio.CancelledError:
-        await sink.run_ended(_ended(state, started, cancelled=True))
+        await sink.run_ended(await _ended(state, started, cancelled=True))
         raise
-    ended = _ended(state, started)
+    ended = await _ended(state, started)
     await sink.run_ended(ended)
     return ended
 
@@ -90,10 +90,23 @@ class _State:
         try:
             while (self.ready or self.tasks) and self.failed is None:
                 await self._go_on()
+        except NodeCut as cut:
+            self.ended.append(cut.node)
+            raise
         finally:
-            for task in self.tasks:
-                task.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+            await self._end_the_rest()
+
+    async def _end_the_rest(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        for task in self.tasks:
+            try:
+                self.ended.append(await task)
+            except NodeCut as cut:
+                self.ended.append(cut.node)
+            except asyncio.CancelledError:
+                # It had not begun.
+                continue
 
     async def _go_on(self) -> None:
         while self.ready:
@@ -170,7 +183,7 @@ def _follow(binding: Binding, outputs: Mapping[str, Mapping[str, Json]]) -> Json
     return value
 
 
-def _ended(state: _State, started: float, *, cancelled: bool = False) -> RunEnded:
+async def _ended(state: _State, started: float, *, cancelled: bool = False) -> RunEnded:
     answers: dict[str, Json] = {}
     for node in state.ended:
         if node.step.kind == "output":
@@ -179,7 +192,9 @@ def _ended(state: _State, started: float, *, cancelled: bool = False) -> RunEnde
     if cancelled:
         status = "cancelled"
     elif state.failed is not None:
-        status, answers = "failed", {}
+        # A call that the budget forbade says nothing about the flow: it can be made later.
+        status = "cancelled" if state.failed.error_code == "budget_exceeded" else "failed"
+        answers = {}
     calls = [call for node in state.ended for call in node.calls]
     return RunEnded(
         run=state.run,
@@ -187,7 +202,7 @@ def _ended(state: _State, started: float, *, cancelled: bool = False) -> RunEnde
         completed_at=now(),
         execution_time_ms=(perf_counter() - started) * 1e3,
         outputs=answers,
-        score=_score(state, status, answers),
+        score=await _score(state, status, answers),
         cost=total([node.cost for node in state.ended]),
         input_tokens=total([node.input_tokens for node in state.ended]),
         output_tokens=total([node.output_tokens for node in state.ended]),
@@ -199,8 +214,17 @@ def _ended(state: _State, started: float, *, cancelled: bool = False) -> RunEnde
     )
 
 
-def _score(state: _State, status: Status, answers: Mapping[str, Json]) -> Score | None:
+async def _score(state: _State, status: Status, answers: Mapping[str, Json]) -> Score | None:
     scorer = state.run.plan.scorer
     if scorer is None or status == "cancelled":
         return None
-    return scorer.score(answers, state.run.input.values)
+
+    async def work() -> Json:
+        return scorer.score(answers, state.run.input.values)
+
+    found = await caught(work)
+    if found.error is not None:
+        # A judgement that failed is missing data; it is no zero.
+        return Score(None, "missing", f"the scorer failed: {found.error}")
+    judged: Score = found.value
+    return judged

@@ -75,6 +75,12 @@ def start(
     return _started(session, row)
 
 
+def started(session: Session, flow_id: str, name: str) -> Started | None:
+    """Return the experiment of that name if it has begun."""
+    row = first(session, Experiment, flow_id=flow_id, name=name)
+    return None if row is None else _started(session, row)
+
+
 def finished_units(session: Session, experiment_id: str) -> dict[tuple[str, str], int]:
     """Return how often each (variant id, unit) has run, as a negative number once it is finished.
 
@@ -83,7 +89,8 @@ def finished_units(session: Session, experiment_id: str) -> dict[tuple[str, str]
     found: dict[tuple[str, str], int] = {}
     for run in find(session, FlowExecution, experiment_id=experiment_id):
         place = (str(run.variant_id), str(run.unit_key))
-        if run.status in _FINISHED or found.get(place, 0) < 0:
+        # Without a key nothing was asked, so nothing was found out.
+        if (run.status in _FINISHED and run.error_code != "missing_key") or found.get(place, 0) < 0:
             found[place] = -1
         else:
             found[place] = found.get(place, 0) + 1

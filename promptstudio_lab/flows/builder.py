@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from promptstudio_lab.errors import FlowError, did_you_mean
 from promptstudio_lab.flows.facts import Facts
-from promptstudio_lab.flows.graph import FORMAT, KEY
+from promptstudio_lab.flows.graph import FORMAT, KEY, parse_binding
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.nodes.ports import WHEN
 from promptstudio_lab.nodes.switch import DEFAULT
@@ -29,17 +29,26 @@ class Handle:
     An attribute is an output of that name, else a place inside the value: `kind.label`.
     """
 
-    def __init__(self, builder: Builder, key: str, ports: Ports, port: str, path: str = "") -> None:
-        """Point at one output of one node."""
+    def __init__(
+        self,
+        builder: Builder,
+        key: str,
+        ports: Ports,
+        port: str,
+        path: str = "",
+        *,
+        named: bool = False,
+    ) -> None:
+        """Point at one output of one node; once it was named, all that follows is a place."""
         self._builder, self._key, self._ports = builder, key, ports
-        self._port, self._path = port, path
+        self._port, self._path, self._named = port, path, named
 
     def __getattr__(self, name: str) -> Handle:
         """Return the output of that name, or the part of the value under that name."""
         if name.startswith("_"):
             raise AttributeError(name)
-        if not self._path and self._ports.output(name):
-            return Handle(self._builder, self._key, self._ports, name)
+        if not self._path and not self._named and self._ports.output(name):
+            return Handle(self._builder, self._key, self._ports, name, named=True)
         path = f"{self._path}.{name}" if self._path else name
         return Handle(self._builder, self._key, self._ports, self._port, path)
 
@@ -100,7 +109,7 @@ class Builder:
         """
         return self.node("input", name, type=type, **settings)
 
-    def output(self, **fields: Handle) -> Handle:
+    def output(self, /, **fields: Handle) -> Handle:
         """Add the flow's answers, by name."""
         if not fields:
             message = "an output needs fields, such as f.output(answer=handle)"
@@ -118,10 +127,10 @@ class Builder:
         if kind not in kinds:
             message = f"there is no node kind {kind!r}.{did_you_mean(kind, kinds)}"
             raise AttributeError(message)
-        return lambda key, **settings: self.node(kind, key, **settings)
+        return lambda key, /, **settings: self.node(kind, key, **settings)
 
     def node(
-        self, kind: str, key: str, *, when: Handle | None = None, **settings: Any
+        self, kind: str, key: str, /, *, when: Handle | None = None, **settings: Any
     ) -> Handle:  # settings are JSON or handles
         """Add one node.
 
@@ -223,7 +232,15 @@ class Switch:
 
     def merge(self, key: str = "merge", strategy: str = "first") -> Handle:
         """Join what the branches end in, giving whichever is live."""
-        settings: dict[str, Any] = {"in": self._last}  # `in` is no name that Python takes
+        nodes = self._builder._nodes  # noqa: SLF001 — one class in two
+        used = {
+            parse_binding(text)[0]
+            for handle in self._last
+            for texts in nodes[handle._key]["in"].values()  # noqa: SLF001 — the same
+            for text in texts
+        }
+        ends = [handle for handle in self._last if handle._key not in used]  # noqa: SLF001 — the same
+        settings: dict[str, Any] = {"in": ends}  # `in` is no name that Python takes
         return self._builder.node("merge", key, strategy=strategy, **settings)
 
     def _add(
@@ -246,7 +263,7 @@ class Branch:
         """Return the method that adds a node to this branch."""
         if kind.startswith("_"):
             raise AttributeError(kind)
-        return lambda key, **settings: self._switch._add(self._name, kind, key, settings)  # noqa: SLF001 — one class in two
+        return lambda key, /, **settings: self._switch._add(self._name, kind, key, settings)  # noqa: SLF001 — one class in two
 
 
 def prompt_config(prompt: str | Mapping[str, Json]) -> dict[str, Json]:

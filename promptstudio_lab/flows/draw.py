@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
+from promptstudio_lab.flows.layout import HEIGHT as _HEIGHT
+from promptstudio_lab.flows.layout import WIDTH as _WIDTH
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.nodes.ports import WHEN
 
@@ -12,13 +15,15 @@ if TYPE_CHECKING:
     from promptstudio_lab.flows.graph import Edge, Graph, Node
     from promptstudio_lab.values import Json
 
-_WIDTH, _HEIGHT = 208, 60
 _MARGIN = 16
 _LONGEST = 30
 
 # One hue a category, safe for colour-blind readers (Okabe and Ito); never the only sign.
 ACCENTS = {"Data": "#0072B2", "Models": "#CC79A7", "Logic": "#E69F00"}
 _OTHER = "#7A7A7A"
+
+# What XML 1.0 cannot hold, not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _STYLE = """
 .psl-flow{font-family:var(--jp-ui-font-family,system-ui,sans-serif);max-width:100%;height:auto}
@@ -51,11 +56,13 @@ def svg(graph: Graph, title: str = "") -> str:
     boxes = {node.id: _Box(node.x - left, node.y - top) for node in graph.nodes}
     width = max(box.x for box in boxes.values()) + _WIDTH + _MARGIN
     height = max(box.y for box in boxes.values()) + _HEIGHT + _MARGIN
-    edges = "".join(_edge(edge, boxes) for edge in graph.edges)
+    edges = "".join(
+        _edge(edge, boxes) for edge in graph.edges if {edge.source, edge.target} <= boxes.keys()
+    )
     nodes = "".join(_node(node, boxes[node.id]) for node in graph.nodes)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="psl-flow" role="img" '
-        f'aria-label="{escape(title or "flow")}" width="{width:g}" height="{height:g}" '
+        f'aria-label="{_literal(title or "flow")}" width="{width:g}" height="{height:g}" '
         f'viewBox="0 0 {width:g} {height:g}"><style>{_STYLE}</style>{edges}{nodes}</svg>'
     )
 
@@ -85,8 +92,16 @@ def _short(value: Json) -> str:
     return "" if value is None else str(value)
 
 
+def _visible(text: str) -> str:
+    return _NOT_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _literal(text: str) -> str:
+    return escape(_visible(text))
+
+
 def _cut(text: str, longest: int = _LONGEST) -> str:
-    line = " ".join(text.split())
+    line = " ".join(_visible(text).split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
@@ -95,12 +110,12 @@ def _node(node: Node, box: _Box) -> str:
     accent = ACCENTS.get(kind.category, _OTHER) if kind else _OTHER
     name = kind.title if kind else node.kind
     return (
-        f'<g transform="translate({box.x:g},{box.y:g})"><title>{escape(headline(node))}</title>'
+        f'<g transform="translate({box.x:g},{box.y:g})"><title>{_literal(headline(node))}</title>'
         f'<rect class="card" width="{_WIDTH}" height="{_HEIGHT}" rx="6"/>'
         f'<rect width="4" height="{_HEIGHT - 12}" x="0" y="6" rx="2" fill="{accent}"/>'
-        f'<text class="key" x="14" y="25">{escape(_cut(node.key, 18))}</text>'
-        f'<text class="line" x="{_WIDTH - 12}" y="25" text-anchor="end">{escape(name)}</text>'
-        f'<text class="line" x="14" y="45">{escape(_cut(headline(node)))}</text></g>'
+        f'<text class="key" x="14" y="25">{_literal(_cut(node.key, 18))}</text>'
+        f'<text class="line" x="{_WIDTH - 12}" y="25" text-anchor="end">{_literal(name)}</text>'
+        f'<text class="line" x="14" y="45">{_literal(_cut(headline(node)))}</text></g>'
     )
 
 
@@ -122,14 +137,14 @@ def _chip(text: str, x: float, y: float) -> str:
     width = 7 * len(shown) + 14
     return (
         f'<rect class="chip" x="{x - width / 2:g}" y="{y - 9:g}" width="{width}" height="18" '
-        f'rx="9"/><text class="chip-text" x="{x:g}" y="{y + 4:g}">{escape(shown)}</text>'
+        f'rx="9"/><text class="chip-text" x="{x:g}" y="{y + 4:g}">{_literal(shown)}</text>'
     )
 
 
 def _empty(title: str) -> str:
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" class="psl-flow" role="img" '
-        f'aria-label="{escape(title or "flow")}" width="420" height="72" viewBox="0 0 420 72">'
+        f'aria-label="{_literal(title or "flow")}" width="420" height="72" viewBox="0 0 420 72">'
         f"<style>{_STYLE}</style>"
         '<rect class="card" x="1" y="1" width="418" height="70" rx="6" stroke-dasharray="5 4"/>'
         '<text class="line" x="210" y="40" text-anchor="middle">'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -144,7 +145,8 @@ class Graph:
     def _bindings(self, node: Node) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for edge in self.into(node.id):
-            source = self.by_id[edge.source].key
+            # A node that is gone has no name left: its identity still tells the flows apart.
+            source = self.by_id[edge.source].key if edge.source in self.by_id else edge.source
             path = f".{edge.source_path}" if edge.source_path else ""
             found.setdefault(edge.target_port, []).append(f"{source}.{edge.source_port}{path}")
         return found
@@ -177,6 +179,7 @@ def from_document(document: Json) -> Graph:
     entries = _object(document, "nodes", "")
     ids, layout = _object(document, "ids", ""), _object(document, "layout", "")
     nodes = tuple(_node(key, entry, ids, layout) for key, entry in entries.items())
+    _check_identities(nodes)
     by_key = {node.key: node for node in nodes}
     edges = tuple(
         _edge(by_key, node, port, text, order)
@@ -208,23 +211,60 @@ def _object(parent: Mapping[str, Json], name: str, pointer: str) -> dict[str, Js
     return value
 
 
-def _node(key: str, entry: Json, ids: Mapping[str, str], layout: Mapping[str, Json]) -> Node:
+def _check_identities(nodes: tuple[Node, ...]) -> None:
+    first: dict[str, str] = {}
+    for node in nodes:
+        if node.id in first:
+            message = f"/ids/{node.key} is {node.id!r}, which is {first[node.id]!r} already"
+            raise FlowError(message)
+        first[node.id] = node.key
+
+
+def _identity(ids: Mapping[str, Json], key: str) -> str:
+    value = ids.get(key) or derived_id(_NOWHERE, key)
+    if not isinstance(value, str):
+        message = f"/ids/{key} is {value!r}, which is not text"
+        raise FlowError(message)
+    return value
+
+
+def _version(entry: Mapping[str, Json], key: str) -> int:
+    value = entry.get("v", 1)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        message = f"/nodes/{key}/v is {value!r}, which is not a whole number from 1"
+        raise FlowError(message)
+    return value
+
+
+def _coordinate(place: Mapping[str, Json], name: str, key: str) -> float:
+    value = place.get(name, 0)
+    try:
+        number = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        message = f"/layout/{key}/{name} is not a number of pixels"
+        raise FlowError(message)
+    return number
+
+
+def _node(key: str, entry: Json, ids: Mapping[str, Json], layout: Mapping[str, Json]) -> Node:
     if not KEY.fullmatch(key):
         message = f"/nodes: the id {key!r} is not a name such as 'classify'"
         raise FlowError(message)
     if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
         message = f"/nodes/{key} has no kind"
         raise FlowError(message)
-    place = layout.get(key, {})
+    place = _object(layout, key, "/layout")
     return Node(
-        id=ids.get(key) or derived_id(_NOWHERE, key),
+        id=_identity(ids, key),
         key=key,
         kind=entry["kind"],
         config=_object(entry, "config", f"/nodes/{key}"),
         policy=_object(entry, "policy", f"/nodes/{key}"),
-        version=entry.get("v", 1),
-        x=float(place.get("x", 0)),
-        y=float(place.get("y", 0)),
+        version=_version(entry, key),
+        x=_coordinate(place, "x", key),
+        y=_coordinate(place, "y", key),
     )
 
 

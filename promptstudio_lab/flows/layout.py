@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 COLUMN = 288.0
 ROW = 144.0
+WIDTH, HEIGHT = 208, 60
 _MARGIN = 32.0
 
 
@@ -22,11 +23,15 @@ def depths(graph: Graph) -> dict[str, int]:
     {}
     """
     found = dict.fromkeys(graph.by_id, 0)
-    waiting = {node.id: len(graph.into(node.id)) for node in graph.nodes}
+    waiting = {
+        node_id: sum(edge.source in found for edge in graph.into(node_id)) for node_id in found
+    }
     ready = [node.id for node in graph.nodes if not waiting[node.id]]
     while ready:
         here = ready.pop(0)
         for edge in graph.out_of(here):
+            if edge.target not in found:
+                continue
             found[edge.target] = max(found[edge.target], found[here] + 1)
             waiting[edge.target] -= 1
             if not waiting[edge.target]:
@@ -42,7 +47,7 @@ def places(graph: Graph, only: Collection[str] | None = None) -> dict[str, tuple
         only: ids of the nodes to place; the others keep their places and are avoided.
     """
     wanted = graph.by_id if only is None else only
-    taken = {(node.x, node.y) for node in graph.nodes if node.id not in wanted}
+    standing = [(node.x, node.y) for node in graph.nodes if node.id not in wanted]
     columns: dict[int, list[str]] = {}
     for node_id, depth in depths(graph).items():
         if node_id in wanted:
@@ -53,9 +58,8 @@ def places(graph: Graph, only: Collection[str] | None = None) -> dict[str, tuple
         x = _MARGIN + depth * COLUMN
         y = _MARGIN + (tallest - len(column)) * ROW / 2
         for node_id in column:
-            while (x, y) in taken:
+            while any(abs(x - left) < WIDTH and abs(y - top) < HEIGHT for left, top in standing):
                 y += ROW
             found[node_id] = (x, y)
-            taken.add((x, y))
             y += ROW
     return found

@@ -17,12 +17,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.errors import OperationRefused, did_you_mean
+from promptstudio_lab.errors import OperationRefused, ValueRefused, did_you_mean
 from promptstudio_lab.flows.graph import KEY, Edge, Graph, Node
 from promptstudio_lab.flows.validate import find_cycle, refuse_edge
 from promptstudio_lab.ids import is_id
 from promptstudio_lab.nodes import kinds
-from promptstudio_lab.nodes.ports import WHEN
+from promptstudio_lab.values import check_text
 from promptstudio_lab.warehouse.changelog import Change
 
 if TYPE_CHECKING:
@@ -33,10 +33,20 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
 
 _FAR = 1e6
+_LONGEST = 160
+# The words of JSON Schema that a value of another shape offends.
+_OF_SHAPE = ("type", "oneOf")
+# What validation says of an edge whose ends exist and do not fit.
+_OF_TYPES = ("F201", "F204")
 
 
 def changes(
-    graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
+    graph: Graph,
+    flow_id: str,
+    operation: Mapping[str, Json],
+    facts: Facts,
+    *,
+    strict: bool = True,
 ) -> tuple[Change, ...]:
     """Return the row changes that an operation means.
 
@@ -45,15 +55,69 @@ def changes(
         flow_id: the flow.
         operation: `type` and the fields of the table above.
         facts: what the flow may refer to.
+        strict: whether to refuse what validation would list as a problem as well: a cell may
+            build such mistakes, a canvas may not draw them.
 
     Raises:
         OperationRefused: with the reason, when the operation would break the flow.
     """
-    if not isinstance(operation, dict) or operation.get("type") not in _OPERATIONS:
-        found = operation.get("type") if isinstance(operation, dict) else operation
+    check_shape(operation)
+    if strict:
+        _refuse_config(graph, operation)
+    if operation["type"] == "connect":
+        return tuple(_connect(graph, flow_id, operation, facts, strict=strict))
+    return tuple(_OPERATIONS[operation["type"]](graph, flow_id, operation, facts))
+
+
+def check_shape(operation: Json) -> None:
+    """Refuse what is no operation at all, whatever the flow.
+
+    Args:
+        operation: what a face sent.
+
+    Raises:
+        OperationRefused: naming the field.
+    """
+    found = operation.get("type") if isinstance(operation, dict) else operation
+    if not isinstance(operation, dict) or not isinstance(found, str) or found not in _OPERATIONS:
         message = f"there is no operation {found!r}.{did_you_mean(str(found), _OPERATIONS)}"
         raise OperationRefused(message)
-    return tuple(_OPERATIONS[operation["type"]](graph, flow_id, operation, facts))
+    for name in ("config", "policy"):
+        if operation.get(name) is not None:
+            _check_texts(_object(operation[name], name), name)
+    _check_texts(operation.get("source_path"), "source_path")
+
+
+def _check_texts(value: Json, place: str) -> None:
+    if isinstance(value, str):
+        try:
+            check_text(value, place)
+        except ValueRefused as error:
+            raise OperationRefused(str(error)) from None
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            _check_texts(str(name), place)
+            _check_texts(part, f"{place}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            _check_texts(part, place)
+
+
+def _refuse_config(graph: Graph, operation: Mapping[str, Json]) -> None:
+    """Refuse values of another shape; a setting that is only missing or unknown can be mended."""
+    kind, config = operation.get("kind"), operation.get("config")
+    if operation["type"] == "configure":
+        kind = _node(graph, operation.get("node")).kind
+    if config is None or not isinstance(kind, str) or kind not in kinds:
+        return
+    # A compiled library that only edits with a config need.
+    from jsonschema_rs import Draft202012Validator
+
+    for error in Draft202012Validator(dict(kinds[kind].schema)).iter_errors(dict(config)):
+        if error.schema_path[-1] in _OF_SHAPE:
+            place = ".".join(map(str, ["config", *error.instance_path]))
+            message = f"{place} does not fit: {error.message[:_LONGEST]}"
+            raise OperationRefused(message)
 
 
 def _add(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts) -> list[Change]:
@@ -80,7 +144,10 @@ def _add(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
 
 
 def _move(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts) -> list[Change]:
-    places = _object(operation.get("nodes"), "nodes")
+    places = {
+        node_id: _object(place, f"the place of {node_id}")
+        for node_id, place in _object(operation.get("nodes"), "nodes").items()
+    }
     return [
         Change(
             "flow_node",
@@ -129,8 +196,8 @@ def _rename(
 def _remove(
     graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
 ) -> list[Change]:
-    nodes = {_node(graph, node_id).id for node_id in operation.get("nodes") or []}
-    edges = set(operation.get("edges") or [])
+    nodes = {_node(graph, node_id).id for node_id in _list(operation.get("nodes"), "nodes")}
+    edges = set(_list(operation.get("edges"), "edges"))
     known = {edge.id for edge in graph.edges}
     if missing := sorted(map(str, edges - known)):
         message = f"there is no edge {missing[0]} in this flow"
@@ -146,7 +213,12 @@ def _remove(
 
 
 def _connect(
-    graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
+    graph: Graph,
+    flow_id: str,
+    operation: Mapping[str, Json],
+    facts: Facts,
+    *,
+    strict: bool = True,
 ) -> list[Change]:
     edge = Edge(
         id=_new_id(operation, "edge"),
@@ -156,7 +228,7 @@ def _connect(
         target=_node(graph, operation.get("target")).id,
         target_port=str(operation.get("target_port")),
     )
-    _refuse(graph, edge, facts)
+    _refuse(graph, edge, facts, strict=strict)
     return [
         Change(
             "flow_edge",
@@ -174,7 +246,7 @@ def _connect(
     ]
 
 
-def _refuse(graph: Graph, edge: Edge, facts: Facts) -> None:
+def _refuse(graph: Graph, edge: Edge, facts: Facts, *, strict: bool) -> None:
     source, target = graph.by_id[edge.source], graph.by_id[edge.target]
     if edge.source == edge.target:
         message = f"{source.key!r} cannot feed itself"
@@ -187,11 +259,11 @@ def _refuse(graph: Graph, edge: Edge, facts: Facts) -> None:
         for node in (source, target)
     ]
     refusal = refuse_edge(shapes[0], shapes[1], edge, source.key, target.key)
-    if refusal:
+    if refusal and (strict or refusal[0] not in _OF_TYPES):
         raise OperationRefused(refusal[1])
     port = shapes[1].input(edge.target_port) if shapes[1] else None
     taken = any(other.target_port == edge.target_port for other in graph.into(target.id))
-    if port and not port.many and taken and edge.target_port != WHEN:
+    if strict and port and not port.many and taken:
         message = f"{target.key}.{edge.target_port} is fed already; remove that edge, or merge"
         raise OperationRefused(message)
     cycle = find_cycle(Graph(graph.nodes, (*graph.edges, edge)))
@@ -314,6 +386,15 @@ def _object(value: object, name: str) -> dict[str, Json]:
         message = f"{name} is not an object"
         raise OperationRefused(message)
     return value
+
+
+def _list(value: object, name: str) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, (list, tuple)) or not all(isinstance(part, str) for part in value):
+        message = f"{name} is not a list of ids"
+        raise OperationRefused(message)
+    return list(value)
 
 
 def _place(value: object) -> float:

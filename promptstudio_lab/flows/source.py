@@ -14,9 +14,14 @@ from promptstudio_lab.flows.operations import applied, changes
 from promptstudio_lab.ids import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.changelog import Change
+
+# The ends of an edge, as `Edge.binding` gives them.
+Binding = tuple[str, str, str, str, str]
 
 
 class Carried(NamedTuple):
@@ -58,7 +63,11 @@ class _Carrier:
     def __init__(self, head: Graph, flow_id: str, last: dict[str, Json], facts: Facts) -> None:
         self._graph, self._flow_id, self._facts = head, flow_id, facts
         self._old: dict[str, Json] = last["nodes"]
-        self._ids = {**{node.key: node.id for node in head.nodes}, **last.get("ids", {})}
+        known: dict[str, str] = last.get("ids", {})
+        # A node of the cell's stays itself, whatever a canvas calls it now.
+        others = {n.key: n.id for n in head.nodes if n.id not in set(known.values())}
+        self._ids = {**others, **known}
+        self._again: set[Binding] = set()
         self._fresh: set[str] = set()
         self._steps: list[tuple[str, tuple[Change, ...]]] = []
 
@@ -103,10 +112,12 @@ class _Carrier:
         self._do({"type": "add", "node": self._ids[key], "key": key, **fields})
 
     def _unbind(self, new: dict[str, Json]) -> None:
-        wanted = {binding for key in new for binding in self._bindings(new, key)}
-        dropped = {
-            binding for key in self._old for binding in self._bindings(self._old, key)
-        } - wanted
+        wanted = [binding for key in new for binding in self._bindings(new, key)]
+        before = [binding for key in self._old for binding in self._bindings(self._old, key)]
+        old, standing = _by_opening(before), _by_opening(e.binding for e in self._graph.edges)
+        for opening, bindings in _by_opening(wanted).items():
+            self._again |= _out_of_order(bindings, old.get(opening, []), standing.get(opening, []))
+        dropped = {*before} - {*wanted} | self._again
         edges = [edge.id for edge in self._graph.edges if edge.binding in dropped]
         if edges:
             self._do({"type": "remove", "edges": edges})
@@ -118,13 +129,15 @@ class _Carrier:
             for binding in self._bindings(new, key):
                 edge = Edge(new_id(), *binding[:2], binding[3], binding[4], binding[2])
                 ends = {edge.source, edge.target}
-                removed_by_hand = binding in before and not ends & fresh
+                removed_by_hand = (
+                    binding in before and binding not in self._again and not ends & fresh
+                )
                 stands = any(other.binding == binding for other in self._graph.edges)
                 if stands or removed_by_hand or not ends <= set(self._graph.by_id):
                     continue
                 self._do({"type": "connect", "edge": edge.id, **_fields(edge)})
 
-    def _bindings(self, nodes: dict[str, Json], key: str) -> list[tuple[str, str, str, str, str]]:
+    def _bindings(self, nodes: dict[str, Json], key: str) -> list[Binding]:
         found = []
         for port, texts in nodes[key].get("in", {}).items():
             for text in texts:
@@ -141,9 +154,29 @@ class _Carrier:
             self._do({"type": "move", "nodes": moved})
 
     def _do(self, operation: dict[str, Json]) -> None:
-        done = changes(self._graph, self._flow_id, operation, self._facts)
+        # Mistakes are carried over too: validation lists them all.
+        done = changes(self._graph, self._flow_id, operation, self._facts, strict=False)
         self._graph = applied(self._graph, done)
         self._steps.append((str(operation["type"]), done))
+
+
+def _by_opening(bindings: Iterable[Binding]) -> dict[tuple[str, ...], list[Binding]]:
+    found: dict[tuple[str, ...], list[Binding]] = {}
+    for binding in bindings:
+        found.setdefault(binding[3:], []).append(binding)
+    return found
+
+
+def _out_of_order(
+    wanted: list[Binding], before: list[Binding], standing: list[Binding]
+) -> set[Binding]:
+    """Return what must be bound again, since an opening takes its edges in their order."""
+    if wanted == before:
+        return set()
+    staying = [binding for binding in standing if binding in wanted]
+    coming = [binding for binding in wanted if binding not in {*staying, *before}]
+    in_order = [binding for binding in wanted if binding in {*staying, *coming}]
+    return set() if [*staying, *coming] == in_order else {*staying}
 
 
 def _nature(entry: Json) -> Json:

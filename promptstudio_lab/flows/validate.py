@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from promptstudio_lab.errors import TemplateSyntaxError, did_you_mean
+from promptstudio_lab.errors import TemplateSyntaxError, ValueRefused, did_you_mean
 from promptstudio_lab.nodes import Kind, Port, Ports, kinds, mismatch
 from promptstudio_lab.nodes.ports import type_at
+from promptstudio_lab.nodes.shapes import checker
 from promptstudio_lab.rendering import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jsonschema_rs import Draft202012Validator
+
     from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.flows.graph import Edge, Graph, Node
     from promptstudio_lab.values import Json
+
+_POLICY: dict[str, Json] = {
+    "type": "object",
+    "properties": {
+        "retry": {
+            "type": ["object", "null"],
+            "properties": {"max": {"type": "integer", "minimum": 1}},
+            "additionalProperties": False,
+        },
+        "timeout_s": {"type": ["number", "null"], "exclusiveMinimum": 0},
+        "budget": {"type": ["integer", "null"], "minimum": 0},
+        "on_error": {"enum": ["fail", "skip"]},
+        "cache": {"type": ["boolean", "null"]},
+    },
+    "additionalProperties": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +77,7 @@ def validate(graph: Graph, facts: Facts) -> tuple[Problem, ...]:
     found: list[Problem] = []
     shapes: dict[str, Ports] = {}
     for node in graph.nodes:
+        found += _policy(node)
         kind = kinds.get(node.kind)
         if kind is None:
             found.append(_unknown_kind(node))
@@ -66,6 +87,7 @@ def validate(graph: Graph, facts: Facts) -> tuple[Problem, ...]:
         if not any(problem.severity == "error" for problem in config_problems):
             found += _prompt(node, facts)
             found += _model(node, facts)
+            found += _returns(node)
             shapes[node.id] = kind.ports(node.config, facts.variables_of)
     for node in graph.nodes:
         found += _inputs(graph, node, shapes)
@@ -90,9 +112,50 @@ def _unknown_kind(node: Node) -> Problem:
     return _problem("F101", node, "/kind", f"there is no node kind {node.kind!r}.{hint}")
 
 
-def _config(node: Node, kind: Kind) -> Iterator[Problem]:
-    from jsonschema_rs import Draft202012Validator
+@lru_cache
+def _config_checker(kind: Kind) -> Draft202012Validator:
+    return checker(kind.schema)
 
+
+@lru_cache
+def _policy_checker() -> Draft202012Validator:
+    return checker(_POLICY)
+
+
+def _misfits(against: Draft202012Validator, value: Json) -> Iterator[tuple[str, str]]:
+    """Give the place and the reason of each misfit; unknown names are told elsewhere."""
+    try:
+        wrong = list(against.iter_errors(value))
+    except ValueError as error:
+        yield "", f"this is not JSON: {error}"
+        return
+    for one in wrong:
+        if list(one.schema_path) != ["additionalProperties"]:
+            place = "".join(f"/{part}" for part in one.instance_path)
+            yield place, _shortly(one.message)
+
+
+def _policy(node: Node) -> Iterator[Problem]:
+    for name in node.policy:
+        if name not in _POLICY["properties"]:
+            hint = did_you_mean(name, _POLICY["properties"])
+            message = f"a policy has no {name!r}.{hint}"
+            yield _problem("F301", node, f"/policy/{name}", message)
+    for place, reason in _misfits(_policy_checker(), dict(node.policy)):
+        yield _problem("F301", node, f"/policy{place}", reason)
+
+
+def _returns(node: Node) -> Iterator[Problem]:
+    shape = node.config.get("returns")
+    if not isinstance(shape, dict):
+        return
+    try:
+        checker(shape)
+    except ValueRefused as error:
+        yield _problem("F110", node, "/config/returns", _shortly(str(error)))
+
+
+def _config(node: Node, kind: Kind) -> Iterator[Problem]:
     if node.version > kind.version:
         message = f"{node.kind} version {node.version} is newer than this installation knows"
         yield _problem("F101", node, "/v", message)
@@ -102,11 +165,8 @@ def _config(node: Node, kind: Kind) -> Iterator[Problem]:
             message = f"{node.kind} has no setting {name!r}.{hint}"
             fix = {"do": "remove_setting", "node": node.id, "setting": name}
             yield _problem("F110", node, f"/config/{name}", message, fix)
-    for error in Draft202012Validator(dict(kind.schema)).iter_errors(dict(node.config)):
-        if list(error.schema_path) == ["additionalProperties"]:
-            continue
-        place = "".join(f"/{part}" for part in error.instance_path)
-        yield _problem("F110", node, f"/config{place}", _shortly(error.message))
+    for place, reason in _misfits(_config_checker(kind), dict(node.config)):
+        yield _problem("F110", node, f"/config{place}", reason)
 
 
 def _shortly(message: str) -> str:
@@ -125,7 +185,7 @@ def _prompt(node: Node, facts: Facts) -> Iterator[Problem]:
         return
     try:
         parse(text)
-    except TemplateSyntaxError as error:
+    except (TemplateSyntaxError, ValueRefused) as error:
         yield _problem("F203", node, "/config/prompt", str(error))
     if not text.strip():
         yield _problem("F203", node, "/config/prompt", "the prompt is empty")
@@ -206,7 +266,17 @@ def _refuse_types(given: Port, taken: Port, edge: Edge, source_key: str) -> tupl
     return ("F201", reason) if reason else None
 
 
+def _lost(graph: Graph) -> Iterator[Problem]:
+    for edge in graph.edges:
+        if edge.target not in graph.by_id:
+            source = graph.by_id.get(edge.source)
+            pointer = "" if source else "/nodes"
+            fix: dict[str, Json] = {"do": "disconnect", "edge": edge.id}
+            yield _problem("F103", source, pointer, "an edge goes to a node that is gone", fix)
+
+
 def _whole(graph: Graph) -> Iterator[Problem]:
+    yield from _lost(graph)
     if not graph.nodes:
         yield _problem("F106", None, "/nodes", "the flow has no nodes")
         return
@@ -223,14 +293,20 @@ def _whole(graph: Graph) -> Iterator[Problem]:
 
 def find_cycle(graph: Graph) -> list[str]:
     """Return the keys along one cycle, its first node again at the end; empty if there is none."""
-    waiting = {node.id: len(graph.into(node.id)) for node in graph.nodes}
+    waiting = {
+        node_id: sum(edge.source in graph.by_id for edge in graph.into(node_id))
+        for node_id in graph.by_id
+    }
     ready = [node_id for node_id, count in waiting.items() if not count]
     while ready:
         for edge in graph.out_of(ready.pop()):
+            if edge.target not in waiting:
+                continue
             waiting[edge.target] -= 1
             if not waiting[edge.target]:
                 ready.append(edge.target)
-    stuck = {node_id for node_id, count in waiting.items() if count > 0}
+    # A dict keeps the order of the nodes, so a cycle is told in the same words every time.
+    stuck = dict.fromkeys(node_id for node_id, count in waiting.items() if count > 0)
     # A stuck node may only hang below the cycle; whoever feeds it leads back into it.
     trail: list[str] = []
     here = next(iter(stuck), None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.errors import PromptStudioError
 from promptstudio_lab.flows.draw import ACCENTS, headline
+from promptstudio_lab.flows.operations import check_shape
 from promptstudio_lab.flows.validate import validate
 from promptstudio_lab.nodes import Ports, kinds, mismatch
 from promptstudio_lab.nodes.ports import TYPES, WHEN
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
 
 _LISTS = tuple(f"list[{name}]" for name in ("text", "json", "int", "float", "bool"))
+# Both engines count in 64 bits.
+_LAST_SEQUENCE = 2**63 - 1
 
 
 class Editing:
@@ -66,7 +69,7 @@ class Editing:
             if do == "view":
                 return {"ok": True, "view": self.view()}
             if do == "changes":
-                return {"ok": True, "change": self.changes(int(message.get("since", 0)))}
+                return {"ok": True, "change": self.changes(_sequence(message.get("since", 0)))}
             done = self._do(str(do), message)
         except PromptStudioError as error:
             return {"ok": False, "code": type(error).__name__, "message": str(error)}
@@ -80,7 +83,9 @@ class Editing:
 
     def _do(self, do: str, message: Mapping[str, Any]) -> Sequence[Recorded]:  # a view's own JSON
         if do == "edit":
-            return [self._flow.apply(message.get("operation") or {}, self._client_id)]
+            operation = message.get("operation")
+            check_shape(operation)
+            return [self._flow.apply(operation or {}, self._client_id)]
         if do == "undo":
             return self._flow.undo(self._client_id)
         if do == "redo":
@@ -103,6 +108,13 @@ class Editing:
             "conflicts": [conflict for row in done for conflict in row.conflicts],
             "superseded": [row.op_id for row in done if row.status == "superseded"],
         }
+
+
+def _sequence(value: Json) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LAST_SEQUENCE:
+        message = f"since is {value!r}, which is no sequence"
+        raise PromptStudioError(message)
+    return value
 
 
 def kind_views() -> list[Json]:

@@ -213,6 +213,6 @@ def _prompt(environment: Environment, session: Session, flow_id: str, node: Node
     if "ref" in config:
         version = load(session, environment.lab_id, str(config["ref"]))
     else:
-        version = save_inline(session, flow_id, node.key, str(config.get("text", "")))
+        version = save_inline(session, flow_id, node.id, node.key, str(config.get("text", "")))
     store.use_template(session, flow_id, node.id, version.template_id, version.version)
     return Prompt(version.text, version.template_id, version.version)

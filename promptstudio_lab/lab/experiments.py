@@ -75,6 +75,7 @@ class Experiment:
         Raises:
             Conflict: if an experiment of this name has begun with another plan.
         """
+        self.flow.check_rows(self.dataset)
         plan = execution.prepare(self._environment, self.flow.head().id, self.variants, self.scorer)
         started = self._start(plan)
         variants = {
@@ -167,6 +168,13 @@ class Experiment:
         patches = {name: patch.document() if patch else [] for name, patch in self.variants.items()}
         frozen: dict[str, Json] = {
             "flow_version": plan.flow_version,
+            "default_model": plan.default_model,
+            "templates": {
+                step.config["prompt"]["ref"]: step.prompt.version
+                for variant in plan.variants.values()
+                for step in variant.steps
+                if step.prompt and "ref" in step.config["prompt"]
+            },
             "variants": [[name, patch] for name, patch in patches.items()],
             "dataset": {"name": self.dataset.name, "digest": self.dataset.digest()},
             "scorer": self.scorer.describe(),
@@ -183,12 +191,12 @@ class Experiment:
 
     def _found(self) -> Started:
         if self._started is None:
-            plan = execution.prepare(
-                self._environment, self.flow.head().id, self.variants, self.scorer
-            )
-            self._start(plan)
+            flow_id = self.flow.head().id
+            with self._environment.warehouse.reading(self._environment.actor) as session:
+                self._started = store.started(session, flow_id, self.name)
         if self._started is None:
-            raise AssertionError
+            message = f"the experiment {self.name!r} has no finished runs; call .run() first"
+            raise AnalysisError(message)
         return self._started
 
     def _missing(self, started: Started) -> list[RunInput]:

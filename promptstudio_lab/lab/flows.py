@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.batch import CONCURRENCY
 from promptstudio_lab.engine.plan import CONTROL
-from promptstudio_lab.errors import FlowError, did_you_mean
+from promptstudio_lab.errors import DatasetError, FlowError, ValueRefused, did_you_mean
 from promptstudio_lab.flows import store
 from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.draw import svg
@@ -21,6 +21,7 @@ from promptstudio_lab.lab.faces import face
 from promptstudio_lab.lab.runs import Run, batch_frame
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.templates import store as template_store
+from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.undo import redo, undo
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Flow(Builder):
             concurrency: how many rows run at once.
         """
         dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
-        _check_inputs(self.graph_now, dataset.items[0].values, extra=True)
+        self.check_rows(dataset)
         plan = self._plan(scorer)
         inputs = execution.batch_inputs(new_id(), dataset.items, [CONTROL])
         return batch_frame(
@@ -162,6 +163,25 @@ class Flow(Builder):
                 keep=bool(self.id),
             )
         )
+
+    def check_rows(self, dataset: Dataset) -> None:
+        """Refuse rows that lack an input of the flow, or hold what cannot be kept, before any run.
+
+        Raises:
+            FlowError: naming the first such row and what it lacks.
+            DatasetError: naming the first such row and the value.
+        """
+        graph = self.graph_now
+        for number, item in enumerate(dataset.items, start=1):
+            try:
+                _check_inputs(graph, item.values, extra=True)
+                dumps(item.values)
+            except FlowError as error:
+                message = f"row {number}: {error}"
+                raise FlowError(message) from None
+            except ValueRefused as error:
+                message = f"row {number}: {error}"
+                raise DatasetError(message) from None
 
     def vary(self, place: str, value: Json) -> Patch:
         """Return a variant's patch: `f.vary("classify.prompt", "support/classify@2")`."""

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.records import NodeEnded, RunEnded
 
 _SHOWN = 2_000
+_OWN_COLUMNS = frozenset(
+    {"item", "variant", "status", "score", "input_tokens", "output_tokens", "cost_usd"}
+    | {"latency_ms", "error", "simulated", "flow_execution_id"}
+)
 
 
 class Run:
@@ -47,7 +51,7 @@ class Run:
         Raises:
             NodeFailed: if the run failed; the message names the node and the reason.
         """
-        if self.status == "failed":
+        if self._ended.failed_node is not None:
             message = f"{self._ended.failed_node}: {self._ended.error}"
             raise NodeFailed(message)
         return dict(self._ended.outputs)
@@ -62,7 +66,7 @@ class Run:
     def _repr_html_(self) -> str:
         rows = "".join(map(_node_row, self._ended.nodes))
         tag = '<span class="psl-run-tag">simulated</span>' if self.simulated else ""
-        answers = {} if self.status == "failed" else self._ended.outputs
+        answers = self._ended.outputs
         shown = "".join(
             f"<dt>{escape(name)}</dt><dd>{escape(_readable(value))}</dd>"
             for name, value in answers.items()
@@ -109,8 +113,10 @@ def results_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:  # columns
         for name, kind in (("item", pl.String), ("variant", pl.String), ("status", pl.String))
     }
     for name in names:
-        columns[name] = pl.Series(
-            name, [_cell(row["outputs"].get(name)) for row in rows], strict=False
+        # A flow may call its answers anything; the run's own columns keep their names.
+        free = f"output_{name}" if name in _OWN_COLUMNS else name
+        columns[free] = pl.Series(
+            free, [_cell(row["outputs"].get(name)) for row in rows], strict=False
         )
     rest = {
         "score": pl.Float64,
@@ -123,8 +129,7 @@ def results_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:  # columns
         "flow_execution_id": pl.String,
     }
     for name, kind in rest.items():
-        free = name if name not in columns else f"run_{name}"
-        columns[free] = pl.Series(free, [row[name] for row in rows], dtype=kind, strict=False)
+        columns[name] = pl.Series(name, [row[name] for row in rows], dtype=kind, strict=False)
     return pl.DataFrame(list(columns.values()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from promptstudio_lab.errors import ValueRefused
 from promptstudio_lab.registry import Registry
 
 if TYPE_CHECKING:
@@ -90,6 +91,31 @@ class Kind:
             context: what the node may reach.
         """
         raise NotImplementedError
+
+
+def variables_in(prompt: Json, variables_of: Variables) -> tuple[str, ...] | None:
+    """Return a prompt's variables, or None when they cannot be known: its text may be anything.
+
+    >>> variables_in({"text": "Hi {{ x }}"}, lambda prompt: ("x",))
+    ('x',)
+    >>> variables_in("Hi", lambda prompt: ("x",)) is None
+    True
+    """
+    if not isinstance(prompt, dict):
+        return None
+    try:
+        return variables_of(prompt)
+    except ValueRefused:
+        return None
+
+
+def texts(value: Json) -> list[str]:
+    """Return the texts of a list; what is none is left to validation, not to whoever draws ports.
+
+    >>> texts(["a", 5]), texts(5)
+    (['a'], [])
+    """
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 kinds: Registry[Kind] = Registry("promptstudio_lab.nodes", "node kind")

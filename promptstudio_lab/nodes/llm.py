@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from promptstudio_lab.errors import BadReply, ValueRefused
-from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Variables, kinds, variables_in
 from promptstudio_lab.nodes.ports import Port, Ports
+from promptstudio_lab.nodes.shapes import checker
 from promptstudio_lab.rendering import render
 from promptstudio_lab.values import Json, loads
 
@@ -46,10 +47,12 @@ class Llm(Kind):
 
     def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
         """Return one input a variable; the answer as `json` when a shape is asked for."""
-        names = variables_of(config.get("prompt", {}))
+        names = variables_in(config.get("prompt", {}), variables_of)
         inputs = tuple(Port(name) for name in names or ())
         returns = config.get("returns")
-        answer = (Port("json", "json", schema=returns),) if returns else ()
+        answer = (
+            (Port("json", "json", schema=returns),) if returns and isinstance(returns, dict) else ()
+        )
         return Ports(inputs, (*answer, Port("text", "text")), open=names is None)
 
     async def run(
@@ -76,14 +79,17 @@ def shaped(text: str, schema: Mapping[str, Json]) -> Json:
     Raises:
         BadReply: if it is not JSON, or not of the shape that was asked for.
     """
-    from jsonschema_rs import Draft202012Validator
-
     try:
         value = loads(text)
     except ValueRefused as error:
         message = f"the model was asked for JSON and answered {text[:80]!r} ({error})"
         raise BadReply(message, code="schema") from None
-    for wrong in Draft202012Validator(dict(schema)).iter_errors(value):
+    try:
+        errors = list(checker(schema).iter_errors(value))
+    except (ValueRefused, ValueError) as error:
+        message = f"`returns` is no schema that an answer can be held against: {error}"
+        raise BadReply(message, code="schema") from None
+    for wrong in errors:
         place = "/".join(map(str, wrong.instance_path))
         message = f"the answer does not fit `returns` at /{place}: {wrong.message}"
         raise BadReply(message, code="schema")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds, texts
 from promptstudio_lab.nodes.ports import Port, Ports
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class Output(Kind):
 
     def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
         """Return one input a field."""
-        return Ports(inputs=tuple(Port(name) for name in config.get("fields", ["answer"])))
+        names = texts(config.get("fields", ["answer"]))
+        return Ports(inputs=tuple(map(Port, names)))
 
     async def run(
         self,

@@ -119,19 +119,26 @@ def type_at(port: Port, path: str) -> str | None:
     for part in filter(None, path.split(".")):
         if kind not in ("json", "any", "document"):
             return None
-        properties = (schema or {}).get("properties")
-        if properties is None:
+        properties = schema.get("properties") if isinstance(schema, dict) else None
+        if not isinstance(properties, dict):
             return "any"
         if part not in properties:
             return None
         schema = properties[part]
-        kind = type_of(schema or {})
+        kind = type_of(schema)
     return kind
 
 
-def type_of(schema: Mapping[str, Json]) -> str:
-    """Return the port type of a JSON Schema's values."""
+def type_of(schema: Json) -> str:
+    """Return the port type of a JSON Schema's values; a strange schema tells nothing.
+
+    >>> type_of({"type": "integer"}), type_of({"enum": ["a", "b"]}), type_of(True)
+    ('int', 'text', 'json')
+    """
+    if not isinstance(schema, dict):
+        return "json"
     plain = {"string": "text", "integer": "int", "number": "float", "boolean": "bool"}
-    if "enum" in schema and all(isinstance(word, str) for word in schema["enum"]):
+    words = schema.get("enum")
+    if isinstance(words, list) and all(isinstance(word, str) for word in words):
         return "text"
     return plain.get(str(schema.get("type")), "json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Variables, kinds, variables_in
 from promptstudio_lab.nodes.ports import Port, Ports
 from promptstudio_lab.rendering import render
 
@@ -32,7 +32,7 @@ class Prompt(Kind):
 
     def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
         """Return one input a variable."""
-        names = variables_of(config.get("prompt", {}))
+        names = variables_in(config.get("prompt", {}), variables_of)
         inputs = tuple(Port(name) for name in names or ())
         return Ports(inputs, (Port("text", "text"),), open=names is None)
 

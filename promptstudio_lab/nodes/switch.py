@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds, texts
 from promptstudio_lab.nodes.ports import Port, Ports
+from promptstudio_lab.values import Json, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from promptstudio_lab.values import Json
 
 DEFAULT = "default"
 
@@ -40,7 +39,7 @@ class Switch(Kind):
 
     def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
         """Return one branch a case, and the default."""
-        names = [*config.get("cases", ["yes"]), DEFAULT]
+        names = [*texts(config.get("cases", ["yes"])), DEFAULT]
         return Ports((Port("value"),), tuple(Port(name, "branch") for name in names))
 
     async def run(
@@ -49,9 +48,9 @@ class Switch(Kind):
         inputs: Mapping[str, Json],
         context: Context,
     ) -> dict[str, Json]:
-        """Open one branch; the others stay closed."""
+        """Open one branch, named as JSON names the value; the others stay closed."""
         value = inputs["value"]
-        text = value if isinstance(value, str) else str(value)
+        text = value if isinstance(value, str) else dumps(value)
         return {text if text in config.get("cases", ["yes"]) else DEFAULT: True}
 
 

@@ -14,6 +14,7 @@ from promptstudio_lab.warehouse.entities import (
     PromptLibrary,
     PromptTemplate,
     PromptTemplateVersion,
+    WorkflowTemplateUsage,
 )
 from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
 from promptstudio_lab.warehouse.rows import find, first
@@ -69,9 +70,20 @@ def save(session: Session, lab_id: str, path: str, text: str, note: str = "") ->
     return _version(session, template, path, text, note)
 
 
-def save_inline(session: Session, flow_id: str, node_key: str, text: str) -> TemplateVersion:
-    """Save a node's inline prompt as an unlisted template of its flow, versioned by content."""
-    template = first(session, PromptTemplate, flow_id=flow_id, name=node_key)
+def save_inline(
+    session: Session, flow_id: str, node_id: str, node_key: str, text: str
+) -> TemplateVersion:
+    """Save a node's inline prompt as an unlisted template of its flow, versioned by content.
+
+    The node's identity finds its template again, so a rename keeps the history.
+    """
+    used = [row.prompt_template_id for row in find(session, WorkflowTemplateUsage, node_id=node_id)]
+    template = first(session, PromptTemplate, flow_id=flow_id, id=used)
+    if template is None:
+        template = first(session, PromptTemplate, flow_id=flow_id, name=node_key)
+    elif not first(session, PromptTemplate, flow_id=flow_id, name=node_key):
+        change = Change("prompt_template", template.id, "update", {"name": node_key})
+        record(session, Stream("flow", flow_id), Operation("rename template", (change,)))
     if template is None:
         fields = {"prompt_library_id": None, "flow_id": flow_id, "name": node_key}
         template = _make(session, Stream("flow", flow_id), fields)
@@ -126,8 +138,10 @@ def promote(
     fields = {"prompt_library_id": library.id, "flow_id": None, "name": name}
     change = Change("prompt_template", template.id, "update", fields)
     record(session, Stream("lab", lab_id), Operation("promote template", (change,)))
-    newest = history(session, template.id)[-1]
-    return TemplateVersion(template.id, newest.version, newest.content, path)
+    current = next(
+        row for row in history(session, template.id) if row.version == template.current_version
+    )
+    return TemplateVersion(template.id, current.version, current.content, path)
 
 
 def listed(session: Session, lab_id: str) -> list[tuple[str, PromptTemplate]]:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from promptstudio_lab.ids import new_id
 from promptstudio_lab.errors import Conflict
 from promptstudio_lab.experiments import store
+from promptstudio_lab.ids import new_id
 from tests.lab.parts import classifying, opened
 
 if TYPE_CHECKING:
@@ -92,6 +92,4 @@ def test_an_experiment_is_completed_once(lab: Lab) -> None:
     first = ended()
     assert first[0] == "completed"
     assert ended() == first
-    lab.warehouse.transact(
-        lab.actor, lambda session: store.complete(session, new_id())
-    )
+    lab.warehouse.transact(lab.actor, lambda session: store.complete(session, new_id()))

@@ -160,7 +160,7 @@ def test_a_batch_runs_the_flow_that_an_output_may_call_anything(memory: Lab) -> 
     frame = flow.batch([{"x": "one"}])
     assert frame.height == 1
     assert "succeeded" in frame.row(0), "how the run ended can still be read"
-    assert frame.width == 15
+    assert frame.width == 14
 
 
 def test_outputs_of_several_types_keep_their_values(memory: Lab) -> None:

@@ -50,7 +50,9 @@ class PostgresDatabase:
             with self.engine.connect() as connection:
                 version = connection.dialect.server_version_info or (0,)
         except OperationalError as error:
-            message = f"cannot reach {url.render_as_string(hide_password=True)}: {error.orig}"
+            message = (
+                f"cannot reach {url.render_as_string(hide_password=True)}: {_one_line(error.orig)}"
+            )
             raise WarehouseUnavailable(message) from None
         if version < _LOWEST:
             found = ".".join(map(str, version))
@@ -75,6 +77,10 @@ class PostgresDatabase:
     def close(self) -> None:
         """Let every connection go."""
         self.engine.dispose()
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())
 
 
 def _json_as_text(raw: Any, _: object) -> None:  # a psycopg connection, imported only here

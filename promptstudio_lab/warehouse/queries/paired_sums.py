@@ -23,7 +23,11 @@ _COLUMNS = {
     "input_tokens": "avg(CAST(total_input_tokens AS DOUBLE PRECISION))",
     "output_tokens": "avg(CAST(total_output_tokens AS DOUBLE PRECISION))",
 }
-_FINISHED = "('succeeded', 'failed', 'partial')"
+# What counts: a run that ended by itself, and not for want of a key.
+FINISHED = (
+    "status IN ('succeeded', 'failed', 'partial') "
+    "AND (error_code IS NULL OR error_code <> 'missing_key')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def known_columns(session: Session, experiment_id: str, wanted: Sequence[str]) -
     counts = ", ".join(f"count({_raw(name)}) AS {name}" for name in wanted if name in _COLUMNS)
     query = (
         f"SELECT {counts} FROM flow_execution "  # noqa: S608 — names of our own table above
-        f"WHERE experiment_id = :experiment_id AND status IN {_FINISHED}"
+        f"WHERE experiment_id = :experiment_id AND {FINISHED}"
     )
     row = session.execute(text(query), {"experiment_id": experiment_id}).one()
     return [name for name, count in row._mapping.items() if count]  # noqa: SLF001 — SQLAlchemy's public name
@@ -124,7 +128,7 @@ def _units(columns: Sequence[str]) -> str:
     values = ", ".join(f"{_COLUMNS[name]} AS {name}" for name in columns)
     return (
         f"WITH unit AS (SELECT unit_key, variant_id, {values} FROM flow_execution "  # noqa: S608 — as above
-        f"WHERE experiment_id = :experiment_id AND status IN {_FINISHED} "
+        f"WHERE experiment_id = :experiment_id AND {FINISHED} "
         "GROUP BY unit_key, variant_id)"
     )
 
@@ -163,7 +167,7 @@ def _counts(
     query = (
         "SELECT variant_id, count(*), count(DISTINCT unit_key), "  # noqa: S608 — as above
         "max(CASE WHEN simulated THEN 1 ELSE 0 END) FROM flow_execution "
-        f"WHERE experiment_id = :experiment_id AND status IN {_FINISHED} GROUP BY variant_id"
+        f"WHERE experiment_id = :experiment_id AND {FINISHED} GROUP BY variant_id"
     )
     rows = {str(row[0]): row for row in session.execute(text(query), bound)}
     arms = [rows.get(bound["control_id"]), rows.get(bound["treatment_id"])]

@@ -23,6 +23,7 @@ JOIN flow_variant AS v ON v.id = fe.variant_id
 LEFT JOIN payload AS answer ON answer.id = fe.output_payload_id
 LEFT JOIN payload AS problem ON problem.id = fe.error_payload_id
 WHERE fe.experiment_id = :experiment_id AND fe.status IN ('succeeded', 'failed', 'partial')
+    AND (fe.error_code IS NULL OR fe.error_code <> 'missing_key')
 ORDER BY fe.unit_key, v.is_control DESC, v.id
 """
 
