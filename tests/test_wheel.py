@@ -55,6 +55,10 @@ def test_an_empty_environment_reaches_the_decision(wheel: Path, tmp_path: Path) 
     for entry in here.iterdir():
         if "promptstudio" not in entry.name.lower():
             (site / entry.name).symlink_to(entry)
+    share = place / "share" / "jupyter"
+    share.mkdir(parents=True)
+    for name in ("nbconvert", "kernels"):
+        (share / name).symlink_to(Path(sys.prefix) / "share" / "jupyter" / name)
     pip = [sys.executable, "-m", "pip", "--python", str(place / "bin" / "python")]
     subprocess.run(
         [*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)],

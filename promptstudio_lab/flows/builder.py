@@ -114,7 +114,9 @@ class Builder:
         if not fields:
             message = "an output needs fields, such as f.output(answer=handle)"
             raise FlowError(message)
-        return self.node("output", "output", fields=list(fields), **fields)
+        self._check_key("output")
+        config, policy, bindings = self._sort("output", "output", fields)
+        return self._write("output", "output", {**config, "fields": list(fields)}, policy, bindings)
 
     def switch(self, value: Handle, key: str = "switch") -> Switch:
         """Open branches by a value; used with `with`."""
@@ -147,6 +149,16 @@ class Builder:
         config, policy, bindings = self._sort(kind, key, settings)
         if when is not None:
             bindings[WHEN] = [when.binding]
+        return self._write(kind, key, config, policy, bindings)
+
+    def _write(
+        self,
+        kind: str,
+        key: str,
+        config: dict[str, Json],
+        policy: dict[str, Json],
+        bindings: dict[str, list[str]],
+    ) -> Handle:
         ports = kinds[kind].ports(config, self._facts(config.get("prompt", {})).variables_of)
         _check_inputs(key, ports, bindings)
         entry: dict[str, Json] = {

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.errors import FlowError
+from promptstudio_lab.errors import FlowError, ValueRefused
 from promptstudio_lab.ids import derived_id
-from promptstudio_lab.values import Json, content_hash
+from promptstudio_lab.values import Json, check_text, content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -270,6 +270,10 @@ def _node(key: str, entry: Json, ids: Mapping[str, Json], layout: Mapping[str, J
 
 def _edge(by_key: Mapping[str, Node], node: Node, port: str, text: str, order: int) -> Edge:
     source, source_port, path = parse_binding(text)
+    try:
+        check_text(f"{port}{path}{source_port}", f"/nodes/{node.key}/in: a binding")
+    except ValueRefused as error:
+        raise FlowError(str(error)) from None
     if source not in by_key:
         message = f"/nodes/{node.key}/in/{port}: the edge comes from {source!r}, which is no node"
         raise FlowError(message)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from promptstudio_lab.errors import TemplateSyntaxError, ValueRefused, did_you_mean
 from promptstudio_lab.nodes import Kind, Port, Ports, kinds, mismatch
+from promptstudio_lab.nodes.kind import POLICY_SCHEMA
 from promptstudio_lab.nodes.ports import type_at
-from promptstudio_lab.nodes.shapes import checker
+from promptstudio_lab.nodes.shapes import checker, misfits
 from promptstudio_lab.rendering import parse
 
 if TYPE_CHECKING:
@@ -20,22 +21,6 @@ if TYPE_CHECKING:
     from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.flows.graph import Edge, Graph, Node
     from promptstudio_lab.values import Json
-
-_POLICY: dict[str, Json] = {
-    "type": "object",
-    "properties": {
-        "retry": {
-            "type": ["object", "null"],
-            "properties": {"max": {"type": "integer", "minimum": 1}},
-            "additionalProperties": False,
-        },
-        "timeout_s": {"type": ["number", "null"], "exclusiveMinimum": 0},
-        "budget": {"type": ["integer", "null"], "minimum": 0},
-        "on_error": {"enum": ["fail", "skip"]},
-        "cache": {"type": ["boolean", "null"]},
-    },
-    "additionalProperties": False,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,29 +104,16 @@ def _config_checker(kind: Kind) -> Draft202012Validator:
 
 @lru_cache
 def _policy_checker() -> Draft202012Validator:
-    return checker(_POLICY)
-
-
-def _misfits(against: Draft202012Validator, value: Json) -> Iterator[tuple[str, str]]:
-    """Give the place and the reason of each misfit; unknown names are told elsewhere."""
-    try:
-        wrong = list(against.iter_errors(value))
-    except ValueError as error:
-        yield "", f"this is not JSON: {error}"
-        return
-    for one in wrong:
-        if list(one.schema_path) != ["additionalProperties"]:
-            place = "".join(f"/{part}" for part in one.instance_path)
-            yield place, _shortly(one.message)
+    return checker(POLICY_SCHEMA)
 
 
 def _policy(node: Node) -> Iterator[Problem]:
     for name in node.policy:
-        if name not in _POLICY["properties"]:
-            hint = did_you_mean(name, _POLICY["properties"])
+        if name not in POLICY_SCHEMA["properties"]:
+            hint = did_you_mean(name, POLICY_SCHEMA["properties"])
             message = f"a policy has no {name!r}.{hint}"
             yield _problem("F301", node, f"/policy/{name}", message)
-    for place, reason in _misfits(_policy_checker(), dict(node.policy)):
+    for place, reason in misfits(_policy_checker(), dict(node.policy)):
         yield _problem("F301", node, f"/policy{place}", reason)
 
 
@@ -152,7 +124,7 @@ def _returns(node: Node) -> Iterator[Problem]:
     try:
         checker(shape)
     except ValueRefused as error:
-        yield _problem("F110", node, "/config/returns", _shortly(str(error)))
+        yield _problem("F110", node, "/config/returns", str(error))
 
 
 def _config(node: Node, kind: Kind) -> Iterator[Problem]:
@@ -165,13 +137,8 @@ def _config(node: Node, kind: Kind) -> Iterator[Problem]:
             message = f"{node.kind} has no setting {name!r}.{hint}"
             fix = {"do": "remove_setting", "node": node.id, "setting": name}
             yield _problem("F110", node, f"/config/{name}", message, fix)
-    for place, reason in _misfits(_config_checker(kind), dict(node.config)):
+    for place, reason in misfits(_config_checker(kind), dict(node.config)):
         yield _problem("F110", node, f"/config{place}", reason)
-
-
-def _shortly(message: str) -> str:
-    limit = 160
-    return message if len(message) <= limit else message[: limit - 1] + "…"
 
 
 def _prompt(node: Node, facts: Facts) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.draw import svg
 from promptstudio_lab.flows.graph import Graph, from_document
 from promptstudio_lab.flows.layout import places
+from promptstudio_lab.flows.operations import check_shape
 from promptstudio_lab.flows.validate import Problem, validate
 from promptstudio_lab.flows.variants import Patch, vary
 from promptstudio_lab.ids import new_id
@@ -230,6 +231,7 @@ class Flow(Builder):
             OperationRefused: with the reason, when it would break the flow.
         """
         flow_id = self._kept("cannot be edited on a canvas")
+        check_shape(operation)
 
         def work(session: Session) -> Recorded:
             graph = store.head(session, flow_id).graph

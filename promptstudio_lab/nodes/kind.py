@@ -139,3 +139,19 @@ PROMPT_SCHEMA: dict[str, object] = {
         },
     ],
 }
+
+POLICY_SCHEMA: dict[str, Json] = {
+    "type": "object",
+    "properties": {
+        "retry": {
+            "type": ["object", "null"],
+            "properties": {"max": {"type": "integer", "minimum": 0}},
+            "additionalProperties": False,
+        },
+        "timeout_s": {"type": ["number", "null"], "exclusiveMinimum": 0},
+        "budget": {"type": ["integer", "null"], "minimum": 0},
+        "on_error": {"enum": ["fail", "skip"]},
+        "cache": {"type": ["boolean", "null"]},
+    },
+    "additionalProperties": False,
+}
