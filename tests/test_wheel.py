@@ -78,7 +78,7 @@ def test_an_empty_environment_reaches_the_decision(wheel: Path, tmp_path: Path) 
     page = next(tmp_path.rglob("00_quickstart.html"))
     assert "definitions ships:" in page.read_text(encoding="utf-8")
     listed = subprocess.run(
-        [str(place / "bin" / "python"), "-m", "jupyter", "labextension", "list"],
+        [str(place / "bin" / "python"), "-m", "jupyterlab.labextensions", "list"],
         check=True,
         capture_output=True,
         text=True,
