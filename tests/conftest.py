@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from tests import protocol_server as chat_completions
+from tests.lab.parts import opened
 from tests.servers import MISSING, NotHere, chromium, fresh_database, postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import URL
+
+    from promptstudio_lab.lab import Lab
 
 ENGINES = ("sqlite", "postgresql")
 MISSING_FILE = "PSL_TEST_MISSING_FILE"  # where tests/run.py wants to read what could not run
@@ -78,6 +81,20 @@ def warehouse_url(
         return
     with fresh_database(request.getfixturevalue("postgresql_server")) as url:
         yield url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def lab(warehouse_url: str) -> Iterator[Lab]:
+    """Give an empty lab on each engine."""
+    with opened(warehouse_url) as found:
+        yield found
+
+
+@pytest.fixture
+def memory() -> Iterator[Lab]:
+    """Give an empty lab where the engine does not matter."""
+    with opened("memory") as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
-"""Labs, and a provider and a node kind that do what a test tells them."""
+"""A provider and a node kind that do what a test tells them."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,26 +8,6 @@ from promptstudio_lab import providers as provider_package
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.providers import prices, providers
 from tests.engine.parts import Scripted
-from tests.lab.parts import opened
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from promptstudio_lab.lab import Lab
-
-
-@pytest.fixture
-def lab(warehouse_url: str) -> Iterator[Lab]:
-    """Give an empty lab on each engine."""
-    with opened(warehouse_url) as found:
-        yield found
-
-
-@pytest.fixture
-def memory() -> Iterator[Lab]:
-    """Give an empty lab where the engine does not matter."""
-    with opened("memory") as found:
-        yield found
 
 
 @pytest.fixture
