@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptstudio_lab.flows.draw import _HEIGHT, _WIDTH
 from promptstudio_lab.flows.graph import Edge, Graph, Node
-from promptstudio_lab.flows.layout import COLUMN, depths, places
+from promptstudio_lab.flows.layout import COLUMN, HEIGHT, WIDTH, depths, places
 from promptstudio_lab.ids import new_id
 from tests.flows.parts import triage_graph, wide_and_long
 
@@ -25,7 +24,7 @@ def overlapping(spots: Iterable[tuple[float, float]]) -> list[tuple[object, obje
         (one, other)
         for n, one in enumerate(found)
         for other in found[:n]
-        if abs(one[0] - other[0]) < _WIDTH and abs(one[1] - other[1]) < _HEIGHT
+        if abs(one[0] - other[0]) < WIDTH and abs(one[1] - other[1]) < HEIGHT
     ]
 
 

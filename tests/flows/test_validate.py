@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.flows.graph import Edge, Graph, Node
@@ -394,4 +394,4 @@ def test_the_schemas_of_all_kinds_refuse_an_unknown_setting() -> None:
         node = Node(new_id(), "n", name, {"no_such_setting": 1})
         codes = found(Graph((node,)), Facts(providers=frozenset({"simulated"})))
         assert ("F110", "n") in codes
-        assert not Draft202012Validator(kind.schema).is_valid(node.config)
+        assert not Draft202012Validator(dict(kind.schema)).is_valid(dict(node.config))

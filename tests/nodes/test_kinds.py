@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator, meta
 
 from promptstudio_lab.errors import BadReply, MissingVariable, NodeFailed
 from promptstudio_lab.flows.facts import Facts
@@ -55,7 +55,7 @@ def run(kind: str, config: Json, inputs: Json, context: Answers | None = None) -
 
 @pytest.mark.parametrize(("name", "kind"), ALL, ids=NAMES)
 def test_a_kind_is_what_a_palette_and_an_inspector_need(name: str, kind: Kind) -> None:
-    Draft202012Validator.check_schema(kind.schema)
+    meta.validate(dict(kind.schema))
     assert kind.name == name
     assert kind.schema["type"] == "object"
     assert kind.schema["additionalProperties"] is False, "a typing error must be found"
@@ -82,7 +82,7 @@ def test_a_kind_is_documented(name: str, kind: Kind) -> None:
 @pytest.mark.parametrize(("name", "kind"), ALL, ids=NAMES)
 def test_a_kind_has_ports_from_its_defaults(name: str, kind: Kind) -> None:
     config = _starting_config(name)
-    Draft202012Validator(kind.schema).validate(config)
+    Draft202012Validator(dict(kind.schema)).validate(config)
     ports = kind.ports(config, Facts().variables_of)
     assert not ports.open
     for side in (ports.inputs, ports.outputs):

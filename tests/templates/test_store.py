@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from promptstudio_lab.errors import NotFound, OperationRefused, TemplateSyntaxError
+from promptstudio_lab.ids import derived_id
 from promptstudio_lab.templates import store
 from promptstudio_lab.templates.store import TemplateVersion, parse_reference
 from promptstudio_lab.warehouse.entities import (
@@ -33,7 +34,9 @@ def load(place: Place, reference: str) -> TemplateVersion:
 
 
 def inline(place: Place, flow: str, key: str, text: str) -> TemplateVersion:
-    done: TemplateVersion = place.do(lambda s: store.save_inline(s, flow, key, text))
+    done: TemplateVersion = place.do(
+        lambda s: store.save_inline(s, flow, derived_id(flow, key), key, text)
+    )
     return done
 
 
