@@ -21,7 +21,7 @@ demo: $(INSTALLED) ## a seeded warehouse, a flow, an experiment and its decision
 	@$(BIN)/promptstudio demo
 
 lab: $(INSTALLED) ## JupyterLab on the notebooks
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: $(INSTALLED) ## every gate and every test
 	@$(BIN)/python -m tests.run test

@@ -94,6 +94,11 @@ def provider_origin(variable: str) -> str | None:
     return os.environ.get(variable) or None
 
 
+def notebook() -> str | None:
+    """Return the path of the notebook that this kernel belongs to, if its server says so."""
+    return os.environ.get("JPY_SESSION_NAME") or None
+
+
 def hub_user() -> str | None:
     """Return the JupyterHub user of this process, if there is one."""
     return os.environ.get("JUPYTERHUB_USER") or None

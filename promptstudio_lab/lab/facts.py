@@ -10,6 +10,7 @@ from promptstudio_lab.errors import NotFound, TemplateError
 from promptstudio_lab.flows import store as flow_store
 from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.providers import providers
+from promptstudio_lab.settings import notebook
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.warehouse import frames, payloads
 
@@ -38,7 +39,7 @@ class Environment:
         """Bind the parts."""
         self.warehouse, self.actor, self.lab_id = warehouse, actor, lab_id
         self.default_model = default_model
-        self.trigger, self.origin = "cell", None
+        self.trigger, self.origin = "cell", notebook()
 
     def facts(self, *graphs: Graph, session: Session | None = None) -> Facts:
         """Return what flows may refer to: the templates they name and the installed providers."""

@@ -47,7 +47,9 @@ def test_the_quickstart_runs_and_states_its_decision(room: Room) -> None:
     decision.scroll_into_view_if_needed()
     room.picture("quickstart")
     lab = ps.connect(str(room.warehouse))
-    assert lab.runs(1000)["experiment"].drop_nulls().len() == 480
+    runs = lab.runs(1000)
+    assert runs["experiment"].drop_nulls().len() == 480
+    assert runs["origin"].str.ends_with("00_quickstart.ipynb").all()
 
 
 def test_an_edge_drawn_by_mouse_is_seen_by_the_next_cell(room: Room) -> None:
