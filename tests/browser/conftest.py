@@ -28,9 +28,10 @@ CHROMIUM = (
 )
 
 
-@pytest.fixture(scope="session")
+# No longer than these tests: while it is open, playwright keeps an event loop running.
+@pytest.fixture(scope="module")
 def browser(chromium_path: Path) -> Iterator[Browser]:
-    """Return a browser that lasts as long as the session."""
+    """Return a browser."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium_path, args=list(CHROMIUM))
         yield started
