@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
 
 POLICY = ("retry", "timeout_s", "budget", "on_error", "cache")
-REFERENCE = re.compile(r"[\w .-]+(/[\w .-]+)+(@\d+)?")
+# Words with spaces around a slash are a sentence, unless a version says that they are a name.
+REFERENCE = re.compile(r"[\w.-]+(/[\w.-]+)+(@\d+)?|[\w .-]+(/[\w .-]+)+@\d+")
 
 
 class Handle:
@@ -283,11 +284,12 @@ def prompt_config(prompt: str | Mapping[str, Json]) -> dict[str, Json]:
 
     >>> prompt_config("support/classify@3"), prompt_config("Label: {{ x }}")
     ({'ref': 'support/classify@3'}, {'text': 'Label: {{ x }}'})
+    >>> prompt_config("Answer yes/no")
+    {'text': 'Answer yes/no'}
     """
     if not isinstance(prompt, str):
         return dict(prompt)
-    is_reference = REFERENCE.fullmatch(prompt) and "  " not in prompt and "\n" not in prompt
-    return {"ref": prompt} if is_reference else {"text": prompt}
+    return {"ref": prompt} if REFERENCE.fullmatch(prompt) else {"text": prompt}
 
 
 def returns_schema(returns: Mapping[str, Json]) -> dict[str, Json]:
