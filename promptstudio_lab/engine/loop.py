@@ -42,11 +42,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:  # the send and yield types of a cor
         raise
 
 
-def call_soon(function: Any, *arguments: Any) -> None:  # as asyncio's own method takes them
-    """Call a function on the loop's thread."""
-    _running().call_soon_threadsafe(function, *arguments)
-
-
 def _running() -> asyncio.AbstractEventLoop:
     global _loop  # noqa: PLW0603 — one loop a process is the point
     with _lock:
