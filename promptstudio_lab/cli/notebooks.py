@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from promptstudio_lab.errors import PromptStudioError
-from promptstudio_lab.warehouse.files import folder
+from promptstudio_lab.warehouse.schema.files import folder
 
 _TIMEOUT_S = 300
 

@@ -23,7 +23,7 @@ from promptstudio_lab.flows.validate import find_cycle, refuse_edge
 from promptstudio_lab.ids import is_id
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.values import check_text
-from promptstudio_lab.warehouse.changelog import Change
+from promptstudio_lab.warehouse.history.changelog import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

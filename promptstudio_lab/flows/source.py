@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.values import Json
-    from promptstudio_lab.warehouse.changelog import Change
+    from promptstudio_lab.warehouse.history.changelog import Change
 
 # The ends of an edge, as `Edge.binding` gives them.
 Binding = tuple[str, str, str, str, str]

@@ -10,15 +10,6 @@ from promptstudio_lab.flows.graph import Edge, Graph, Node, from_document
 from promptstudio_lab.flows.operations import changes, flaw
 from promptstudio_lab.flows.source import carry, same
 from promptstudio_lab.ids import is_id, new_id
-from promptstudio_lab.warehouse.changelog import (
-    Change,
-    Operation,
-    Recorded,
-    Stream,
-    lock,
-    record,
-    recorded,
-)
 from promptstudio_lab.warehouse.entities import (
     FlowEdge,
     FlowNode,
@@ -26,6 +17,15 @@ from promptstudio_lab.warehouse.entities import (
     PromptFlowVersion,
     WorkflowLibrary,
     WorkflowTemplateUsage,
+)
+from promptstudio_lab.warehouse.history.changelog import (
+    Change,
+    Operation,
+    Recorded,
+    Stream,
+    lock,
+    record,
+    recorded,
 )
 from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
 from promptstudio_lab.warehouse.rows import count_by, find, first
@@ -155,7 +155,7 @@ def take_back(
     Args:
         session: a unit of work.
         flow_id: the flow.
-        step: `warehouse.undo.undo` or `redo`.
+        step: `warehouse.history.undo.undo` or `redo`.
         client_id: the view that asks.
 
     Raises:

@@ -14,7 +14,7 @@ from promptstudio_lab.flows.operations import check_shape
 from promptstudio_lab.flows.validate import validate
 from promptstudio_lab.nodes import Ports, kinds, mismatch
 from promptstudio_lab.nodes.ports import TYPES, WHEN
-from promptstudio_lab.warehouse.changelog import Recorded, Stream, since
+from promptstudio_lab.warehouse.history.changelog import Recorded, Stream, since
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

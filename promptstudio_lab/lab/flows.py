@@ -23,7 +23,7 @@ from promptstudio_lab.lab.runs import Run, batch_frame
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.values import dumps
-from promptstudio_lab.warehouse.undo import redo, undo
+from promptstudio_lab.warehouse.history.undo import redo, undo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.values import Json
-    from promptstudio_lab.warehouse.changelog import Recorded
     from promptstudio_lab.warehouse.connect import Session
+    from promptstudio_lab.warehouse.history.changelog import Recorded
 
 
 class Flow(Builder):

@@ -9,13 +9,13 @@ from promptstudio_lab.errors import NotFound, OperationRefused
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.rendering import variables
 from promptstudio_lab.values import content_hash
-from promptstudio_lab.warehouse.changelog import Change, Operation, Stream, record
 from promptstudio_lab.warehouse.entities import (
     PromptLibrary,
     PromptTemplate,
     PromptTemplateVersion,
     WorkflowTemplateUsage,
 )
+from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, record
 from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
 from promptstudio_lab.warehouse.rows import find, first
 

@@ -24,7 +24,7 @@ from promptstudio_lab.warehouse.access import require
 from promptstudio_lab.warehouse.engines.postgresql import PostgresDatabase
 from promptstudio_lab.warehouse.engines.sqlite import LogReplaced, SqliteFile
 from promptstudio_lab.warehouse.entities.tenancy import AuditableEntity, Tenant
-from promptstudio_lab.warehouse.migrate import migrate
+from promptstudio_lab.warehouse.schema.migrate import migrate
 from promptstudio_lab.warehouse.types import now
 
 __all__ = ["Session", "Warehouse"]

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from promptstudio_lab.errors import NotFound, OperationRefused
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.warehouse.changelog import Change, Operation, Stream, record
 from promptstudio_lab.warehouse.entities import PromptLibrary, WorkflowLibrary
+from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ import pytest
 
 from promptstudio_lab.errors import FlowError
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.warehouse.changelog import Stream, since
+from promptstudio_lab.warehouse.history.changelog import Stream, since
 
 if TYPE_CHECKING:
     from promptstudio_lab.flows.graph import Graph, Node

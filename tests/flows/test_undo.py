@@ -23,8 +23,8 @@ from promptstudio_lab.flows.operations import applied
 from promptstudio_lab.flows.validate import find_cycle, validate
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.nodes import Port, kinds, mismatch
-from promptstudio_lab.warehouse.changelog import Stream, changes_of, since
 from promptstudio_lab.warehouse.entities import ChangeLog
+from promptstudio_lab.warehouse.history.changelog import Stream, changes_of, since
 from promptstudio_lab.warehouse.rows import find
 from tests.lab.parts import as_somebody
 

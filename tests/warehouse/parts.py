@@ -12,9 +12,9 @@ from sqlalchemy import make_url
 
 from promptstudio_lab.identity import Actor
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.warehouse.changelog import Change, Operation, Recorded, Stream, record
 from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.entities import WorkflowLibrary
+from promptstudio_lab.warehouse.history.changelog import Change, Operation, Recorded, Stream, record
 from promptstudio_lab.warehouse.libraries import find_or_make
 from promptstudio_lab.warehouse.organizations import _found, enter, open_lab
 

@@ -13,10 +13,10 @@ from sqlalchemy import delete, select, text
 from promptstudio_lab.errors import Conflict, NotFound, WarehouseError
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.values import content_hash
-from promptstudio_lab.warehouse import changelog
-from promptstudio_lab.warehouse import undo as taking_back
-from promptstudio_lab.warehouse.changelog import Change, Operation, Stream, record, since
 from promptstudio_lab.warehouse.entities import ChangeLog, FlowNode, Payload, PromptFlow
+from promptstudio_lab.warehouse.history import changelog
+from promptstudio_lab.warehouse.history import undo as taking_back
+from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, record, since
 from promptstudio_lab.warehouse.rows import find, first
 from promptstudio_lab.warehouse.types import CanonicalJson
 from tests.warehouse.parts import (
@@ -34,7 +34,7 @@ from tests.warehouse.parts import (
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from promptstudio_lab.warehouse.changelog import Recorded
+    from promptstudio_lab.warehouse.history.changelog import Recorded
 
 PROCESSES, OPERATIONS = 4, 60
 CANARY = "kept-apart-7041"

@@ -13,11 +13,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import NullPool, create_engine, inspect, text
 
 from promptstudio_lab.errors import SchemaMismatch
-from promptstudio_lab.warehouse import migrate
 from promptstudio_lab.warehouse.connect import Warehouse
-from promptstudio_lab.warehouse.ddl import schema_sql
 from promptstudio_lab.warehouse.entities import Entity
-from promptstudio_lab.warehouse.files import folder, statements
+from promptstudio_lab.warehouse.schema import migrate
+from promptstudio_lab.warehouse.schema.ddl import schema_sql
+from promptstudio_lab.warehouse.schema.files import folder, statements
 from tests.warehouse.parts import file_of, finish, processes, start
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def die_in_migration(url: str) -> None:
         os._exit(CRASHED)
 
     # Alembic loads the revision afresh, and takes the name from there.
-    from promptstudio_lab.warehouse import files
+    from promptstudio_lab.warehouse.schema import files
 
     files.statements = half  # type: ignore[assignment]  # a fault
     Warehouse(url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from promptstudio_lab.warehouse.files import folder, statements
+from promptstudio_lab.warehouse.schema.files import folder, statements
 
 revision = "0001"
 down_revision = None

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import create_mock_engine
 
 from promptstudio_lab.warehouse.entities import Entity
-from promptstudio_lab.warehouse.files import folder
+from promptstudio_lab.warehouse.schema.files import folder
 
 DIALECTS = ("sqlite", "postgresql")
 

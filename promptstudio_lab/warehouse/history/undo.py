@@ -8,8 +8,14 @@ from sqlalchemy import select
 
 from promptstudio_lab.errors import Conflict
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.warehouse.changelog import Operation, Recorded, Stream, changes_of, record
 from promptstudio_lab.warehouse.entities import ChangeLog
+from promptstudio_lab.warehouse.history.changelog import (
+    Operation,
+    Recorded,
+    Stream,
+    changes_of,
+    record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

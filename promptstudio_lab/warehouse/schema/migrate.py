@@ -16,7 +16,7 @@ from sqlalchemy import inspect, text
 
 from promptstudio_lab.errors import SchemaMismatch
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.warehouse.files import folder, statements
+from promptstudio_lab.warehouse.schema.files import folder, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

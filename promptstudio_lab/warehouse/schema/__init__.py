@@ -1,0 +1,1 @@
+"""The schema in a database: made, upgraded, and written out as SQL."""
