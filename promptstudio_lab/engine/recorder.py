@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         RunEnded,
         RunStarted,
     )
+    from promptstudio_lab.identity import Actor
     from promptstudio_lab.warehouse.connect import Warehouse
     from promptstudio_lab.warehouse.payloads import PayloadAddress
 
@@ -63,14 +64,17 @@ class Recorder:
 
     Args:
         warehouse: where to.
+        actor: who runs.
         address: computes where the organisation's payloads lie.
         ack: `commit` tells a run's caller after its commit; `queued` as soon as it is queued.
             A call is announced by a committed attempt row in both.
     """
 
-    def __init__(self, warehouse: Warehouse, address: PayloadAddress, ack: str = "commit") -> None:
+    def __init__(
+        self, warehouse: Warehouse, actor: Actor, address: PayloadAddress, ack: str = "commit"
+    ) -> None:
         """Start the writer thread."""
-        self._warehouse, self._address, self._ack = warehouse, address, ack
+        self._warehouse, self._actor, self._address, self._ack = warehouse, actor, address, ack
         self.owner = lease_owner()
         self._queue: queue.Queue[_Entry] = queue.Queue(_QUEUE)
         self._failure: Exception | None = None
@@ -163,7 +167,7 @@ class Recorder:
         rows = Rows.joined([entry.rows for entry in entries])
         failure: Exception | None = None
         try:
-            self._warehouse.append(lambda connection: write(connection, rows))
+            self._warehouse.append(self._actor, lambda connection: write(connection, rows))
         except (PromptStudioError, OSError) as error:
             if len(entries) > 1 and not isinstance(error, OSError):
                 # One bad entry must not take the others along.

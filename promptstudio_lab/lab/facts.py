@@ -69,7 +69,7 @@ class Environment:
         """Return a recorder of this lab's runs."""
         with self.warehouse.reading(self.actor) as session:
             address = payloads.address(session)
-        return Recorder(self.warehouse, address, ack)
+        return Recorder(self.warehouse, self.actor, address, ack)
 
     def flows(self) -> pl.DataFrame:
         """Return the lab's flows, one a row."""

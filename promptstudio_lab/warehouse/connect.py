@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection, Engine
-    from sqlalchemy.orm import ORMExecuteState, UOWTransaction
+    from sqlalchemy.orm import ORMExecuteState, SessionTransaction, UOWTransaction
 
     from promptstudio_lab.identity import Actor
 
@@ -107,7 +107,8 @@ class Warehouse:
         require(actor, "write")
 
         def unit(connection: Connection) -> T:
-            with Session(connection, expire_on_commit=False, info={"actor": actor}) as session:
+            info = {"actor": actor, "bind": self._database.bind}
+            with Session(connection, expire_on_commit=False, info=info) as session:
                 result = work(session)
                 session.commit()
                 return result
@@ -143,24 +144,28 @@ class Warehouse:
             WarehouseError: if the database refuses, as it refuses every write.
         """
         require(actor, "read")
+        info = {"actor": actor, "bind": self._database.bind}
         try:
             with (
                 self._database.reading() as connection,
-                Session(connection, info={"actor": actor, "read_only": True}) as session,
+                Session(connection, info={**info, "read_only": True}) as session,
             ):
                 yield session
         except StatementError as error:
             raise self._told(error) from error
 
-    def append(self, work: Callable[[Connection], None]) -> None:
+    def append(self, actor: Actor, work: Callable[[Connection], None]) -> None:
         """Do one group of raw writes in one transaction; it returns once that is committed.
 
         Args:
+            actor: who acts: on PostgreSQL nothing gets into another organisation.
             work: writes rows that carry their own ids, so that it may be done again.
         """
+        require(actor, "write")
 
         def group(connection: Connection) -> None:
             with connection.begin():
+                self._database.bind(connection, actor.organization_id)
                 work(connection)
 
         self._until_kept(group)
@@ -179,6 +184,13 @@ class Warehouse:
 def _memory() -> str | None:
     shared = Path("/dev/shm")  # noqa: S108 — a private directory is made inside it
     return str(shared) if os.access(shared, os.W_OK) else None
+
+
+@event.listens_for(Session, "after_begin")
+def _bind(session: Session, transaction: SessionTransaction, connection: Connection) -> None:  # noqa: ARG001 — SQLAlchemy's signature
+    actor, bind = session.info.get("actor"), session.info.get("bind")
+    if actor is not None and bind is not None:
+        bind(connection, actor.organization_id)
 
 
 @event.listens_for(Session, "do_orm_execute")

@@ -7,6 +7,7 @@ import queue
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -240,7 +241,7 @@ def test_a_group_written_twice_is_there_once(lab: Lab, scripted: Scripted) -> No
     for _ in range(2):
         for told in records:
             group = rows_of(told, address, "me:1", None)
-            lab.warehouse.append(lambda connection, group=group: write(connection, group))  # type: ignore[misc]  # bound in this line
+            lab.warehouse.append(lab.actor, partial(write, rows=group))
     counts = {
         table: lab.sql(f"SELECT count(*) AS n FROM {table}")["n"].item()  # noqa: S608 — names of ours
         for table in ("flow_execution", "node_execution", "node_attempt", "prompt_execution")
@@ -263,7 +264,7 @@ def test_a_run_is_finished_once_and_only_by_its_owner(lab: Lab, scripted: Script
 
     def put(told: object, owner: str) -> None:
         group = rows_of(told, address, owner, None)
-        lab.warehouse.append(lambda connection: write(connection, group))
+        lab.warehouse.append(lab.actor, lambda connection: write(connection, group))
 
     put(heard.all[0], "me:1")
     put(heard.of(RunEnded)[0], "thief:2")
@@ -279,13 +280,13 @@ class Full:
         """Have room for a few groups."""
         self._warehouse, self._left = warehouse, after
 
-    def append(self, work: Any) -> None:  # as the warehouse's own
+    def append(self, actor: Any, work: Any) -> None:  # as the warehouse's own
         """Write a group, if there is room."""
         self._left -= 1
         if self._left < 0:
             message = "database or disk is full"
             raise WarehouseError(message)
-        self._warehouse.append(work)
+        self._warehouse.append(actor, work)
 
 
 @pytest.mark.parametrize("ack", ["commit", "queued"])
@@ -294,7 +295,7 @@ def test_what_cannot_be_recorded_is_said_and_no_further_call_is_made(
 ) -> None:
     plan = planned(memory)
     address = address_of(memory)
-    recorder = Recorder(Full(memory.warehouse, 3), address, ack)  # type: ignore[arg-type]  # stands for one
+    recorder = Recorder(Full(memory.warehouse, 3), memory.actor, address, ack)  # type: ignore[arg-type]  # stands for one
     inputs = [item({"ticket": str(n)}) for n in range(30)]
     with pytest.raises(WarehouseError, match="disk is full"):
         asyncio.run(many(plan, 30, recorder, inputs=inputs, concurrency=1))

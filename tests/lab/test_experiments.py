@@ -161,7 +161,9 @@ def _force(lab: Lab, run_id: str, status: str) -> None:
     from promptstudio_lab.warehouse.append import execute
 
     sql = "UPDATE flow_execution SET status = ? WHERE id = ?"
-    lab.warehouse.append(lambda connection: _done(execute(connection, sql, [(status, run_id)])))
+    lab.warehouse.append(
+        lab.actor, lambda connection: _done(execute(connection, sql, [(status, run_id)]))
+    )
 
 
 def _done(_: int) -> None:

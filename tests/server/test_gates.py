@@ -114,7 +114,7 @@ def test_a_request_that_waits_does_not_hold_up_the_server(server: Server, lab: L
         free.wait(30)
 
     with ThreadPoolExecutor() as pool:
-        holder = pool.submit(lab.warehouse.append, hold)
+        holder = pool.submit(lab.warehouse.append, lab.actor, hold)
         assert locked.wait(10)
         waiting = pool.submit(server.post, "flows", {"path": "patient"})
         assert server.ask("GET", "api/status").status == 200

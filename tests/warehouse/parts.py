@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.process import BaseProcess
 
+    from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
 PATIENCE_S = 60
@@ -39,6 +40,10 @@ class Place(NamedTuple):
     def do(self, work: Callable[[Session], Any]) -> Any:  # whatever the work returns
         """Do a unit of work."""
         return self.warehouse.transact(self.actor, work)
+
+    def write(self, work: Callable[[Connection], None]) -> None:
+        """Do a group of raw writes."""
+        self.warehouse.append(self.actor, work)
 
     def see(self, work: Callable[[Session], Any]) -> Any:  # whatever the work returns
         """Return what a read finds."""

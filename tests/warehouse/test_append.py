@@ -28,7 +28,7 @@ def rows(place: Place, *names: str) -> list[Row]:
 
 
 def put(place: Place, ready: Sequence[Row]) -> None:
-    place.warehouse.append(lambda c: insert_missing(c, "subject_key", COLUMNS, ready))
+    place.write(lambda c: insert_missing(c, "subject_key", COLUMNS, ready))
 
 
 def kept(place: Place) -> list[SubjectKey]:
@@ -72,8 +72,8 @@ def test_statement_tells_how_many_rows_it_changed(place: Place) -> None:
     sql = "UPDATE subject_key SET destroyed_at = ? WHERE id = ? AND destroyed_at IS NULL"
     changes = [(later, ready[0][0]), (later, ready[2][0]), (later, new_id())]
     for _ in range(2):
-        place.warehouse.append(lambda c: changed.append(execute(c, sql, changes)))
-    place.warehouse.append(lambda c: changed.append(execute(c, sql, [])))
+        place.write(lambda c: changed.append(execute(c, sql, changes)))
+    place.write(lambda c: changed.append(execute(c, sql, [])))
     assert changed == [2, 0, 0]
     assert [row.destroyed_at for row in kept(place)] == [later, None, later]
 

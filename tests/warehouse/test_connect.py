@@ -105,7 +105,7 @@ def test_group_is_all_or_nothing(place: Place) -> None:
         raise KeyError
 
     with pytest.raises(KeyError):
-        place.warehouse.append(work)
+        place.write(work)
     assert [row.description for row in place.see(lambda s: find(s, PromptLab))] == [None]
 
 

@@ -41,7 +41,7 @@ def runs(place: Place) -> Place:
         return (*head, *end, False, 1, MOMENT, "a")
 
     rows = [run("one", done=True), run("two", done=False)]
-    place.warehouse.append(lambda c: insert_missing(c, "flow_execution", COLUMNS, rows))
+    place.write(lambda c: insert_missing(c, "flow_execution", COLUMNS, rows))
     return place
 
 

@@ -44,7 +44,7 @@ def write(place: Place, *words: str) -> list[str]:
     keys = [new_id() for _ in words]
     own = place.actor.organization_id
     rows = [(key, own, f"{word} {key}", now(), "x") for key, word in zip(keys, words, strict=True)]
-    place.warehouse.append(lambda c: insert_missing(c, "subject_key", COLUMNS, rows))
+    place.write(lambda c: insert_missing(c, "subject_key", COLUMNS, rows))
     return keys
 
 
@@ -208,7 +208,7 @@ def test_log_replaced_in_a_unit_of_work_is_written_again(
         if len(tries) == 1:
             log_of(path).unlink()
 
-    sqlite_place.warehouse.append(work)
+    sqlite_place.write(work)
     assert len(tries) == 2
     assert seen_elsewhere(path) == (2, "ok")
 
@@ -222,7 +222,7 @@ def test_log_that_is_always_replaced_is_told(sqlite_place: Place, sqlite_url: st
         log_of(path).unlink()
 
     with pytest.raises(WarehouseUnavailable, match="keeps replacing the warehouse's log"):
-        sqlite_place.warehouse.append(work)
+        sqlite_place.write(work)
 
 
 def big_rows(place: Place, megabytes: int) -> None:
@@ -230,7 +230,7 @@ def big_rows(place: Place, megabytes: int) -> None:
     columns = ("id", "organization_id", "body", "byte_count", "created_at", "created_by")
     own = place.actor.organization_id
     rows = [(new_id(), own, body, len(body), now(), "x") for _ in range(megabytes)]
-    place.warehouse.append(lambda c: insert_missing(c, "payload", columns, rows))
+    place.write(lambda c: insert_missing(c, "payload", columns, rows))
 
 
 def test_log_does_not_grow_for_ever(sqlite_place: Place, sqlite_url: str) -> None:

@@ -110,7 +110,7 @@ def test_naive_time_is_refused_in_bulk(place: Place) -> None:
     row = (new_id(), place.actor.organization_id, "x", naive, "somebody")
     columns = ("id", "organization_id", "subject_ref", "created_at", "created_by")
     with pytest.raises(ValueRefused, match="has no time zone"):
-        place.warehouse.append(lambda c: insert_missing(c, "subject_key", columns, [row]))
+        place.write(lambda c: insert_missing(c, "subject_key", columns, [row]))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_text_that_cannot_be_kept_is_refused_in_bulk(place: Place, words: str) -
     row = (new_id(), place.actor.organization_id, words, types.now(), "somebody")
     columns = ("id", "organization_id", "subject_ref", "created_at", "created_by")
     with pytest.raises(ValueRefused, match=BAD_TEXTS[words]):
-        place.warehouse.append(lambda c: insert_missing(c, "subject_key", columns, [row]))
+        place.write(lambda c: insert_missing(c, "subject_key", columns, [row]))
 
 
 @pytest.mark.parametrize("words", ["", " ", "\x01\x7f", "\U0001f600\u200b\u202e", "a" * 100_000])

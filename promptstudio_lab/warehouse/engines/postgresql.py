@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from promptstudio_lab.errors import WarehouseUnavailable
+from promptstudio_lab.ids import is_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 _LOWEST = (15, 0)
+# Until the transaction ends: a connection that goes back to its pool is nobody's again.
+_BIND = text("SELECT set_config('promptstudio.organization_id', :organization_id, true)")
 
 
 class PostgresDatabase:
@@ -70,6 +73,11 @@ class PostgresDatabase:
         """Give a connection that sees one state and cannot write."""
         with self.readers.connect() as connection:
             yield connection
+
+    def bind(self, connection: Connection, organization_id: str) -> None:
+        """Say for which organisation the present transaction acts; row security reads it."""
+        known = organization_id if is_id(organization_id) else ""
+        connection.execute(_BIND, {"organization_id": known})
 
     def reopen(self) -> None:
         """Do nothing: no other program can replace a server's log."""

@@ -96,6 +96,9 @@ class SqliteFile:
         with opened as connection:
             yield connection
 
+    def bind(self, connection: Connection, organization_id: str) -> None:
+        """Do nothing: the file is the boundary, and nothing inside it is."""
+
     def reopen(self) -> None:
         """Let go of a log that another program has replaced, and of everything that shares it.
 
