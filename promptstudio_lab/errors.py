@@ -79,6 +79,10 @@ class SchemaMismatch(WarehouseError):
     """The warehouse was made by another version of the product."""
 
 
+class WarehouseUpgraded(UserWarning):
+    """A SQLite warehouse was upgraded when it was opened; the message says where its copy lies."""
+
+
 class NotFound(WarehouseError):
     """There is no such thing, or the actor may not know of it."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.records import (
@@ -13,7 +13,7 @@ from promptstudio_lab.engine.records import (
     RunEnded,
     RunStarted,
 )
-from promptstudio_lab.ids import derived_id
+from promptstudio_lab.ids import derived_id, time_of
 from promptstudio_lab.values import Json, dumps
 from promptstudio_lab.warehouse import payloads
 
@@ -134,13 +134,13 @@ def _started(
         run.variant.variant_id, plan.experiment_id, item.item_id, plan.batch_id, item.unit_key,
         plan.requested_by, plan.executed_by, plan.trigger, plan.origin, "running", run.started_at,
         _UNKNOWN_YET, _payload(rows, run, address, dict(item.values)),
-        owner, until, EPOCH, run.started_at, plan.executed_by,
+        owner, until, EPOCH, _made_at(run), plan.executed_by,
     )  # fmt: skip
     if plan.experiment_id and run.variant.variant_id and item.unit_key is not None:
         rows.add(
             "experiment_exposure",
             derived_id(item.run_id, "exposure"), plan.organization_id, plan.experiment_id,
-            run.variant.variant_id, item.unit_key, run.started_at, run.started_at,
+            run.variant.variant_id, item.unit_key, run.started_at, _made_at(run),
             plan.executed_by,
         )  # fmt: skip
     return rows
@@ -158,7 +158,7 @@ def _attempt(
         "node_attempt",
         attempt_id(attempt), plan.organization_id, attempt.run.input.run_id,
         attempt.node_execution_id, attempt.step.node_id, attempt.attempt, "started",
-        attempt.started_at, EPOCH, attempt.started_at, plan.executed_by,
+        attempt.started_at, EPOCH, _made_at(attempt.run), plan.executed_by,
     )  # fmt: skip
     return rows
 
@@ -183,7 +183,7 @@ def _node(
         used.prompt_execution_id if used else None,
         _payload(rows, run, address, node.inputs), _payload(rows, run, address, node.outputs),
         node.error_code, _payload(rows, run, address, node.error),
-        node.started_at, run.plan.executed_by,
+        _made_at(run), run.plan.executed_by,
     )  # fmt: skip
     for index, call in enumerate(node.calls):
         _call(rows, call, index, address)
@@ -214,7 +214,7 @@ def _call(rows: Rows, call: CallEnded, index: int, address: PayloadAddress) -> N
         _payload(rows, run, address, request),
         _payload(rows, run, address, response),
         reply.request_id if reply else None, reply.simulated if reply else False,
-        call.attempt.started_at, run.plan.executed_by,
+        _made_at(run), run.plan.executed_by,
     )  # fmt: skip
     rows.updates.setdefault("attempt", []).append(
         (status, call.completed_at, code, attempt_id(call.attempt))
@@ -262,6 +262,16 @@ def succeeded(ended: RunEnded) -> bool | None:
 def attempt_id(attempt: AttemptStarted) -> str:
     """Return the key of an attempt's row."""
     return derived_id(attempt.node_execution_id, "attempt", attempt.attempt)
+
+
+@lru_cache(1)
+def _moment(run_id: str) -> datetime:
+    return time_of(run_id)
+
+
+def _made_at(run: RunStarted) -> datetime:
+    # Ids of a run's rows carry its time, and months are told apart by it: both must agree.
+    return _moment(run.input.run_id)
 
 
 def _payload(rows: Rows, run: RunStarted, address: PayloadAddress, value: Json) -> str | None:

@@ -50,13 +50,18 @@ class Warehouse:
 
     Args:
         url: `memory` for one that ends with the process, else a SQLAlchemy URL.
+        upgrade: whether to upgrade a PostgreSQL warehouse of an older schema.
+
+    Attributes:
+        id: the warehouse's own identity.
+        read_only: why nothing can be written, or None.
 
     Raises:
         WarehouseUnavailable: if it cannot be opened safely.
         SchemaMismatch: if another version of the product made it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, upgrade: bool = False) -> None:
         """Open the database and bring its schema up to date."""
         folder: str | None = None
         if url == "memory":
@@ -78,8 +83,10 @@ class Warehouse:
         self.url = parsed.render_as_string(hide_password=True)
         with ExitStack() as unless_kept:
             unless_kept.callback(_close, self._database, folder, os.getpid())
-            self.id = migrate(self._database)
+            opened = migrate(self._database, upgrade=upgrade)
             unless_kept.pop_all()
+        self.id, self.read_only = opened.id, opened.read_only
+        self._database.revision = opened.revision
         # Closing is never forgotten: not when the last reference goes, not when the process ends.
         self._close = weakref.finalize(self, _close, self._database, folder, os.getpid())
         _open.add(self)
@@ -104,7 +111,7 @@ class Warehouse:
             actor: who acts. Only rows of the actor's organisation can be reached.
             work: gets the session; nothing else may commit it.
         """
-        require(actor, "write")
+        self._require_writable(actor)
 
         def unit(connection: Connection) -> T:
             info = {"actor": actor, "bind": self._database.bind}
@@ -114,6 +121,12 @@ class Warehouse:
                 return result
 
         return self._until_kept(unit)
+
+    def _require_writable(self, actor: Actor) -> None:
+        require(actor, "write")
+        if self.read_only is not None:
+            message = f"{self.url} is open for reading only: {self.read_only}"
+            raise WarehouseUnavailable(message)
 
     def _until_kept(self, unit: Callable[[Connection], T]) -> T:
         for attempt in range(_TRIES):
@@ -161,7 +174,7 @@ class Warehouse:
             actor: who acts: on PostgreSQL nothing gets into another organisation.
             work: writes rows that carry their own ids, so that it may be done again.
         """
-        require(actor, "write")
+        self._require_writable(actor)
 
         def group(connection: Connection) -> None:
             with connection.begin():

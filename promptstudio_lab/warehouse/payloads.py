@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import select
 
@@ -16,9 +17,13 @@ from promptstudio_lab.warehouse.types import now
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
     from promptstudio_lab.identity import Actor
+
+# Each write needs its organisation's key, and a key never changes.
+_known: WeakKeyDictionary[Engine, dict[str, PayloadAddress]] = WeakKeyDictionary()
 
 COLUMNS = (
     "id",
@@ -50,10 +55,13 @@ class PayloadAddress:
 def address(session: Session) -> PayloadAddress:
     """Return the addresses of the session's organisation."""
     actor: Actor = session.info["actor"]
-    key = session.scalars(
-        select(Organization.payload_key).where(Organization.id == actor.organization_id)
-    ).one()
-    return PayloadAddress(key)
+    known = _known.setdefault(session.connection().engine, {})
+    if actor.organization_id not in known:
+        key = session.scalars(
+            select(Organization.payload_key).where(Organization.id == actor.organization_id)
+        ).one()
+        known[actor.organization_id] = PayloadAddress(key)
+    return known[actor.organization_id]
 
 
 def put(session: Session, values: Iterable[Json]) -> list[str]:

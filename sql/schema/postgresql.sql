@@ -1,6 +1,7 @@
 CREATE TABLE warehouse_info (
     id UUID NOT NULL,
     single BIGINT NOT NULL,
+    readable_from TEXT DEFAULT '0002' NOT NULL,
     CONSTRAINT pk_warehouse_info PRIMARY KEY (id),
     CONSTRAINT ux_warehouse_info_single UNIQUE (single),
     CONSTRAINT ck_warehouse_info_single CHECK (single = 1)
@@ -45,6 +46,94 @@ CREATE TABLE change_log (
     CONSTRAINT ck_change_log_status CHECK (status IN ('applied', 'superseded'))
 );
 
+CREATE TABLE retention_policy (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    name TEXT NOT NULL,
+    keep_days BIGINT NOT NULL,
+    action TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    updated_by TEXT,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    deleted_by TEXT,
+    row_version BIGINT DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_retention_policy PRIMARY KEY (id),
+    CONSTRAINT ux_retention_policy_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_retention_policy_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_retention_policy_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_retention_policy_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT ck_retention_policy_action CHECK (action IN ('archive', 'anonymise', 'delete')),
+    CONSTRAINT ck_retention_policy_not_negative CHECK (keep_days >= 0)
+);
+
+CREATE UNIQUE INDEX ux_retention_policy_name_live ON retention_policy (organization_id, name) WHERE deleted_at IS NULL;
+
+CREATE TABLE cold_partition (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    table_name TEXT NOT NULL,
+    month TEXT NOT NULL,
+    location TEXT NOT NULL,
+    row_count BIGINT NOT NULL,
+    byte_count BIGINT NOT NULL,
+    total_cost BIGINT,
+    digest TEXT NOT NULL,
+    experiment_ids JSON,
+    restored_at TIMESTAMP WITH TIME ZONE,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_cold_partition PRIMARY KEY (id),
+    CONSTRAINT fk_cold_partition_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_cold_partition_not_negative CHECK (row_count >= 0 AND byte_count >= 0)
+);
+
+CREATE INDEX ix_cold_partition_organization_id_table_name_month ON cold_partition (organization_id, table_name, month);
+
+CREATE TABLE subject_key (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    subject_ref TEXT NOT NULL,
+    wrapped_key TEXT,
+    destroyed_at TIMESTAMP WITH TIME ZONE,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_subject_key PRIMARY KEY (id),
+    CONSTRAINT ux_subject_key_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_subject_key_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ux_subject_key_organization_id_subject_ref UNIQUE (organization_id, subject_ref)
+);
+
+CREATE TABLE membership (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    login TEXT NOT NULL,
+    role TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    updated_by TEXT,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    deleted_by TEXT,
+    row_version BIGINT DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_membership PRIMARY KEY (id),
+    CONSTRAINT fk_membership_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_membership_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_membership_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT ck_membership_role CHECK (role IN ('viewer', 'analyst', 'admin'))
+);
+
+CREATE UNIQUE INDEX ux_membership_login_live ON membership (organization_id, login) WHERE deleted_at IS NULL;
+
 CREATE TABLE prompt_lab (
     id UUID NOT NULL,
     organization_id UUID NOT NULL,
@@ -59,26 +148,29 @@ CREATE TABLE prompt_lab (
     deleted_by TEXT,
     row_version BIGINT DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_prompt_lab PRIMARY KEY (id),
     CONSTRAINT ux_prompt_lab_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_prompt_lab_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
-    CONSTRAINT ck_prompt_lab_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_prompt_lab_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_lab_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id)
 );
 
 CREATE UNIQUE INDEX ux_prompt_lab_name_live ON prompt_lab (organization_id, name) WHERE deleted_at IS NULL;
 
-CREATE TABLE subject_key (
+CREATE TABLE payload (
     id UUID NOT NULL,
     organization_id UUID NOT NULL,
-    subject_ref TEXT NOT NULL,
-    wrapped_key TEXT,
-    destroyed_at TIMESTAMP WITH TIME ZONE,
+    body TEXT NOT NULL,
+    byte_count BIGINT NOT NULL,
+    subject_key_id UUID,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
-    CONSTRAINT pk_subject_key PRIMARY KEY (id),
-    CONSTRAINT ux_subject_key_organization_id_id UNIQUE (organization_id, id),
-    CONSTRAINT fk_subject_key_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
-    CONSTRAINT ux_subject_key_organization_id_subject_ref UNIQUE (organization_id, subject_ref)
+    CONSTRAINT pk_payload PRIMARY KEY (id),
+    CONSTRAINT fk_payload_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_payload_organization_id_subject_key_id FOREIGN KEY(organization_id, subject_key_id) REFERENCES subject_key (organization_id, id)
 );
 
 CREATE TABLE dataset (
@@ -96,11 +188,15 @@ CREATE TABLE dataset (
     deleted_by TEXT,
     row_version BIGINT DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_dataset PRIMARY KEY (id),
     CONSTRAINT ux_dataset_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_dataset_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
-    CONSTRAINT fk_dataset_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id),
-    CONSTRAINT ck_dataset_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_dataset_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_dataset_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_dataset_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id)
 );
 
 CREATE UNIQUE INDEX ux_dataset_prompt_lab_id_name_live ON dataset (organization_id, prompt_lab_id, name) WHERE deleted_at IS NULL;
@@ -112,7 +208,10 @@ CREATE TABLE prompt_library (
     parent_id UUID,
     name TEXT NOT NULL,
     description TEXT,
-    sort_order BIGINT DEFAULT '0' NOT NULL,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE,
@@ -121,12 +220,16 @@ CREATE TABLE prompt_library (
     deleted_by TEXT,
     row_version BIGINT DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_prompt_library PRIMARY KEY (id),
     CONSTRAINT ux_prompt_library_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_prompt_library_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_library_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_prompt_library_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id),
-    CONSTRAINT fk_prompt_library_organization_id_parent_id FOREIGN KEY(organization_id, parent_id) REFERENCES prompt_library (organization_id, id),
-    CONSTRAINT ck_prompt_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT fk_prompt_library_organization_id_parent_id FOREIGN KEY(organization_id, parent_id) REFERENCES prompt_library (organization_id, id)
 );
 
 CREATE UNIQUE INDEX ux_prompt_library_prompt_lab_id_name_root ON prompt_library (organization_id, prompt_lab_id, name) WHERE deleted_at IS NULL AND parent_id IS NULL;
@@ -140,7 +243,10 @@ CREATE TABLE workflow_library (
     parent_id UUID,
     name TEXT NOT NULL,
     description TEXT,
-    sort_order BIGINT DEFAULT '0' NOT NULL,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE,
@@ -149,30 +255,21 @@ CREATE TABLE workflow_library (
     deleted_by TEXT,
     row_version BIGINT DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_workflow_library PRIMARY KEY (id),
     CONSTRAINT ux_workflow_library_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_workflow_library_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_workflow_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_workflow_library_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_workflow_library_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id),
-    CONSTRAINT fk_workflow_library_organization_id_parent_id FOREIGN KEY(organization_id, parent_id) REFERENCES workflow_library (organization_id, id),
-    CONSTRAINT ck_workflow_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT fk_workflow_library_organization_id_parent_id FOREIGN KEY(organization_id, parent_id) REFERENCES workflow_library (organization_id, id)
 );
 
 CREATE UNIQUE INDEX ux_workflow_library_prompt_lab_id_name_root ON workflow_library (organization_id, prompt_lab_id, name) WHERE deleted_at IS NULL AND parent_id IS NULL;
 
 CREATE UNIQUE INDEX ux_workflow_library_prompt_lab_id_parent_id_name_live ON workflow_library (organization_id, prompt_lab_id, parent_id, name) WHERE deleted_at IS NULL;
-
-CREATE TABLE payload (
-    id UUID NOT NULL,
-    organization_id UUID NOT NULL,
-    body TEXT NOT NULL,
-    byte_count BIGINT NOT NULL,
-    subject_key_id UUID,
-    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    created_by TEXT NOT NULL,
-    CONSTRAINT pk_payload PRIMARY KEY (id),
-    CONSTRAINT fk_payload_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
-    CONSTRAINT fk_payload_organization_id_subject_key_id FOREIGN KEY(organization_id, subject_key_id) REFERENCES subject_key (organization_id, id)
-);
 
 CREATE TABLE dataset_item (
     id UUID NOT NULL,
@@ -201,6 +298,10 @@ CREATE TABLE prompt_flow (
     current_version BIGINT DEFAULT '0' NOT NULL,
     head_seq BIGINT DEFAULT '0' NOT NULL,
     source JSON,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE,
@@ -209,14 +310,78 @@ CREATE TABLE prompt_flow (
     deleted_by TEXT,
     row_version BIGINT DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_prompt_flow PRIMARY KEY (id),
     CONSTRAINT ux_prompt_flow_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_prompt_flow_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
-    CONSTRAINT fk_prompt_flow_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id),
-    CONSTRAINT ck_prompt_flow_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_prompt_flow_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_flow_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_prompt_flow_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id)
 );
 
 CREATE UNIQUE INDEX ux_prompt_flow_workflow_library_id_name_live ON prompt_flow (organization_id, workflow_library_id, name) WHERE deleted_at IS NULL;
+
+CREATE TABLE prompt_library_permission (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    library_id UUID NOT NULL,
+    principal_kind TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    permission TEXT NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    updated_by TEXT,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    deleted_by TEXT,
+    row_version BIGINT DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_prompt_library_permission PRIMARY KEY (id),
+    CONSTRAINT fk_prompt_library_permission_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_library_permission_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_library_permission_organization_id_retention__5a64 FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_prompt_library_permission_organization_id_library_id FOREIGN KEY(organization_id, library_id) REFERENCES prompt_library (organization_id, id),
+    CONSTRAINT ck_prompt_library_permission_principal_kind CHECK (principal_kind IN ('user', 'role')),
+    CONSTRAINT ck_prompt_library_permission_permission CHECK (permission IN ('view', 'run', 'edit', 'manage'))
+);
+
+CREATE UNIQUE INDEX ux_prompt_library_permission_principal_live ON prompt_library_permission (organization_id, library_id, principal_kind, principal) WHERE deleted_at IS NULL;
+
+CREATE TABLE workflow_library_permission (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    library_id UUID NOT NULL,
+    principal_kind TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    permission TEXT NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    updated_by TEXT,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    deleted_by TEXT,
+    row_version BIGINT DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_workflow_library_permission PRIMARY KEY (id),
+    CONSTRAINT fk_workflow_library_permission_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_workflow_library_permission_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_workflow_library_permission_organization_id_retentio_1886 FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_workflow_library_permission_organization_id_library_id FOREIGN KEY(organization_id, library_id) REFERENCES workflow_library (organization_id, id),
+    CONSTRAINT ck_workflow_library_permission_principal_kind CHECK (principal_kind IN ('user', 'role')),
+    CONSTRAINT ck_workflow_library_permission_permission CHECK (permission IN ('view', 'run', 'edit', 'manage'))
+);
+
+CREATE UNIQUE INDEX ux_workflow_library_permission_principal_live ON workflow_library_permission (organization_id, library_id, principal_kind, principal) WHERE deleted_at IS NULL;
 
 CREATE TABLE experiment (
     id UUID NOT NULL,
@@ -237,13 +402,17 @@ CREATE TABLE experiment (
     deleted_by TEXT,
     row_version BIGINT DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_experiment PRIMARY KEY (id),
     CONSTRAINT ux_experiment_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_experiment_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_experiment_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_experiment_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_experiment_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
     CONSTRAINT fk_experiment_organization_id_dataset_id FOREIGN KEY(organization_id, dataset_id) REFERENCES dataset (organization_id, id),
-    CONSTRAINT ck_experiment_status CHECK (status IN ('draft', 'running', 'completed', 'cancelled')),
-    CONSTRAINT ck_experiment_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_experiment_status CHECK (status IN ('draft', 'running', 'completed', 'cancelled'))
 );
 
 CREATE UNIQUE INDEX ux_experiment_flow_id_name_live ON experiment (organization_id, flow_id, name) WHERE deleted_at IS NULL;
@@ -256,6 +425,10 @@ CREATE TABLE prompt_template (
     name TEXT NOT NULL,
     description TEXT,
     current_version BIGINT DEFAULT '0' NOT NULL,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE,
@@ -264,13 +437,17 @@ CREATE TABLE prompt_template (
     deleted_by TEXT,
     row_version BIGINT DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_prompt_template PRIMARY KEY (id),
     CONSTRAINT ux_prompt_template_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_prompt_template_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_template_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_template_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_prompt_template_organization_id_prompt_library_id FOREIGN KEY(organization_id, prompt_library_id) REFERENCES prompt_library (organization_id, id),
     CONSTRAINT fk_prompt_template_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
-    CONSTRAINT ck_prompt_template_in_one_place CHECK ((prompt_library_id IS NULL) <> (flow_id IS NULL)),
-    CONSTRAINT ck_prompt_template_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_prompt_template_in_one_place CHECK ((prompt_library_id IS NULL) <> (flow_id IS NULL))
 );
 
 CREATE UNIQUE INDEX ux_prompt_template_flow_id_name_live ON prompt_template (organization_id, flow_id, name) WHERE deleted_at IS NULL;
@@ -305,6 +482,12 @@ CREATE TABLE flow_node (
     policy JSON NOT NULL,
     position_x FLOAT DEFAULT '0' NOT NULL,
     position_y FLOAT DEFAULT '0' NOT NULL,
+    width FLOAT,
+    height FLOAT,
+    color TEXT,
+    icon TEXT,
+    label TEXT,
+    style TEXT,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE,
@@ -313,12 +496,16 @@ CREATE TABLE flow_node (
     deleted_by TEXT,
     row_version BIGINT DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_flow_node PRIMARY KEY (id),
     CONSTRAINT ux_flow_node_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_flow_node_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_node_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_node_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_flow_node_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
-    CONSTRAINT fk_flow_node_organization_id_parent_node_id FOREIGN KEY(organization_id, parent_node_id) REFERENCES flow_node (organization_id, id),
-    CONSTRAINT ck_flow_node_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT fk_flow_node_organization_id_parent_node_id FOREIGN KEY(organization_id, parent_node_id) REFERENCES flow_node (organization_id, id)
 );
 
 CREATE INDEX ix_flow_node_organization_id_flow_id ON flow_node (organization_id, flow_id);
@@ -341,12 +528,16 @@ CREATE TABLE flow_variant (
     deleted_by TEXT,
     row_version BIGINT DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_flow_variant PRIMARY KEY (id),
     CONSTRAINT ux_flow_variant_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_flow_variant_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_variant_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_variant_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_flow_variant_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
-    CONSTRAINT fk_flow_variant_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
-    CONSTRAINT ck_flow_variant_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT fk_flow_variant_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id)
 );
 
 CREATE UNIQUE INDEX ux_flow_variant_experiment_id_name_live ON flow_variant (organization_id, experiment_id, name) WHERE deleted_at IS NULL;
@@ -377,6 +568,10 @@ CREATE TABLE flow_edge (
     source_path TEXT DEFAULT '' NOT NULL,
     target_node_id UUID NOT NULL,
     target_port TEXT NOT NULL,
+    label TEXT,
+    color TEXT,
+    style TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE,
@@ -385,13 +580,17 @@ CREATE TABLE flow_edge (
     deleted_by TEXT,
     row_version BIGINT DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
     CONSTRAINT pk_flow_edge PRIMARY KEY (id),
     CONSTRAINT fk_flow_edge_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_edge_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_edge_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_flow_edge_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
     CONSTRAINT fk_flow_edge_organization_id_source_node_id FOREIGN KEY(organization_id, source_node_id) REFERENCES flow_node (organization_id, id),
     CONSTRAINT fk_flow_edge_organization_id_target_node_id FOREIGN KEY(organization_id, target_node_id) REFERENCES flow_node (organization_id, id),
-    CONSTRAINT ck_flow_edge_two_nodes CHECK (source_node_id <> target_node_id),
-    CONSTRAINT ck_flow_edge_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_flow_edge_two_nodes CHECK (source_node_id <> target_node_id)
 );
 
 CREATE INDEX ix_flow_edge_organization_id_flow_id ON flow_edge (organization_id, flow_id);
@@ -416,6 +615,82 @@ CREATE TABLE workflow_template_usage (
 );
 
 CREATE INDEX ix_workflow_template_usage_template_id_version ON workflow_template_usage (prompt_template_id, template_version);
+
+CREATE TABLE tag (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    name TEXT NOT NULL,
+    prompt_library_id UUID,
+    workflow_library_id UUID,
+    prompt_template_id UUID,
+    prompt_flow_id UUID,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    updated_by TEXT,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    deleted_by TEXT,
+    row_version BIGINT DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_tag PRIMARY KEY (id),
+    CONSTRAINT fk_tag_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_tag_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_tag_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_prompt_library_id FOREIGN KEY(organization_id, prompt_library_id) REFERENCES prompt_library (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_prompt_flow_id FOREIGN KEY(organization_id, prompt_flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT ck_tag_one_target CHECK (CASE WHEN prompt_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN workflow_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_template_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_flow_id IS NULL THEN 0 ELSE 1 END = 1)
+);
+
+CREATE UNIQUE INDEX ux_tag_prompt_flow_id_name_live ON tag (organization_id, prompt_flow_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_tag_prompt_library_id_name_live ON tag (organization_id, prompt_library_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_tag_prompt_template_id_name_live ON tag (organization_id, prompt_template_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_tag_workflow_library_id_name_live ON tag (organization_id, workflow_library_id, name) WHERE deleted_at IS NULL;
+
+CREATE TABLE pin (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    pinned_for TEXT DEFAULT '' NOT NULL,
+    prompt_library_id UUID,
+    workflow_library_id UUID,
+    prompt_template_id UUID,
+    prompt_flow_id UUID,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    updated_by TEXT,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    deleted_by TEXT,
+    row_version BIGINT DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_pin PRIMARY KEY (id),
+    CONSTRAINT fk_pin_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_pin_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_pin_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_prompt_library_id FOREIGN KEY(organization_id, prompt_library_id) REFERENCES prompt_library (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_prompt_flow_id FOREIGN KEY(organization_id, prompt_flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT ck_pin_one_target CHECK (CASE WHEN prompt_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN workflow_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_template_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_flow_id IS NULL THEN 0 ELSE 1 END = 1)
+);
+
+CREATE UNIQUE INDEX ux_pin_prompt_flow_id_pinned_for_live ON pin (organization_id, prompt_flow_id, pinned_for) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_pin_prompt_library_id_pinned_for_live ON pin (organization_id, prompt_library_id, pinned_for) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_pin_prompt_template_id_pinned_for_live ON pin (organization_id, prompt_template_id, pinned_for) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_pin_workflow_library_id_pinned_for_live ON pin (organization_id, workflow_library_id, pinned_for) WHERE deleted_at IS NULL;
 
 CREATE TABLE flow_execution (
     id UUID NOT NULL,
@@ -460,7 +735,8 @@ CREATE TABLE flow_execution (
     CONSTRAINT fk_flow_execution_organization_id_dataset_item_id FOREIGN KEY(organization_id, dataset_item_id) REFERENCES dataset_item (organization_id, id),
     CONSTRAINT ck_flow_execution_status CHECK (status IN ('running', 'succeeded', 'failed', 'cancelled', 'interrupted', 'partial')),
     CONSTRAINT ck_flow_execution_trigger CHECK (trigger IN ('cell', 'tab', 'schedule', 'cli', 'assistant'))
-);
+)
+ PARTITION BY RANGE (id);
 
 CREATE INDEX ix_flow_execution_batch_id ON flow_execution (batch_id);
 
@@ -486,6 +762,33 @@ CREATE TABLE experiment_exposure (
     CONSTRAINT fk_experiment_exposure_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id),
     CONSTRAINT ux_experiment_exposure_organization_id_experiment_id_un_ecf7 UNIQUE (organization_id, experiment_id, unit_key, variant_id)
 );
+
+CREATE TABLE template_label (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    prompt_template_id UUID NOT NULL,
+    name TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    updated_by TEXT,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    deleted_by TEXT,
+    row_version BIGINT DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_template_label PRIMARY KEY (id),
+    CONSTRAINT fk_template_label_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_template_label_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_template_label_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_template_label_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT fk_template_label_organization_id_prompt_template_id_version FOREIGN KEY(organization_id, prompt_template_id, version) REFERENCES prompt_template_version (organization_id, prompt_template_id, version)
+);
+
+CREATE UNIQUE INDEX ux_template_label_prompt_template_id_name_live ON template_label (organization_id, prompt_template_id, name) WHERE deleted_at IS NULL;
 
 CREATE TABLE node_execution (
     id UUID NOT NULL,
@@ -521,9 +824,10 @@ CREATE TABLE node_execution (
     CONSTRAINT fk_node_execution_organization_id_node_id FOREIGN KEY(organization_id, node_id) REFERENCES flow_node (organization_id, id),
     CONSTRAINT fk_node_execution_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
     CONSTRAINT ck_node_execution_status CHECK (status IN ('succeeded', 'failed', 'skipped', 'cancelled'))
-);
+)
+ PARTITION BY RANGE (id);
 
-CREATE INDEX ix_node_execution_created_at ON node_execution (created_at);
+CREATE INDEX ix_node_execution_created_at ON node_execution USING brin (created_at);
 
 CREATE INDEX ix_node_execution_flow_execution_id ON node_execution (flow_execution_id);
 
@@ -548,11 +852,13 @@ CREATE TABLE node_attempt (
     CONSTRAINT pk_node_attempt PRIMARY KEY (id),
     CONSTRAINT fk_node_attempt_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
     CONSTRAINT fk_node_attempt_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
-    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed')),
-    CONSTRAINT ux_node_attempt_organization_id_node_execution_id_attempt UNIQUE (organization_id, node_execution_id, attempt)
-);
+    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed'))
+)
+ PARTITION BY RANGE (id);
 
 CREATE INDEX ix_node_attempt_flow_execution_id ON node_attempt (flow_execution_id);
+
+CREATE INDEX ix_node_attempt_node_execution_id ON node_attempt (node_execution_id, attempt);
 
 CREATE TABLE execution_metric (
     id UUID NOT NULL,
@@ -569,7 +875,8 @@ CREATE TABLE execution_metric (
     CONSTRAINT pk_execution_metric PRIMARY KEY (id),
     CONSTRAINT fk_execution_metric_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
     CONSTRAINT fk_execution_metric_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id)
-);
+)
+ PARTITION BY RANGE (id);
 
 CREATE INDEX ix_execution_metric_flow_execution_id ON execution_metric (flow_execution_id);
 
@@ -604,16 +911,15 @@ CREATE TABLE prompt_execution (
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_prompt_execution PRIMARY KEY (id),
-    CONSTRAINT ux_prompt_execution_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_prompt_execution_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
     CONSTRAINT fk_prompt_execution_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
     CONSTRAINT fk_prompt_execution_organization_id_node_execution_id FOREIGN KEY(organization_id, node_execution_id) REFERENCES node_execution (organization_id, id),
     CONSTRAINT fk_prompt_execution_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
     CONSTRAINT ck_prompt_execution_status CHECK (status IN ('succeeded', 'failed')),
-    CONSTRAINT ck_prompt_execution_not_negative CHECK (input_tokens >= 0 AND cached_tokens >= 0 AND output_tokens >= 0 AND reasoning_tokens >= 0),
-    CONSTRAINT ux_prompt_execution_organization_id_node_execution_id_c_c9be UNIQUE (organization_id, node_execution_id, call_index)
-);
+    CONSTRAINT ck_prompt_execution_not_negative CHECK (input_tokens >= 0 AND cached_tokens >= 0 AND output_tokens >= 0 AND reasoning_tokens >= 0)
+)
+ PARTITION BY RANGE (id);
+
+CREATE INDEX ix_prompt_execution_node_execution_id ON prompt_execution (node_execution_id, call_index);
 
 CREATE INDEX ix_prompt_execution_template_id_version ON prompt_execution (prompt_template_id, template_version);
-
-ALTER TABLE node_execution ADD CONSTRAINT fk_node_execution_organization_id_prompt_execution_id FOREIGN KEY(organization_id, prompt_execution_id) REFERENCES prompt_execution (organization_id, id) DEFERRABLE INITIALLY DEFERRED;

@@ -1,6 +1,7 @@
 CREATE TABLE warehouse_info (
     id TEXT NOT NULL,
     single INTEGER NOT NULL,
+    readable_from TEXT DEFAULT '0002' NOT NULL,
     CONSTRAINT pk_warehouse_info PRIMARY KEY (id),
     CONSTRAINT ux_warehouse_info_single UNIQUE (single),
     CONSTRAINT ck_warehouse_info_single CHECK (single = 1)
@@ -48,6 +49,98 @@ CREATE TABLE change_log (
 )
  STRICT;
 
+CREATE TABLE retention_policy (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    keep_days INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_retention_policy PRIMARY KEY (id),
+    CONSTRAINT ux_retention_policy_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_retention_policy_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_retention_policy_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_retention_policy_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT ck_retention_policy_action CHECK (action IN ('archive', 'anonymise', 'delete')),
+    CONSTRAINT ck_retention_policy_not_negative CHECK (keep_days >= 0)
+)
+ STRICT;
+
+CREATE UNIQUE INDEX ux_retention_policy_name_live ON retention_policy (organization_id, name) WHERE deleted_at IS NULL;
+
+CREATE TABLE cold_partition (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    month TEXT NOT NULL,
+    location TEXT NOT NULL,
+    row_count INTEGER NOT NULL,
+    byte_count INTEGER NOT NULL,
+    total_cost INTEGER,
+    digest TEXT NOT NULL,
+    experiment_ids TEXT,
+    restored_at TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_cold_partition PRIMARY KEY (id),
+    CONSTRAINT fk_cold_partition_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_cold_partition_not_negative CHECK (row_count >= 0 AND byte_count >= 0)
+)
+ STRICT;
+
+CREATE INDEX ix_cold_partition_organization_id_table_name_month ON cold_partition (organization_id, table_name, month);
+
+CREATE TABLE subject_key (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    subject_ref TEXT NOT NULL,
+    wrapped_key TEXT,
+    destroyed_at TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_subject_key PRIMARY KEY (id),
+    CONSTRAINT ux_subject_key_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_subject_key_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ux_subject_key_organization_id_subject_ref UNIQUE (organization_id, subject_ref)
+)
+ STRICT;
+
+CREATE TABLE membership (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    login TEXT NOT NULL,
+    role TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_membership PRIMARY KEY (id),
+    CONSTRAINT fk_membership_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_membership_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_membership_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT ck_membership_role CHECK (role IN ('viewer', 'analyst', 'admin'))
+)
+ STRICT;
+
+CREATE UNIQUE INDEX ux_membership_login_live ON membership (organization_id, login) WHERE deleted_at IS NULL;
+
 CREATE TABLE prompt_lab (
     id TEXT NOT NULL,
     organization_id TEXT NOT NULL,
@@ -62,27 +155,30 @@ CREATE TABLE prompt_lab (
     deleted_by TEXT,
     row_version INTEGER DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_prompt_lab PRIMARY KEY (id),
     CONSTRAINT ux_prompt_lab_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_prompt_lab_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
-    CONSTRAINT ck_prompt_lab_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_prompt_lab_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_lab_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id)
 )
  STRICT;
 
 CREATE UNIQUE INDEX ux_prompt_lab_name_live ON prompt_lab (organization_id, name) WHERE deleted_at IS NULL;
 
-CREATE TABLE subject_key (
+CREATE TABLE payload (
     id TEXT NOT NULL,
     organization_id TEXT NOT NULL,
-    subject_ref TEXT NOT NULL,
-    wrapped_key TEXT,
-    destroyed_at TEXT,
+    body TEXT NOT NULL,
+    byte_count INTEGER NOT NULL,
+    subject_key_id TEXT,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
-    CONSTRAINT pk_subject_key PRIMARY KEY (id),
-    CONSTRAINT ux_subject_key_organization_id_id UNIQUE (organization_id, id),
-    CONSTRAINT fk_subject_key_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
-    CONSTRAINT ux_subject_key_organization_id_subject_ref UNIQUE (organization_id, subject_ref)
+    CONSTRAINT pk_payload PRIMARY KEY (id),
+    CONSTRAINT fk_payload_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_payload_organization_id_subject_key_id FOREIGN KEY(organization_id, subject_key_id) REFERENCES subject_key (organization_id, id)
 )
  STRICT;
 
@@ -101,11 +197,15 @@ CREATE TABLE dataset (
     deleted_by TEXT,
     row_version INTEGER DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_dataset PRIMARY KEY (id),
     CONSTRAINT ux_dataset_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_dataset_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
-    CONSTRAINT fk_dataset_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id),
-    CONSTRAINT ck_dataset_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_dataset_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_dataset_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_dataset_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id)
 )
  STRICT;
 
@@ -118,7 +218,10 @@ CREATE TABLE prompt_library (
     parent_id TEXT,
     name TEXT NOT NULL,
     description TEXT,
-    sort_order INTEGER DEFAULT '0' NOT NULL,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TEXT,
@@ -127,12 +230,16 @@ CREATE TABLE prompt_library (
     deleted_by TEXT,
     row_version INTEGER DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_prompt_library PRIMARY KEY (id),
     CONSTRAINT ux_prompt_library_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_prompt_library_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_library_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_prompt_library_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id),
-    CONSTRAINT fk_prompt_library_organization_id_parent_id FOREIGN KEY(organization_id, parent_id) REFERENCES prompt_library (organization_id, id),
-    CONSTRAINT ck_prompt_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT fk_prompt_library_organization_id_parent_id FOREIGN KEY(organization_id, parent_id) REFERENCES prompt_library (organization_id, id)
 )
  STRICT;
 
@@ -147,7 +254,10 @@ CREATE TABLE workflow_library (
     parent_id TEXT,
     name TEXT NOT NULL,
     description TEXT,
-    sort_order INTEGER DEFAULT '0' NOT NULL,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TEXT,
@@ -156,32 +266,22 @@ CREATE TABLE workflow_library (
     deleted_by TEXT,
     row_version INTEGER DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_workflow_library PRIMARY KEY (id),
     CONSTRAINT ux_workflow_library_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_workflow_library_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_workflow_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_workflow_library_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_workflow_library_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id),
-    CONSTRAINT fk_workflow_library_organization_id_parent_id FOREIGN KEY(organization_id, parent_id) REFERENCES workflow_library (organization_id, id),
-    CONSTRAINT ck_workflow_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT fk_workflow_library_organization_id_parent_id FOREIGN KEY(organization_id, parent_id) REFERENCES workflow_library (organization_id, id)
 )
  STRICT;
 
 CREATE UNIQUE INDEX ux_workflow_library_prompt_lab_id_name_root ON workflow_library (organization_id, prompt_lab_id, name) WHERE deleted_at IS NULL AND parent_id IS NULL;
 
 CREATE UNIQUE INDEX ux_workflow_library_prompt_lab_id_parent_id_name_live ON workflow_library (organization_id, prompt_lab_id, parent_id, name) WHERE deleted_at IS NULL;
-
-CREATE TABLE payload (
-    id TEXT NOT NULL,
-    organization_id TEXT NOT NULL,
-    body TEXT NOT NULL,
-    byte_count INTEGER NOT NULL,
-    subject_key_id TEXT,
-    created_at TEXT NOT NULL,
-    created_by TEXT NOT NULL,
-    CONSTRAINT pk_payload PRIMARY KEY (id),
-    CONSTRAINT fk_payload_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
-    CONSTRAINT fk_payload_organization_id_subject_key_id FOREIGN KEY(organization_id, subject_key_id) REFERENCES subject_key (organization_id, id)
-)
- STRICT;
 
 CREATE TABLE dataset_item (
     id TEXT NOT NULL,
@@ -211,6 +311,10 @@ CREATE TABLE prompt_flow (
     current_version INTEGER DEFAULT '0' NOT NULL,
     head_seq INTEGER DEFAULT '0' NOT NULL,
     source TEXT,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TEXT,
@@ -219,15 +323,81 @@ CREATE TABLE prompt_flow (
     deleted_by TEXT,
     row_version INTEGER DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_prompt_flow PRIMARY KEY (id),
     CONSTRAINT ux_prompt_flow_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_prompt_flow_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
-    CONSTRAINT fk_prompt_flow_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id),
-    CONSTRAINT ck_prompt_flow_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_prompt_flow_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_flow_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_prompt_flow_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id)
 )
  STRICT;
 
 CREATE UNIQUE INDEX ux_prompt_flow_workflow_library_id_name_live ON prompt_flow (organization_id, workflow_library_id, name) WHERE deleted_at IS NULL;
+
+CREATE TABLE prompt_library_permission (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    library_id TEXT NOT NULL,
+    principal_kind TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    permission TEXT NOT NULL,
+    expires_at TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_prompt_library_permission PRIMARY KEY (id),
+    CONSTRAINT fk_prompt_library_permission_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_library_permission_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_library_permission_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_prompt_library_permission_organization_id_library_id FOREIGN KEY(organization_id, library_id) REFERENCES prompt_library (organization_id, id),
+    CONSTRAINT ck_prompt_library_permission_principal_kind CHECK (principal_kind IN ('user', 'role')),
+    CONSTRAINT ck_prompt_library_permission_permission CHECK (permission IN ('view', 'run', 'edit', 'manage'))
+)
+ STRICT;
+
+CREATE UNIQUE INDEX ux_prompt_library_permission_principal_live ON prompt_library_permission (organization_id, library_id, principal_kind, principal) WHERE deleted_at IS NULL;
+
+CREATE TABLE workflow_library_permission (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    library_id TEXT NOT NULL,
+    principal_kind TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    permission TEXT NOT NULL,
+    expires_at TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_workflow_library_permission PRIMARY KEY (id),
+    CONSTRAINT fk_workflow_library_permission_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_workflow_library_permission_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_workflow_library_permission_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_workflow_library_permission_organization_id_library_id FOREIGN KEY(organization_id, library_id) REFERENCES workflow_library (organization_id, id),
+    CONSTRAINT ck_workflow_library_permission_principal_kind CHECK (principal_kind IN ('user', 'role')),
+    CONSTRAINT ck_workflow_library_permission_permission CHECK (permission IN ('view', 'run', 'edit', 'manage'))
+)
+ STRICT;
+
+CREATE UNIQUE INDEX ux_workflow_library_permission_principal_live ON workflow_library_permission (organization_id, library_id, principal_kind, principal) WHERE deleted_at IS NULL;
 
 CREATE TABLE experiment (
     id TEXT NOT NULL,
@@ -248,13 +418,17 @@ CREATE TABLE experiment (
     deleted_by TEXT,
     row_version INTEGER DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_experiment PRIMARY KEY (id),
     CONSTRAINT ux_experiment_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_experiment_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_experiment_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_experiment_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_experiment_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
     CONSTRAINT fk_experiment_organization_id_dataset_id FOREIGN KEY(organization_id, dataset_id) REFERENCES dataset (organization_id, id),
-    CONSTRAINT ck_experiment_status CHECK (status IN ('draft', 'running', 'completed', 'cancelled')),
-    CONSTRAINT ck_experiment_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_experiment_status CHECK (status IN ('draft', 'running', 'completed', 'cancelled'))
 )
  STRICT;
 
@@ -268,6 +442,10 @@ CREATE TABLE prompt_template (
     name TEXT NOT NULL,
     description TEXT,
     current_version INTEGER DEFAULT '0' NOT NULL,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TEXT,
@@ -276,13 +454,17 @@ CREATE TABLE prompt_template (
     deleted_by TEXT,
     row_version INTEGER DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_prompt_template PRIMARY KEY (id),
     CONSTRAINT ux_prompt_template_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_prompt_template_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_template_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_template_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_prompt_template_organization_id_prompt_library_id FOREIGN KEY(organization_id, prompt_library_id) REFERENCES prompt_library (organization_id, id),
     CONSTRAINT fk_prompt_template_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
-    CONSTRAINT ck_prompt_template_in_one_place CHECK ((prompt_library_id IS NULL) <> (flow_id IS NULL)),
-    CONSTRAINT ck_prompt_template_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_prompt_template_in_one_place CHECK ((prompt_library_id IS NULL) <> (flow_id IS NULL))
 )
  STRICT;
 
@@ -319,6 +501,12 @@ CREATE TABLE flow_node (
     policy TEXT NOT NULL,
     position_x REAL DEFAULT '0' NOT NULL,
     position_y REAL DEFAULT '0' NOT NULL,
+    width REAL,
+    height REAL,
+    color TEXT,
+    icon TEXT,
+    label TEXT,
+    style TEXT,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TEXT,
@@ -327,12 +515,16 @@ CREATE TABLE flow_node (
     deleted_by TEXT,
     row_version INTEGER DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_flow_node PRIMARY KEY (id),
     CONSTRAINT ux_flow_node_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_flow_node_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_node_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_node_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_flow_node_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
-    CONSTRAINT fk_flow_node_organization_id_parent_node_id FOREIGN KEY(organization_id, parent_node_id) REFERENCES flow_node (organization_id, id),
-    CONSTRAINT ck_flow_node_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT fk_flow_node_organization_id_parent_node_id FOREIGN KEY(organization_id, parent_node_id) REFERENCES flow_node (organization_id, id)
 )
  STRICT;
 
@@ -356,12 +548,16 @@ CREATE TABLE flow_variant (
     deleted_by TEXT,
     row_version INTEGER DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_flow_variant PRIMARY KEY (id),
     CONSTRAINT ux_flow_variant_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_flow_variant_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_variant_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_variant_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_flow_variant_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
-    CONSTRAINT fk_flow_variant_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
-    CONSTRAINT ck_flow_variant_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT fk_flow_variant_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id)
 )
  STRICT;
 
@@ -394,6 +590,10 @@ CREATE TABLE flow_edge (
     source_path TEXT DEFAULT '' NOT NULL,
     target_node_id TEXT NOT NULL,
     target_port TEXT NOT NULL,
+    label TEXT,
+    color TEXT,
+    style TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TEXT,
@@ -402,13 +602,17 @@ CREATE TABLE flow_edge (
     deleted_by TEXT,
     row_version INTEGER DEFAULT '1' NOT NULL,
     data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT pk_flow_edge PRIMARY KEY (id),
     CONSTRAINT fk_flow_edge_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_edge_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_edge_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
     CONSTRAINT fk_flow_edge_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
     CONSTRAINT fk_flow_edge_organization_id_source_node_id FOREIGN KEY(organization_id, source_node_id) REFERENCES flow_node (organization_id, id),
     CONSTRAINT fk_flow_edge_organization_id_target_node_id FOREIGN KEY(organization_id, target_node_id) REFERENCES flow_node (organization_id, id),
-    CONSTRAINT ck_flow_edge_two_nodes CHECK (source_node_id <> target_node_id),
-    CONSTRAINT ck_flow_edge_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted'))
+    CONSTRAINT ck_flow_edge_two_nodes CHECK (source_node_id <> target_node_id)
 )
  STRICT;
 
@@ -435,6 +639,84 @@ CREATE TABLE workflow_template_usage (
  STRICT;
 
 CREATE INDEX ix_workflow_template_usage_template_id_version ON workflow_template_usage (prompt_template_id, template_version);
+
+CREATE TABLE tag (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    prompt_library_id TEXT,
+    workflow_library_id TEXT,
+    prompt_template_id TEXT,
+    prompt_flow_id TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_tag PRIMARY KEY (id),
+    CONSTRAINT fk_tag_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_tag_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_tag_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_prompt_library_id FOREIGN KEY(organization_id, prompt_library_id) REFERENCES prompt_library (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_prompt_flow_id FOREIGN KEY(organization_id, prompt_flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT ck_tag_one_target CHECK (CASE WHEN prompt_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN workflow_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_template_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_flow_id IS NULL THEN 0 ELSE 1 END = 1)
+)
+ STRICT;
+
+CREATE UNIQUE INDEX ux_tag_prompt_flow_id_name_live ON tag (organization_id, prompt_flow_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_tag_prompt_library_id_name_live ON tag (organization_id, prompt_library_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_tag_prompt_template_id_name_live ON tag (organization_id, prompt_template_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_tag_workflow_library_id_name_live ON tag (organization_id, workflow_library_id, name) WHERE deleted_at IS NULL;
+
+CREATE TABLE pin (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    pinned_for TEXT DEFAULT '' NOT NULL,
+    prompt_library_id TEXT,
+    workflow_library_id TEXT,
+    prompt_template_id TEXT,
+    prompt_flow_id TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_pin PRIMARY KEY (id),
+    CONSTRAINT fk_pin_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_pin_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_pin_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_prompt_library_id FOREIGN KEY(organization_id, prompt_library_id) REFERENCES prompt_library (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_prompt_flow_id FOREIGN KEY(organization_id, prompt_flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT ck_pin_one_target CHECK (CASE WHEN prompt_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN workflow_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_template_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_flow_id IS NULL THEN 0 ELSE 1 END = 1)
+)
+ STRICT;
+
+CREATE UNIQUE INDEX ux_pin_prompt_flow_id_pinned_for_live ON pin (organization_id, prompt_flow_id, pinned_for) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_pin_prompt_library_id_pinned_for_live ON pin (organization_id, prompt_library_id, pinned_for) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_pin_prompt_template_id_pinned_for_live ON pin (organization_id, prompt_template_id, pinned_for) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_pin_workflow_library_id_pinned_for_live ON pin (organization_id, workflow_library_id, pinned_for) WHERE deleted_at IS NULL;
 
 CREATE TABLE flow_execution (
     id TEXT NOT NULL,
@@ -508,6 +790,34 @@ CREATE TABLE experiment_exposure (
 )
  STRICT;
 
+CREATE TABLE template_label (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    prompt_template_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_template_label PRIMARY KEY (id),
+    CONSTRAINT fk_template_label_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_template_label_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_template_label_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_template_label_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT fk_template_label_organization_id_prompt_template_id_version FOREIGN KEY(organization_id, prompt_template_id, version) REFERENCES prompt_template_version (organization_id, prompt_template_id, version)
+)
+ STRICT;
+
+CREATE UNIQUE INDEX ux_template_label_prompt_template_id_name_live ON template_label (organization_id, prompt_template_id, name) WHERE deleted_at IS NULL;
+
 CREATE TABLE node_execution (
     id TEXT NOT NULL,
     organization_id TEXT NOT NULL,
@@ -541,7 +851,6 @@ CREATE TABLE node_execution (
     CONSTRAINT fk_node_execution_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
     CONSTRAINT fk_node_execution_organization_id_node_id FOREIGN KEY(organization_id, node_id) REFERENCES flow_node (organization_id, id),
     CONSTRAINT fk_node_execution_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
-    CONSTRAINT fk_node_execution_organization_id_prompt_execution_id FOREIGN KEY(organization_id, prompt_execution_id) REFERENCES prompt_execution (organization_id, id) DEFERRABLE INITIALLY DEFERRED,
     CONSTRAINT ck_node_execution_status CHECK (status IN ('succeeded', 'failed', 'skipped', 'cancelled'))
 )
  STRICT;
@@ -571,12 +880,13 @@ CREATE TABLE node_attempt (
     CONSTRAINT pk_node_attempt PRIMARY KEY (id),
     CONSTRAINT fk_node_attempt_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
     CONSTRAINT fk_node_attempt_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
-    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed')),
-    CONSTRAINT ux_node_attempt_organization_id_node_execution_id_attempt UNIQUE (organization_id, node_execution_id, attempt)
+    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed'))
 )
  STRICT;
 
 CREATE INDEX ix_node_attempt_flow_execution_id ON node_attempt (flow_execution_id);
+
+CREATE INDEX ix_node_attempt_node_execution_id ON node_attempt (node_execution_id, attempt);
 
 CREATE TABLE execution_metric (
     id TEXT NOT NULL,
@@ -629,15 +939,15 @@ CREATE TABLE prompt_execution (
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_prompt_execution PRIMARY KEY (id),
-    CONSTRAINT ux_prompt_execution_organization_id_id UNIQUE (organization_id, id),
     CONSTRAINT fk_prompt_execution_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
     CONSTRAINT fk_prompt_execution_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
     CONSTRAINT fk_prompt_execution_organization_id_node_execution_id FOREIGN KEY(organization_id, node_execution_id) REFERENCES node_execution (organization_id, id),
     CONSTRAINT fk_prompt_execution_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
     CONSTRAINT ck_prompt_execution_status CHECK (status IN ('succeeded', 'failed')),
-    CONSTRAINT ck_prompt_execution_not_negative CHECK (input_tokens >= 0 AND cached_tokens >= 0 AND output_tokens >= 0 AND reasoning_tokens >= 0),
-    CONSTRAINT ux_prompt_execution_organization_id_node_execution_id_call_index UNIQUE (organization_id, node_execution_id, call_index)
+    CONSTRAINT ck_prompt_execution_not_negative CHECK (input_tokens >= 0 AND cached_tokens >= 0 AND output_tokens >= 0 AND reasoning_tokens >= 0)
 )
  STRICT;
+
+CREATE INDEX ix_prompt_execution_node_execution_id ON prompt_execution (node_execution_id, call_index);
 
 CREATE INDEX ix_prompt_execution_template_id_version ON prompt_execution (prompt_template_id, template_version);

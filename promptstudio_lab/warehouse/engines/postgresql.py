@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from promptstudio_lab.errors import WarehouseUnavailable
 from promptstudio_lab.ids import is_id
+from promptstudio_lab.warehouse.engines import moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 _LOWEST = (15, 0)
 # Until the transaction ends: a connection that goes back to its pool is nobody's again.
-_BIND = text("SELECT set_config('promptstudio.organization_id', :organization_id, true)")
+_BIND = text(
+    "SELECT set_config('promptstudio.organization_id', :organization_id, true), "
+    "(SELECT version_num FROM promptstudio_alembic_version) AS revision"
+)
 
 
 class PostgresDatabase:
@@ -35,6 +39,8 @@ class PostgresDatabase:
 
     def __init__(self, url: URL) -> None:
         """Connect once, so that a wrong address is told at once."""
+        self.revision: str | None = None
+        self._shown = url.render_as_string(hide_password=True)
         try:
             self.engine: Engine = create_engine(
                 url.set(drivername="postgresql+psycopg"),
@@ -75,9 +81,15 @@ class PostgresDatabase:
             yield connection
 
     def bind(self, connection: Connection, organization_id: str) -> None:
-        """Say for which organisation the present transaction acts; row security reads it."""
+        """Say for which organisation the present transaction acts; row security reads it.
+
+        Raises:
+            SchemaMismatch: if another process has moved the schema since this one opened it.
+        """
         known = organization_id if is_id(organization_id) else ""
-        connection.execute(_BIND, {"organization_id": known})
+        found = connection.execute(_BIND, {"organization_id": known}).one()
+        if self.revision is not None and found.revision != self.revision:
+            raise moved(self._shown, self.revision)
 
     def reopen(self) -> None:
         """Do nothing: no other program can replace a server's log."""

@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from promptstudio_lab.errors import WarehouseUnavailable
+from promptstudio_lab.warehouse.engines import moved
 from promptstudio_lab.warehouse.engines.locks import FairLock
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class SqliteFile:
         _refuse_network(self.path)
         self._lock = FairLock(self.path.with_name(self.path.name + ".lock"))
         self._wal = self.path.with_name(self.path.name + "-wal")
+        self.revision: str | None = None
         self.engine = self._engine(self._connect)
         self.readers = self._engine(self._connect_to_read)
         # Held while the log is given up, so that nobody opens the old one again meanwhile.
@@ -96,8 +98,11 @@ class SqliteFile:
         with opened as connection:
             yield connection
 
-    def bind(self, connection: Connection, organization_id: str) -> None:
-        """Do nothing: the file is the boundary, and nothing inside it is."""
+    def bind(self, connection: Connection, organization_id: str) -> None:  # noqa: ARG002 — the file is the boundary, and nothing inside it is
+        """Refuse to work on a schema that another process has moved since this one opened it."""
+        found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        if self.revision is not None and found != int(self.revision):
+            raise moved(str(self.path), self.revision)
 
     def reopen(self) -> None:
         """Let go of a log that another program has replaced, and of everything that shares it.

@@ -25,21 +25,32 @@ from promptstudio_lab.warehouse.entities.flows import (
     WorkflowTemplateUsage,
 )
 from promptstudio_lab.warehouse.entities.organizations import (
+    ColdPartition,
+    Membership,
     Organization,
     Payload,
     PromptLab,
+    RetentionPolicy,
     SubjectKey,
     WarehouseInfo,
+)
+from promptstudio_lab.warehouse.entities.sharing import (
+    Pin,
+    PromptLibraryPermission,
+    Tag,
+    WorkflowLibraryPermission,
 )
 from promptstudio_lab.warehouse.entities.templates import (
     PromptLibrary,
     PromptTemplate,
     PromptTemplateVersion,
+    TemplateLabel,
 )
 from promptstudio_lab.warehouse.entities.tenancy import Entity
 
 __all__ = [
     "ChangeLog",
+    "ColdPartition",
     "Dataset",
     "DatasetItem",
     "Entity",
@@ -50,19 +61,26 @@ __all__ = [
     "FlowExecution",
     "FlowNode",
     "FlowVariant",
+    "Membership",
     "NodeAttempt",
     "NodeExecution",
     "Organization",
     "Payload",
+    "Pin",
     "PromptExecution",
     "PromptFlow",
     "PromptFlowVersion",
     "PromptLab",
     "PromptLibrary",
+    "PromptLibraryPermission",
     "PromptTemplate",
     "PromptTemplateVersion",
+    "RetentionPolicy",
     "SubjectKey",
+    "Tag",
+    "TemplateLabel",
     "WarehouseInfo",
     "WorkflowLibrary",
+    "WorkflowLibraryPermission",
     "WorkflowTemplateUsage",
 ]

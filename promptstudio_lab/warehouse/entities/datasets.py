@@ -10,7 +10,6 @@ from promptstudio_lab.warehouse.entities.tenancy import (
     Entity,
     Fact,
     TableParts,
-    classified,
     refers,
     unique_while_live,
 )
@@ -39,7 +38,6 @@ class Dataset(AuditableEntity, Entity):
         return (
             refers("prompt_lab", "prompt_lab_id"),
             unique_while_live("dataset", "prompt_lab_id", "name"),
-            classified(),
         )
 
 

@@ -5,12 +5,12 @@ Totals are sums over the leaves: one `prompt_execution` a provider call, and not
 
 from __future__ import annotations
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from promptstudio_lab.warehouse.entities.tenancy import (
     Entity,
-    Fact,
+    Partitioned,
     TableParts,
     at_least_zero,
     one_of,
@@ -44,7 +44,7 @@ NODE_STATUSES = ("succeeded", "failed", "skipped", "cancelled")
 ATTEMPT_STATUSES = ("started", "succeeded", "failed")
 
 
-class FlowExecution(Fact, Entity):
+class FlowExecution(Partitioned, Entity):
     """One run of a flow on one item: who asked, who executed, from where, and the core measures.
 
     It is inserted as `running` and finished once, by compare-and-set on its lease epoch.
@@ -99,8 +99,12 @@ class FlowExecution(Fact, Entity):
         )
 
 
-class NodeExecution(Fact, Entity):
-    """One node of one run, finished. The template version is the one that really ran."""
+class NodeExecution(Partitioned, Entity):
+    """One node of one run, finished. The template version is the one that really ran.
+
+    `prompt_execution_id` names the call whose answer was used. The calls refer to this row, so it
+    does not refer back: a month could not be let go while each holds the other.
+    """
 
     __tablename__ = "node_execution"
 
@@ -134,19 +138,17 @@ class NodeExecution(Fact, Entity):
             refers("flow_execution", "flow_execution_id"),
             refers("flow_node", "node_id"),
             refers("prompt_template", "prompt_template_id"),
-            # Its calls name it too, so one of the two references must wait for the commit.
-            refers("prompt_execution", "prompt_execution_id", deferred=True),
             one_of("status", *NODE_STATUSES),
             Index(
                 "ix_node_execution_template_id_version", "prompt_template_id", "template_version"
             ),
             Index("ix_node_execution_node_id_performance", "node_id", "execution_time_ms", "cost"),
             Index("ix_node_execution_flow_execution_id", "flow_execution_id"),
-            Index("ix_node_execution_created_at", "created_at"),
+            Index("ix_node_execution_created_at", "created_at", postgresql_using="brin"),
         )
 
 
-class NodeAttempt(Fact, Entity):
+class NodeAttempt(Partitioned, Entity):
     """A try of a node with side effects, committed before the call that it announces."""
 
     __tablename__ = "node_attempt"
@@ -168,12 +170,13 @@ class NodeAttempt(Fact, Entity):
         return (
             refers("flow_execution", "flow_execution_id"),
             one_of("status", *ATTEMPT_STATUSES),
-            UniqueConstraint("organization_id", "node_execution_id", "attempt"),
+            # Their ids are derived from these two, so they are unique without a second key.
+            Index("ix_node_attempt_node_execution_id", "node_execution_id", "attempt"),
             Index("ix_node_attempt_flow_execution_id", "flow_execution_id"),
         )
 
 
-class PromptExecution(Fact, Entity):
+class PromptExecution(Partitioned, Entity):
     """One provider call, with its tokens in disjoint buckets. NULL cost: no price is known.
 
     A node may make several: retries, turns, panel members. A cache hit names the original at
@@ -181,6 +184,7 @@ class PromptExecution(Fact, Entity):
     """
 
     __tablename__ = "prompt_execution"
+    referred = False
 
     flow_execution_id: Mapped[Key]
     node_execution_id: Mapped[Key]
@@ -215,14 +219,15 @@ class PromptExecution(Fact, Entity):
             refers("prompt_template", "prompt_template_id"),
             one_of("status", "succeeded", "failed"),
             at_least_zero("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"),
-            UniqueConstraint("organization_id", "node_execution_id", "call_index"),
+            # Their ids are derived from these two, so they are unique without a second key.
+            Index("ix_prompt_execution_node_execution_id", "node_execution_id", "call_index"),
             Index(
                 "ix_prompt_execution_template_id_version", "prompt_template_id", "template_version"
             ),
         )
 
 
-class ExecutionMetric(Fact, Entity):
+class ExecutionMetric(Partitioned, Entity):
     """A further measurement of a run or of one of its nodes."""
 
     __tablename__ = "execution_metric"

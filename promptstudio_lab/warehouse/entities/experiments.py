@@ -10,7 +10,6 @@ from promptstudio_lab.warehouse.entities.tenancy import (
     Entity,
     Fact,
     TableParts,
-    classified,
     one_of,
     refers,
     unique_while_live,
@@ -50,7 +49,6 @@ class Experiment(AuditableEntity, Entity):
             refers("dataset", "dataset_id"),
             one_of("status", "draft", "running", "completed", "cancelled"),
             unique_while_live("experiment", "flow_id", "name"),
-            classified(),
         )
 
 
@@ -74,7 +72,6 @@ class FlowVariant(AuditableEntity, Entity):
             refers("prompt_flow", "flow_id"),
             refers("experiment", "experiment_id"),
             unique_while_live("flow_variant", "experiment_id", "name"),
-            classified(),
         )
 
 

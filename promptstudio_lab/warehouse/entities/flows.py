@@ -10,8 +10,8 @@ from promptstudio_lab.warehouse.entities.tenancy import (
     AuditableEntity,
     Entity,
     Fact,
+    Shown,
     TableParts,
-    classified,
     refers,
     unique_while_live,
 )
@@ -23,6 +23,7 @@ from promptstudio_lab.warehouse.types import (
     Number,
     OptionalKey,
     OptionalMoment,
+    OptionalNumber,
     OptionalWords,
     Words,
 )
@@ -34,7 +35,7 @@ class WorkflowLibrary(Library, Entity):
     __tablename__ = "workflow_library"
 
 
-class PromptFlow(AuditableEntity, Entity):
+class PromptFlow(Shown, AuditableEntity, Entity):
     """A flow: its rows of nodes and edges are the head, its versions the history.
 
     `source` is the document that a notebook cell last built: an unchanged cell writes nothing.
@@ -55,7 +56,6 @@ class PromptFlow(AuditableEntity, Entity):
         return (
             refers("workflow_library", "workflow_library_id"),
             unique_while_live("prompt_flow", "workflow_library_id", "name"),
-            classified(),
         )
 
 
@@ -94,6 +94,12 @@ class FlowNode(AuditableEntity, Entity):
     policy: Mapped[Document]
     position_x: Mapped[Number] = mapped_column(default=0.0, server_default="0")
     position_y: Mapped[Number] = mapped_column(default=0.0, server_default="0")
+    width: Mapped[OptionalNumber]
+    height: Mapped[OptionalNumber]
+    color: Mapped[OptionalWords]
+    icon: Mapped[OptionalWords]
+    label: Mapped[OptionalWords]
+    style: Mapped[OptionalWords]
 
     @classmethod
     def parts(cls) -> TableParts:
@@ -102,7 +108,6 @@ class FlowNode(AuditableEntity, Entity):
             refers("prompt_flow", "flow_id"),
             refers("flow_node", "parent_node_id"),
             Index(None, "organization_id", "flow_id"),
-            classified(),
         )
 
 
@@ -118,6 +123,10 @@ class FlowEdge(AuditableEntity, Entity):
     source_path: Mapped[Words] = mapped_column(default="", server_default="")
     target_node_id: Mapped[Key]
     target_port: Mapped[Words]
+    label: Mapped[OptionalWords]
+    color: Mapped[OptionalWords]
+    style: Mapped[OptionalWords]
+    order_key: Mapped[Words] = mapped_column(default="", server_default="")
 
     @classmethod
     def parts(cls) -> TableParts:
@@ -128,7 +137,6 @@ class FlowEdge(AuditableEntity, Entity):
             refers("flow_node", "target_node_id"),
             Index(None, "organization_id", "flow_id"),
             CheckConstraint("source_node_id <> target_node_id", name="two_nodes"),
-            classified(),
         )
 
 

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from promptstudio_lab.warehouse.entities.tenancy import (
     AuditableEntity,
     Entity,
     Fact,
+    Shown,
     TableParts,
-    classified,
     refers,
     unique_while_live,
 )
 from promptstudio_lab.warehouse.types import Count, Document, Key, OptionalKey, OptionalWords, Words
 
 
-class Library(AuditableEntity):
+class Library(Shown, AuditableEntity):
     """What both kinds of library are: a named place in a lab, possibly inside another."""
 
     prompt_lab_id: Mapped[Key]
     parent_id: Mapped[OptionalKey]
     name: Mapped[Words]
     description: Mapped[OptionalWords]
-    sort_order: Mapped[Count] = mapped_column(default=0, server_default="0")
 
     @classmethod
     def parts(cls) -> TableParts:
@@ -44,7 +43,6 @@ class Library(AuditableEntity):
                 sqlite_where=live,
                 postgresql_where=live,
             ),
-            classified(),
         )
 
 
@@ -54,7 +52,7 @@ class PromptLibrary(Library, Entity):
     __tablename__ = "prompt_library"
 
 
-class PromptTemplate(AuditableEntity, Entity):
+class PromptTemplate(Shown, AuditableEntity, Entity):
     """A prompt under a name: in a library, or unlisted as the inline prompt of one flow."""
 
     __tablename__ = "prompt_template"
@@ -76,7 +74,6 @@ class PromptTemplate(AuditableEntity, Entity):
             CheckConstraint(
                 "(prompt_library_id IS NULL) <> (flow_id IS NULL)", name="in_one_place"
             ),
-            classified(),
         )
 
 
@@ -99,4 +96,25 @@ class PromptTemplateVersion(Fact, Entity):
         return (
             refers("prompt_template", "prompt_template_id"),
             UniqueConstraint("organization_id", "prompt_template_id", "version"),
+        )
+
+
+class TemplateLabel(AuditableEntity, Entity):
+    """A name for one version of a template, such as `production`. It moves by the change log."""
+
+    __tablename__ = "template_label"
+    referred = False
+
+    prompt_template_id: Mapped[Key]
+    name: Mapped[Words]
+    version: Mapped[Count]
+
+    @classmethod
+    def parts(cls) -> TableParts:
+        """A label stands once a template, on a version that exists."""
+        version = ("organization_id", "prompt_template_id", "version")
+        return (
+            refers("prompt_template", "prompt_template_id"),
+            ForeignKeyConstraint(version, [f"prompt_template_version.{name}" for name in version]),
+            unique_while_live("template_label", "prompt_template_id", "name"),
         )

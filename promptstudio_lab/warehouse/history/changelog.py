@@ -10,41 +10,43 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, Update, and_, bindparam, func, insert, or_, select, update
 
 from promptstudio_lab.errors import NotFound
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.values import Json, content_hash
+from promptstudio_lab.values import Json
 from promptstudio_lab.warehouse import payloads
-from promptstudio_lab.warehouse.entities import (
-    ChangeLog,
-    Entity,
-    PromptFlow,
-    PromptLab,
-)
-from promptstudio_lab.warehouse.entities.tenancy import AuditableEntity
-from promptstudio_lab.warehouse.types import now
+from promptstudio_lab.warehouse.entities import Entity
+from promptstudio_lab.warehouse.history.chain import chained
+from promptstudio_lab.warehouse.history.patches import Action, Change, changes_of, entry, without_text
+from promptstudio_lab.warehouse.history.rows import carry_out
+from promptstudio_lab.warehouse.types import iso, now
+
+__all__ = [
+    "Action",
+    "Change",
+    "Operation",
+    "Recorded",
+    "Stream",
+    "changes_of",
+    "channel",
+    "lock",
+    "record",
+    "recorded",
+    "since",
+]
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
     from promptstudio_lab.identity import Actor
 
-Action = Literal["insert", "update", "delete", "restore"]
-AnyRow: TypeAlias = Any  # a row of any table: their columns differ
+Logged: TypeAlias = Any  # a row of the log: SQLAlchemy types none of its columns here
 
-_TABLES: dict[str, type[AnyRow]] = {
-    str(mapper.local_table): mapper.class_
-    for mapper in Entity.registry.mappers
-    if issubclass(mapper.class_, AuditableEntity)
-}
-_ROOTS: dict[str, type[PromptFlow | PromptLab]] = {"flow": PromptFlow, "lab": PromptLab}
-
-# What people write may have to be erased, so a patch holds only where it lies.
-_FREE_TEXT = frozenset({"name", "description", "config", "policy", "patch", "plan", "source"})
-_REFERENCE = "$payload"
+LOG = Entity.metadata.tables["change_log"]
+ROOTS = {"flow": Entity.metadata.tables["prompt_flow"], "lab": Entity.metadata.tables["prompt_lab"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +58,6 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What happens to one row.
-
-    Attributes:
-        table: a table of people's things.
-        id: the row.
-        action: `insert` and `restore` make it live, `delete` hides it, `update` sets fields.
-        fields: the new values by column.
-    """
-
-    table: str
-    id: str
-    action: Action
-    fields: Mapping[str, Json] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Operation:
     """One thing that somebody did.
 
@@ -81,7 +66,7 @@ class Operation:
         changes: the rows that it changes.
         op_id: made by whoever acts, so that sending it twice does it once.
         base_seq: the sequence that the actor had seen; None for the newest.
-        batch_id: what makes several operations one step of undo.
+        batch_id: what makes several operations of one transaction one step of undo.
         client_id: the view that sent it.
         undo_of_seq: the operation that it takes back.
     """
@@ -129,20 +114,28 @@ def record(session: Session, stream: Stream, operation: Operation) -> Recorded:
         NotFound: if the stream does not exist.
         ValueRefused: if a value has no exact JSON form.
     """
-    lock(session, stream)
-    before = recorded(session, operation.op_id)
-    if before is not None:
-        return before
-    seq = _next(session, stream)
-    conflicts = _conflicts(session, stream, operation, seq)
-    rows = _rows(session, operation.changes)
-    live = all(_is_live(rows.get(change.id), change) for change in operation.changes)
-    inverse: list[Json] = []
-    if live:
-        for change in operation.changes:
-            inverse.insert(0, _apply(session, rows, change))
-        session.flush()
-    return _recorded(_write(session, stream, operation, seq, inverse, conflicts, live=live))
+    session.flush()
+    seq = _advance(session, stream, 1)
+    missed = _missed(session, stream, operation, seq)
+    if any(row.op_id == operation.op_id for row in missed):
+        _advance(session, stream, -1)
+        return _known(session, operation.op_id)
+    previous = next((row.hash for row in missed if row.seq == seq - 1), None)
+    conflicts = _conflicts(operation, missed)
+    inverses = carry_out(session, operation.changes)
+    row = _row(session, stream, operation, seq, inverses)
+    row["conflicts"] = conflicts or None
+    _write(session, {**row, "hash": chained(previous, {**row, "created_at": iso(row["created_at"])})})
+    return Recorded(
+        seq=seq,
+        op_id=operation.op_id,
+        type=operation.type,
+        status=row["status"],
+        conflicts=tuple(conflicts),
+        touched=tuple((change.table, change.id) for change in operation.changes),
+        actor_id=row["actor_id"],
+        client_id=operation.client_id,
+    )
 
 
 def lock(session: Session, stream: Stream) -> None:
@@ -151,56 +144,121 @@ def lock(session: Session, stream: Stream) -> None:
     Raises:
         NotFound: if the stream does not exist.
     """
-    root = _ROOTS[stream.type]
-    query = select(root.id).where(root.id == stream.id).with_for_update()
-    if session.scalars(query).one_or_none() is None:
-        message = f"there is no {stream.type} {stream.id}"
-        raise NotFound(message)
+    _advance(session, stream, 0)
 
 
 def recorded(session: Session, op_id: str) -> Recorded | None:
     """Return what the log says of an operation, or None if it has not seen it."""
-    row = session.scalars(select(ChangeLog).where(ChangeLog.op_id == op_id)).first()
+    actor: Actor = session.info["actor"]
+    asked = {"organization": actor.organization_id, "op_id": op_id}
+    row = session.connection().execute(_BY_ID, asked).one_or_none()
     return None if row is None else _recorded(row, again=True)
 
 
 def since(session: Session, stream: Stream, seq: int, most: int = 1000) -> list[Recorded]:
     """Return the operations after `seq`, oldest first."""
-    found = session.scalars(
-        select(ChangeLog)
-        .where(ChangeLog.stream_id == stream.id, ChangeLog.seq > seq)
-        .order_by(ChangeLog.seq)
-        .limit(most)
+    actor: Actor = session.info["actor"]
+    asked = {"organization": actor.organization_id, "stream": stream.id, "seq": seq, "most": most}
+    return [_recorded(row) for row in session.connection().execute(_SINCE, asked)]
+
+
+def channel(session: Session) -> str:
+    """Return where PostgreSQL tells of the organisation's operations; nobody else can guess it."""
+    return f"promptstudio_{payloads.address(session).of('change log').replace('-', '')}"
+
+
+_BY_ID = select(LOG).where(
+    LOG.c.organization_id == bindparam("organization"), LOG.c.op_id == bindparam("op_id")
+)
+_SINCE = (
+    select(LOG)
+    .where(
+        LOG.c.organization_id == bindparam("organization"),
+        LOG.c.stream_id == bindparam("stream"),
+        LOG.c.seq > bindparam("seq"),
     )
-    return [_recorded(row) for row in found]
+    .order_by(LOG.c.seq)
+    .limit(bindparam("most"))
+)
+_INSERT = insert(LOG)
+_INSERT_AND_TELL = insert(LOG).returning(
+    func.pg_notify(bindparam("channel"), bindparam("told"))  # it goes out with the commit
+)
 
 
-def _next(session: Session, stream: Stream) -> int:
-    root = _ROOTS[stream.type]
-    return session.scalars(
+def _advancing(type_: str) -> Update:
+    root = ROOTS[type_]
+    return (
         update(root)
-        .where(root.id == stream.id)
-        .values(head_seq=root.head_seq + 1)
-        .returning(root.head_seq)
-        .execution_options(synchronize_session=False)
-    ).one()
+        .where(
+            root.c.organization_id == bindparam("organization"),
+            root.c.id == bindparam("stream"),
+            root.c.deleted_at.is_(None),
+        )
+        .values(head_seq=root.c.head_seq + bindparam("by"))
+        .returning(root.c.head_seq)
+    )
 
 
-def _conflicts(
+_ADVANCE = {type_: _advancing(type_) for type_ in ROOTS}
+
+
+def _advance(session: Session, stream: Stream, by: int) -> int:
+    """Count, and hold the stream until the transaction ends: one statement does both."""
+    actor: Actor = session.info["actor"]
+    asked = {"organization": actor.organization_id, "stream": stream.id, "by": by}
+    seq = session.connection().execute(_ADVANCE[stream.type], asked).scalar_one_or_none()
+    if seq is None:
+        message = f"there is no {stream.type} {stream.id}"
+        raise NotFound(message)
+    return int(seq)
+
+
+def _seen(*columns: str) -> Select[Any]:  # columns of several types
+    """Return the query for an operation that was sent before, and for what its actor missed."""
+    missed = and_(LOG.c.stream_id == bindparam("stream"), LOG.c.seq >= bindparam("seq"))
+    return select(*(LOG.c[name] for name in columns)).where(
+        LOG.c.organization_id == bindparam("organization"),
+        or_(LOG.c.op_id == bindparam("op_id"), missed),
+    )
+
+
+_LAST = _seen("op_id", "seq", "hash")
+_MISSED = _seen("op_id", "seq", "hash", "stream_id", "client_id", "actor_id", "patch").order_by(
+    LOG.c.seq
+)
+
+
+def _missed(
     session: Session, stream: Stream, operation: Operation, seq: int
-) -> list[dict[str, Json]]:
-    if operation.base_seq is None or operation.base_seq >= seq - 1:
-        return []
+) -> Sequence[Logged]:
+    """Return the operation itself if the log has it, the last one, and those after `base_seq`."""
+    actor: Actor = session.info["actor"]
+    stale = operation.base_seq is not None and operation.base_seq < seq - 1
+    asked = {
+        "organization": actor.organization_id,
+        "stream": stream.id,
+        "op_id": operation.op_id,
+        "seq": (operation.base_seq or 0) + 1 if stale else seq - 1,
+    }
+    return session.connection().execute(_MISSED if stale else _LAST, asked).all()
+
+
+def _known(session: Session, op_id: str) -> Recorded:
+    found = recorded(session, op_id)
+    if found is None:
+        message = f"there is no operation {op_id}"
+        raise NotFound(message)
+    return found
+
+
+def _conflicts(operation: Operation, missed: Sequence[Logged]) -> list[dict[str, Json]]:
     mine = {(change.id, name) for change in operation.changes for name in change.fields}
     found: list[dict[str, Json]] = []
-    for row in session.scalars(
-        select(ChangeLog)
-        .where(ChangeLog.stream_id == stream.id, ChangeLog.seq > operation.base_seq)
-        .order_by(ChangeLog.seq)
-    ):
+    for row in missed if len(missed) and hasattr(missed[0], "patch") else ():
         if operation.client_id is not None and row.client_id == operation.client_id:
             continue
-        theirs = {(entry["id"], name) for entry in row.patch for name in entry["fields"]}
+        theirs = {(each["id"], name) for each in row.patch for name in each["fields"]}
         found += [
             {"seq": row.seq, "id": key, "field": name, "by": row.actor_id}
             for key, name in sorted(mine & theirs)
@@ -208,155 +266,59 @@ def _conflicts(
     return found
 
 
-def _rows(session: Session, changes: Sequence[Change]) -> dict[str, AnyRow]:
-    found: dict[str, AnyRow] = {}
-    for table in {change.table for change in changes}:
-        ids = [change.id for change in changes if change.table == table]
-        entity = _TABLES[table]
-        rows = session.scalars(
-            select(entity)
-            .where(entity.id.in_(ids))
-            .execution_options(deleted_too=True, populate_existing=True)
-        )
-        found.update((row.id, row) for row in rows)
-    return found
-
-
-def _is_live(row: AnyRow, change: Change) -> bool:
-    if change.action in ("insert", "restore"):
-        return row is None or row.deleted_at is not None
-    return row is not None and row.deleted_at is None
-
-
-def _apply(session: Session, rows: dict[str, AnyRow], change: Change) -> Json:
-    """Do one change and return its inverse as the log keeps it."""
-    actor: Actor = session.info["actor"]
-    row = rows.get(change.id)
-    if row is None:
-        row = _TABLES[change.table](id=change.id, **change.fields)
-        session.add(row)
-        rows[change.id] = row
-        return _entry(Change(change.table, change.id, "delete"))
-    old = {name: getattr(row, name) for name in change.fields}
-    for name, value in change.fields.items():
-        setattr(row, name, value)
-    if change.action in ("insert", "restore"):
-        row.deleted_at = row.deleted_by = None
-        return _entry(Change(change.table, change.id, "delete"))
-    if change.action == "delete":
-        row.deleted_at, row.deleted_by = now(), actor.id
-        return _entry(Change(change.table, change.id, "restore"))
-    return _entry(Change(change.table, change.id, "update", old))
-
-
-def _entry(change: Change) -> dict[str, Json]:
-    return {
-        "table": change.table,
-        "id": change.id,
-        "action": change.action,
-        "fields": dict(change.fields),
-    }
-
-
-def _write(  # noqa: PLR0913 — the parts of one log row
+def _row(
     session: Session,
     stream: Stream,
     operation: Operation,
     seq: int,
-    inverse: list[Json],
-    conflicts: list[dict[str, Json]],
-    *,
-    live: bool,
-) -> ChangeLog:
+    inverses: list[Change] | None,
+) -> dict[str, Any]:  # one value a column
+    """Return the log's row of an operation, but for its conflicts and its hash."""
     actor: Actor = session.info["actor"]
-    patch = _without_text(session, [_entry(change) for change in operation.changes])
-    inverse = _without_text(session, inverse)
-    previous = session.scalars(
-        select(ChangeLog.hash).where(ChangeLog.stream_id == stream.id, ChangeLog.seq == seq - 1)
-    ).one_or_none()
-    row = ChangeLog(
-        id=new_id(),
-        stream_type=stream.type,
-        stream_id=stream.id,
-        seq=seq,
-        op_id=operation.op_id,
-        op_type=operation.type,
-        base_seq=seq - 1 if operation.base_seq is None else operation.base_seq,
-        patch=patch,
-        inverse=inverse,
-        status="applied" if live else "superseded",
-        conflicts=conflicts or None,
-        undo_of_seq=operation.undo_of_seq,
-        batch_id=operation.batch_id,
-        actor_id=actor.id,
-        actor_kind=actor.kind,
-        client_id=operation.client_id,
-        hash=content_hash([previous, stream.id, seq, operation.op_id, actor.id, patch, inverse]),
+    patch, inverse = without_text(
+        session,
+        [entry(change) for change in operation.changes],
+        [entry(change) for change in inverses or ()],
     )
-    session.add(row)
-    session.flush()
-    return row
+    return {
+        "id": new_id(),
+        "organization_id": actor.organization_id,
+        "stream_type": stream.type,
+        "stream_id": stream.id,
+        "seq": seq,
+        "op_id": operation.op_id,
+        "op_type": operation.type,
+        "base_seq": seq - 1 if operation.base_seq is None else operation.base_seq,
+        "patch": patch,
+        "inverse": inverse,
+        "status": "superseded" if inverses is None else "applied",
+        "undo_of_seq": operation.undo_of_seq,
+        "batch_id": operation.batch_id,
+        "actor_id": actor.id,
+        "actor_kind": actor.kind,
+        "client_id": operation.client_id,
+        "created_at": now(),
+        "created_by": actor.id,
+    }
 
 
-def _without_text(session: Session, entries: list[Json]) -> list[Json]:
-    """Return the entries with free text kept as payloads."""
-    texts = [
-        entry["fields"][name]
-        for entry in entries
-        for name in sorted(entry["fields"])
-        if name in _FREE_TEXT
-    ]
-    ids = iter(payloads.put(session, texts) if texts else [])
-    return [
-        {
-            **entry,
-            "fields": {
-                name: {_REFERENCE: next(ids)} if name in _FREE_TEXT else value
-                for name, value in sorted(entry["fields"].items())
-            },
-        }
-        for entry in entries
-    ]
+def _write(session: Session, row: dict[str, Any]) -> None:  # one value a column
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        told = {"channel": channel(session), "told": row["stream_id"]}
+        connection.execute(_INSERT_AND_TELL, {**row, **told})
+    else:
+        connection.execute(_INSERT, row)
 
 
-def changes_of(session: Session, entries: list[Json]) -> list[Change]:
-    """Return the changes of a patch or an inverse as the log keeps it.
-
-    Raises:
-        NotFound: if a text in it was erased.
-    """
-    wanted = [
-        value[_REFERENCE]
-        for entry in entries
-        for name, value in entry["fields"].items()
-        if name in _FREE_TEXT
-    ]
-    found = payloads.get_many(session, wanted)
-    if len(found) < len(set(wanted)):
-        message = "what this operation changed was erased, so it cannot be undone"
-        raise NotFound(message)
-    return [
-        Change(
-            entry["table"],
-            entry["id"],
-            entry["action"],
-            {
-                name: found[value[_REFERENCE]] if name in _FREE_TEXT else value
-                for name, value in entry["fields"].items()
-            },
-        )
-        for entry in entries
-    ]
-
-
-def _recorded(row: ChangeLog, *, again: bool = False) -> Recorded:
+def _recorded(row: Logged, *, again: bool = False) -> Recorded:
     return Recorded(
         seq=row.seq,
         op_id=row.op_id,
         type=row.op_type,
         status=row.status,
         conflicts=tuple(row.conflicts or ()),
-        touched=tuple((entry["table"], entry["id"]) for entry in row.patch),
+        touched=tuple((each["table"], each["id"]) for each in row.patch),
         actor_id=row.actor_id,
         client_id=row.client_id,
         again=again,

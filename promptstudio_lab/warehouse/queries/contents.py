@@ -150,7 +150,7 @@ def _placed(session: Session, kind: type[L], library_id: str, name: str) -> Plac
 def _shelves(session: Session, kind: type[L]) -> tuple[Shelf, ...]:
     rows = session.execute(
         select(kind.id, kind.prompt_lab_id, kind.parent_id, kind.name).order_by(
-            kind.sort_order, kind.name
+            kind.order_key, kind.name
         )
     )
     return tuple(Shelf(*row) for row in rows)

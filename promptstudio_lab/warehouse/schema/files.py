@@ -19,9 +19,18 @@ def folder(name: str) -> Path:
 
 
 def statements(file: Path) -> list[str]:
-    """Return the statements of a SQL file; a statement ends with `;` at the end of a line."""
-    lines = [
-        line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("--")
-    ]
-    parts = "\n".join(lines).split(";\n")
-    return [part.strip().rstrip(";") for part in parts if part.strip()]
+    """Return the statements of a SQL file.
+
+    A statement ends with `;` at the end of a line, but not within the `$$ … $$` of a function.
+    """
+    found: list[str] = []
+    lines: list[str] = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("--") or not (line.strip() or lines):
+            continue
+        lines.append(line)
+        text = "\n".join(lines)
+        if line.endswith(";") and text.count("$$") % 2 == 0:
+            found.append(text.removesuffix(";"))
+            lines = []
+    return [*found, "\n".join(lines)] if lines else found

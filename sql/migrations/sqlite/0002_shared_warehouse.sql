@@ -1,0 +1,799 @@
+-- Partitions by month, permissions, labels, tags, pins, retention, and how things look.
+
+CREATE TABLE retention_policy (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    keep_days INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_retention_policy PRIMARY KEY (id),
+    CONSTRAINT ux_retention_policy_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_retention_policy_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_retention_policy_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_retention_policy_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT ck_retention_policy_action CHECK (action IN ('archive', 'anonymise', 'delete')),
+    CONSTRAINT ck_retention_policy_not_negative CHECK (keep_days >= 0)
+)
+ STRICT;
+
+CREATE TABLE cold_partition (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    month TEXT NOT NULL,
+    location TEXT NOT NULL,
+    row_count INTEGER NOT NULL,
+    byte_count INTEGER NOT NULL,
+    total_cost INTEGER,
+    digest TEXT NOT NULL,
+    experiment_ids TEXT,
+    restored_at TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_cold_partition PRIMARY KEY (id),
+    CONSTRAINT fk_cold_partition_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_cold_partition_not_negative CHECK (row_count >= 0 AND byte_count >= 0)
+)
+ STRICT;
+
+CREATE TABLE membership (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    login TEXT NOT NULL,
+    role TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_membership PRIMARY KEY (id),
+    CONSTRAINT fk_membership_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_membership_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_membership_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT ck_membership_role CHECK (role IN ('viewer', 'analyst', 'admin'))
+)
+ STRICT;
+
+CREATE TABLE prompt_library_permission (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    library_id TEXT NOT NULL,
+    principal_kind TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    permission TEXT NOT NULL,
+    expires_at TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_prompt_library_permission PRIMARY KEY (id),
+    CONSTRAINT fk_prompt_library_permission_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_library_permission_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_library_permission_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_prompt_library_permission_organization_id_library_id FOREIGN KEY(organization_id, library_id) REFERENCES prompt_library (organization_id, id),
+    CONSTRAINT ck_prompt_library_permission_principal_kind CHECK (principal_kind IN ('user', 'role')),
+    CONSTRAINT ck_prompt_library_permission_permission CHECK (permission IN ('view', 'run', 'edit', 'manage'))
+)
+ STRICT;
+
+CREATE TABLE workflow_library_permission (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    library_id TEXT NOT NULL,
+    principal_kind TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    permission TEXT NOT NULL,
+    expires_at TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_workflow_library_permission PRIMARY KEY (id),
+    CONSTRAINT fk_workflow_library_permission_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_workflow_library_permission_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_workflow_library_permission_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_workflow_library_permission_organization_id_library_id FOREIGN KEY(organization_id, library_id) REFERENCES workflow_library (organization_id, id),
+    CONSTRAINT ck_workflow_library_permission_principal_kind CHECK (principal_kind IN ('user', 'role')),
+    CONSTRAINT ck_workflow_library_permission_permission CHECK (permission IN ('view', 'run', 'edit', 'manage'))
+)
+ STRICT;
+
+CREATE TABLE tag (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    prompt_library_id TEXT,
+    workflow_library_id TEXT,
+    prompt_template_id TEXT,
+    prompt_flow_id TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_tag PRIMARY KEY (id),
+    CONSTRAINT fk_tag_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_tag_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_tag_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_prompt_library_id FOREIGN KEY(organization_id, prompt_library_id) REFERENCES prompt_library (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT fk_tag_organization_id_prompt_flow_id FOREIGN KEY(organization_id, prompt_flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT ck_tag_one_target CHECK (CASE WHEN prompt_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN workflow_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_template_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_flow_id IS NULL THEN 0 ELSE 1 END = 1)
+)
+ STRICT;
+
+CREATE TABLE pin (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    pinned_for TEXT DEFAULT '' NOT NULL,
+    prompt_library_id TEXT,
+    workflow_library_id TEXT,
+    prompt_template_id TEXT,
+    prompt_flow_id TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_pin PRIMARY KEY (id),
+    CONSTRAINT fk_pin_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_pin_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_pin_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_prompt_library_id FOREIGN KEY(organization_id, prompt_library_id) REFERENCES prompt_library (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT fk_pin_organization_id_prompt_flow_id FOREIGN KEY(organization_id, prompt_flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT ck_pin_one_target CHECK (CASE WHEN prompt_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN workflow_library_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_template_id IS NULL THEN 0 ELSE 1 END + CASE WHEN prompt_flow_id IS NULL THEN 0 ELSE 1 END = 1)
+)
+ STRICT;
+
+CREATE TABLE template_label (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    prompt_template_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_template_label PRIMARY KEY (id),
+    CONSTRAINT fk_template_label_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_template_label_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_template_label_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_template_label_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT fk_template_label_organization_id_prompt_template_id_version FOREIGN KEY(organization_id, prompt_template_id, version) REFERENCES prompt_template_version (organization_id, prompt_template_id, version)
+)
+ STRICT;
+
+CREATE TABLE new_warehouse_info (
+    id TEXT NOT NULL,
+    single INTEGER NOT NULL,
+    readable_from TEXT DEFAULT '0002' NOT NULL,
+    CONSTRAINT pk_warehouse_info PRIMARY KEY (id),
+    CONSTRAINT ux_warehouse_info_single UNIQUE (single),
+    CONSTRAINT ck_warehouse_info_single CHECK (single = 1)
+)
+ STRICT;
+
+INSERT INTO new_warehouse_info (id, single) SELECT id, single FROM warehouse_info;
+
+DROP TABLE warehouse_info;
+
+ALTER TABLE new_warehouse_info RENAME TO warehouse_info;
+
+CREATE TABLE new_prompt_lab (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    description TEXT,
+    head_seq INTEGER DEFAULT '0' NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_prompt_lab PRIMARY KEY (id),
+    CONSTRAINT ux_prompt_lab_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_prompt_lab_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_lab_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_lab_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id)
+)
+ STRICT;
+
+INSERT INTO new_prompt_lab (id, organization_id, name, description, head_seq, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification) SELECT id, organization_id, name, description, head_seq, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification FROM prompt_lab;
+
+DROP TABLE prompt_lab;
+
+ALTER TABLE new_prompt_lab RENAME TO prompt_lab;
+
+CREATE TABLE new_dataset (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    prompt_lab_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    description TEXT,
+    current_version INTEGER DEFAULT '0' NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_dataset PRIMARY KEY (id),
+    CONSTRAINT ux_dataset_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_dataset_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_dataset_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_dataset_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_dataset_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id)
+)
+ STRICT;
+
+INSERT INTO new_dataset (id, organization_id, prompt_lab_id, name, description, current_version, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification) SELECT id, organization_id, prompt_lab_id, name, description, current_version, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification FROM dataset;
+
+DROP TABLE dataset;
+
+ALTER TABLE new_dataset RENAME TO dataset;
+
+CREATE TABLE new_prompt_library (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    prompt_lab_id TEXT NOT NULL,
+    parent_id TEXT,
+    name TEXT NOT NULL,
+    description TEXT,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_prompt_library PRIMARY KEY (id),
+    CONSTRAINT ux_prompt_library_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_prompt_library_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_library_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_prompt_library_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id),
+    CONSTRAINT fk_prompt_library_organization_id_parent_id FOREIGN KEY(organization_id, parent_id) REFERENCES prompt_library (organization_id, id)
+)
+ STRICT;
+
+INSERT INTO new_prompt_library (id, organization_id, prompt_lab_id, parent_id, name, description, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification) SELECT id, organization_id, prompt_lab_id, parent_id, name, description, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification FROM prompt_library;
+
+DROP TABLE prompt_library;
+
+ALTER TABLE new_prompt_library RENAME TO prompt_library;
+
+CREATE TABLE new_workflow_library (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    prompt_lab_id TEXT NOT NULL,
+    parent_id TEXT,
+    name TEXT NOT NULL,
+    description TEXT,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_workflow_library PRIMARY KEY (id),
+    CONSTRAINT ux_workflow_library_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_workflow_library_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_workflow_library_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_workflow_library_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_workflow_library_organization_id_prompt_lab_id FOREIGN KEY(organization_id, prompt_lab_id) REFERENCES prompt_lab (organization_id, id),
+    CONSTRAINT fk_workflow_library_organization_id_parent_id FOREIGN KEY(organization_id, parent_id) REFERENCES workflow_library (organization_id, id)
+)
+ STRICT;
+
+INSERT INTO new_workflow_library (id, organization_id, prompt_lab_id, parent_id, name, description, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification) SELECT id, organization_id, prompt_lab_id, parent_id, name, description, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification FROM workflow_library;
+
+DROP TABLE workflow_library;
+
+ALTER TABLE new_workflow_library RENAME TO workflow_library;
+
+CREATE TABLE new_prompt_flow (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    workflow_library_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    description TEXT,
+    current_version INTEGER DEFAULT '0' NOT NULL,
+    head_seq INTEGER DEFAULT '0' NOT NULL,
+    source TEXT,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_prompt_flow PRIMARY KEY (id),
+    CONSTRAINT ux_prompt_flow_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_prompt_flow_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_flow_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_flow_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_prompt_flow_organization_id_workflow_library_id FOREIGN KEY(organization_id, workflow_library_id) REFERENCES workflow_library (organization_id, id)
+)
+ STRICT;
+
+INSERT INTO new_prompt_flow (id, organization_id, workflow_library_id, name, description, current_version, head_seq, source, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification) SELECT id, organization_id, workflow_library_id, name, description, current_version, head_seq, source, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification FROM prompt_flow;
+
+DROP TABLE prompt_flow;
+
+ALTER TABLE new_prompt_flow RENAME TO prompt_flow;
+
+CREATE TABLE new_experiment (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    flow_id TEXT NOT NULL,
+    dataset_id TEXT,
+    name TEXT NOT NULL,
+    "plan" TEXT NOT NULL,
+    plan_hash TEXT NOT NULL,
+    status TEXT NOT NULL,
+    started_at TEXT,
+    ended_at TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_experiment PRIMARY KEY (id),
+    CONSTRAINT ux_experiment_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_experiment_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_experiment_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_experiment_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_experiment_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT fk_experiment_organization_id_dataset_id FOREIGN KEY(organization_id, dataset_id) REFERENCES dataset (organization_id, id),
+    CONSTRAINT ck_experiment_status CHECK (status IN ('draft', 'running', 'completed', 'cancelled'))
+)
+ STRICT;
+
+INSERT INTO new_experiment (id, organization_id, flow_id, dataset_id, name, "plan", plan_hash, status, started_at, ended_at, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification) SELECT id, organization_id, flow_id, dataset_id, name, "plan", plan_hash, status, started_at, ended_at, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification FROM experiment;
+
+DROP TABLE experiment;
+
+ALTER TABLE new_experiment RENAME TO experiment;
+
+CREATE TABLE new_prompt_template (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    prompt_library_id TEXT,
+    flow_id TEXT,
+    name TEXT NOT NULL,
+    description TEXT,
+    current_version INTEGER DEFAULT '0' NOT NULL,
+    color TEXT,
+    icon TEXT,
+    category TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_prompt_template PRIMARY KEY (id),
+    CONSTRAINT ux_prompt_template_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_prompt_template_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_prompt_template_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_prompt_template_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_prompt_template_organization_id_prompt_library_id FOREIGN KEY(organization_id, prompt_library_id) REFERENCES prompt_library (organization_id, id),
+    CONSTRAINT fk_prompt_template_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT ck_prompt_template_in_one_place CHECK ((prompt_library_id IS NULL) <> (flow_id IS NULL))
+)
+ STRICT;
+
+INSERT INTO new_prompt_template (id, organization_id, prompt_library_id, flow_id, name, description, current_version, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification) SELECT id, organization_id, prompt_library_id, flow_id, name, description, current_version, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification FROM prompt_template;
+
+DROP TABLE prompt_template;
+
+ALTER TABLE new_prompt_template RENAME TO prompt_template;
+
+CREATE TABLE new_flow_node (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    flow_id TEXT NOT NULL,
+    parent_node_id TEXT,
+    node_key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    kind_version INTEGER NOT NULL,
+    config TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    position_x REAL DEFAULT '0' NOT NULL,
+    position_y REAL DEFAULT '0' NOT NULL,
+    width REAL,
+    height REAL,
+    color TEXT,
+    icon TEXT,
+    label TEXT,
+    style TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_flow_node PRIMARY KEY (id),
+    CONSTRAINT ux_flow_node_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_flow_node_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_node_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_node_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_flow_node_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT fk_flow_node_organization_id_parent_node_id FOREIGN KEY(organization_id, parent_node_id) REFERENCES flow_node (organization_id, id)
+)
+ STRICT;
+
+INSERT INTO new_flow_node (id, organization_id, flow_id, parent_node_id, node_key, kind, kind_version, config, policy, position_x, position_y, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification) SELECT id, organization_id, flow_id, parent_node_id, node_key, kind, kind_version, config, policy, position_x, position_y, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification FROM flow_node;
+
+DROP TABLE flow_node;
+
+ALTER TABLE new_flow_node RENAME TO flow_node;
+
+CREATE TABLE new_flow_variant (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    flow_id TEXT NOT NULL,
+    experiment_id TEXT,
+    name TEXT NOT NULL,
+    flow_version INTEGER NOT NULL,
+    is_control INTEGER NOT NULL,
+    patch TEXT NOT NULL,
+    traffic_weight REAL DEFAULT '1' NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_flow_variant PRIMARY KEY (id),
+    CONSTRAINT ux_flow_variant_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_flow_variant_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_variant_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_variant_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_flow_variant_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT fk_flow_variant_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id)
+)
+ STRICT;
+
+INSERT INTO new_flow_variant (id, organization_id, flow_id, experiment_id, name, flow_version, is_control, patch, traffic_weight, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification) SELECT id, organization_id, flow_id, experiment_id, name, flow_version, is_control, patch, traffic_weight, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification FROM flow_variant;
+
+DROP TABLE flow_variant;
+
+ALTER TABLE new_flow_variant RENAME TO flow_variant;
+
+CREATE TABLE new_flow_edge (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    flow_id TEXT NOT NULL,
+    source_node_id TEXT NOT NULL,
+    source_port TEXT NOT NULL,
+    source_path TEXT DEFAULT '' NOT NULL,
+    target_node_id TEXT NOT NULL,
+    target_port TEXT NOT NULL,
+    label TEXT,
+    color TEXT,
+    style TEXT,
+    order_key TEXT DEFAULT '' NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_flow_edge PRIMARY KEY (id),
+    CONSTRAINT fk_flow_edge_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_edge_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_edge_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_flow_edge_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT fk_flow_edge_organization_id_source_node_id FOREIGN KEY(organization_id, source_node_id) REFERENCES flow_node (organization_id, id),
+    CONSTRAINT fk_flow_edge_organization_id_target_node_id FOREIGN KEY(organization_id, target_node_id) REFERENCES flow_node (organization_id, id),
+    CONSTRAINT ck_flow_edge_two_nodes CHECK (source_node_id <> target_node_id)
+)
+ STRICT;
+
+INSERT INTO new_flow_edge (id, organization_id, flow_id, source_node_id, source_port, source_path, target_node_id, target_port, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification) SELECT id, organization_id, flow_id, source_node_id, source_port, source_path, target_node_id, target_port, created_at, created_by, updated_at, updated_by, deleted_at, deleted_by, row_version, data_classification FROM flow_edge;
+
+DROP TABLE flow_edge;
+
+ALTER TABLE new_flow_edge RENAME TO flow_edge;
+
+CREATE TABLE new_node_execution (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    flow_execution_id TEXT NOT NULL,
+    flow_id TEXT NOT NULL,
+    flow_version INTEGER NOT NULL,
+    node_id TEXT NOT NULL,
+    node_key TEXT NOT NULL,
+    path TEXT NOT NULL,
+    status TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    completed_at TEXT NOT NULL,
+    execution_time_ms REAL NOT NULL,
+    cost INTEGER,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cache_hit INTEGER DEFAULT '0' NOT NULL,
+    attempt_count INTEGER NOT NULL,
+    prompt_template_id TEXT,
+    template_version INTEGER,
+    prompt_execution_id TEXT,
+    input_payload_id TEXT,
+    output_payload_id TEXT,
+    error_code TEXT,
+    error_payload_id TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_node_execution PRIMARY KEY (id),
+    CONSTRAINT ux_node_execution_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_node_execution_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_node_execution_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
+    CONSTRAINT fk_node_execution_organization_id_node_id FOREIGN KEY(organization_id, node_id) REFERENCES flow_node (organization_id, id),
+    CONSTRAINT fk_node_execution_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT ck_node_execution_status CHECK (status IN ('succeeded', 'failed', 'skipped', 'cancelled'))
+)
+ STRICT;
+
+INSERT INTO new_node_execution (id, organization_id, flow_execution_id, flow_id, flow_version, node_id, node_key, path, status, started_at, completed_at, execution_time_ms, cost, input_tokens, output_tokens, cache_hit, attempt_count, prompt_template_id, template_version, prompt_execution_id, input_payload_id, output_payload_id, error_code, error_payload_id, created_at, created_by) SELECT id, organization_id, flow_execution_id, flow_id, flow_version, node_id, node_key, path, status, started_at, completed_at, execution_time_ms, cost, input_tokens, output_tokens, cache_hit, attempt_count, prompt_template_id, template_version, prompt_execution_id, input_payload_id, output_payload_id, error_code, error_payload_id, created_at, created_by FROM node_execution;
+
+DROP TABLE node_execution;
+
+ALTER TABLE new_node_execution RENAME TO node_execution;
+
+CREATE TABLE new_node_attempt (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    flow_execution_id TEXT NOT NULL,
+    node_execution_id TEXT NOT NULL,
+    node_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    completed_at TEXT,
+    error_code TEXT,
+    lease_epoch INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_node_attempt PRIMARY KEY (id),
+    CONSTRAINT fk_node_attempt_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_node_attempt_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
+    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed'))
+)
+ STRICT;
+
+INSERT INTO new_node_attempt (id, organization_id, flow_execution_id, node_execution_id, node_id, attempt, status, started_at, completed_at, error_code, lease_epoch, created_at, created_by) SELECT id, organization_id, flow_execution_id, node_execution_id, node_id, attempt, status, started_at, completed_at, error_code, lease_epoch, created_at, created_by FROM node_attempt;
+
+DROP TABLE node_attempt;
+
+ALTER TABLE new_node_attempt RENAME TO node_attempt;
+
+CREATE TABLE new_prompt_execution (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    flow_execution_id TEXT NOT NULL,
+    node_execution_id TEXT NOT NULL,
+    call_index INTEGER NOT NULL,
+    prompt_template_id TEXT NOT NULL,
+    template_version INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    status TEXT NOT NULL,
+    finish_reason TEXT,
+    error_code TEXT,
+    input_tokens INTEGER,
+    cached_tokens INTEGER,
+    output_tokens INTEGER,
+    reasoning_tokens INTEGER,
+    cost INTEGER,
+    price_source TEXT,
+    latency_ms REAL,
+    first_token_ms REAL,
+    request_payload_id TEXT,
+    response_payload_id TEXT,
+    provider_request_id TEXT,
+    original_prompt_execution_id TEXT,
+    simulated INTEGER DEFAULT '0' NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_prompt_execution PRIMARY KEY (id),
+    CONSTRAINT fk_prompt_execution_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_prompt_execution_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
+    CONSTRAINT fk_prompt_execution_organization_id_node_execution_id FOREIGN KEY(organization_id, node_execution_id) REFERENCES node_execution (organization_id, id),
+    CONSTRAINT fk_prompt_execution_organization_id_prompt_template_id FOREIGN KEY(organization_id, prompt_template_id) REFERENCES prompt_template (organization_id, id),
+    CONSTRAINT ck_prompt_execution_status CHECK (status IN ('succeeded', 'failed')),
+    CONSTRAINT ck_prompt_execution_not_negative CHECK (input_tokens >= 0 AND cached_tokens >= 0 AND output_tokens >= 0 AND reasoning_tokens >= 0)
+)
+ STRICT;
+
+INSERT INTO new_prompt_execution (id, organization_id, flow_execution_id, node_execution_id, call_index, prompt_template_id, template_version, provider, model, status, finish_reason, error_code, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost, price_source, latency_ms, first_token_ms, request_payload_id, response_payload_id, provider_request_id, original_prompt_execution_id, simulated, created_at, created_by) SELECT id, organization_id, flow_execution_id, node_execution_id, call_index, prompt_template_id, template_version, provider, model, status, finish_reason, error_code, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost, price_source, latency_ms, first_token_ms, request_payload_id, response_payload_id, provider_request_id, original_prompt_execution_id, simulated, created_at, created_by FROM prompt_execution;
+
+DROP TABLE prompt_execution;
+
+ALTER TABLE new_prompt_execution RENAME TO prompt_execution;
+
+CREATE UNIQUE INDEX ux_retention_policy_name_live ON retention_policy (organization_id, name) WHERE deleted_at IS NULL;
+
+CREATE INDEX ix_cold_partition_organization_id_table_name_month ON cold_partition (organization_id, table_name, month);
+
+CREATE UNIQUE INDEX ux_membership_login_live ON membership (organization_id, login) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_prompt_lab_name_live ON prompt_lab (organization_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_dataset_prompt_lab_id_name_live ON dataset (organization_id, prompt_lab_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_prompt_library_prompt_lab_id_name_root ON prompt_library (organization_id, prompt_lab_id, name) WHERE deleted_at IS NULL AND parent_id IS NULL;
+
+CREATE UNIQUE INDEX ux_prompt_library_prompt_lab_id_parent_id_name_live ON prompt_library (organization_id, prompt_lab_id, parent_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_workflow_library_prompt_lab_id_name_root ON workflow_library (organization_id, prompt_lab_id, name) WHERE deleted_at IS NULL AND parent_id IS NULL;
+
+CREATE UNIQUE INDEX ux_workflow_library_prompt_lab_id_parent_id_name_live ON workflow_library (organization_id, prompt_lab_id, parent_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_prompt_flow_workflow_library_id_name_live ON prompt_flow (organization_id, workflow_library_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_prompt_library_permission_principal_live ON prompt_library_permission (organization_id, library_id, principal_kind, principal) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_workflow_library_permission_principal_live ON workflow_library_permission (organization_id, library_id, principal_kind, principal) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_experiment_flow_id_name_live ON experiment (organization_id, flow_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_prompt_template_flow_id_name_live ON prompt_template (organization_id, flow_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_prompt_template_prompt_library_id_name_live ON prompt_template (organization_id, prompt_library_id, name) WHERE deleted_at IS NULL;
+
+CREATE INDEX ix_flow_node_organization_id_flow_id ON flow_node (organization_id, flow_id);
+
+CREATE UNIQUE INDEX ux_flow_variant_experiment_id_name_live ON flow_variant (organization_id, experiment_id, name) WHERE deleted_at IS NULL;
+
+CREATE INDEX ix_flow_edge_organization_id_flow_id ON flow_edge (organization_id, flow_id);
+
+CREATE UNIQUE INDEX ux_tag_prompt_flow_id_name_live ON tag (organization_id, prompt_flow_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_tag_prompt_library_id_name_live ON tag (organization_id, prompt_library_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_tag_prompt_template_id_name_live ON tag (organization_id, prompt_template_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_tag_workflow_library_id_name_live ON tag (organization_id, workflow_library_id, name) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_pin_prompt_flow_id_pinned_for_live ON pin (organization_id, prompt_flow_id, pinned_for) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_pin_prompt_library_id_pinned_for_live ON pin (organization_id, prompt_library_id, pinned_for) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_pin_prompt_template_id_pinned_for_live ON pin (organization_id, prompt_template_id, pinned_for) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_pin_workflow_library_id_pinned_for_live ON pin (organization_id, workflow_library_id, pinned_for) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX ux_template_label_prompt_template_id_name_live ON template_label (organization_id, prompt_template_id, name) WHERE deleted_at IS NULL;
+
+CREATE INDEX ix_node_execution_created_at ON node_execution (created_at);
+
+CREATE INDEX ix_node_execution_flow_execution_id ON node_execution (flow_execution_id);
+
+CREATE INDEX ix_node_execution_node_id_performance ON node_execution (node_id, execution_time_ms, cost);
+
+CREATE INDEX ix_node_execution_template_id_version ON node_execution (prompt_template_id, template_version);
+
+CREATE INDEX ix_node_attempt_flow_execution_id ON node_attempt (flow_execution_id);
+
+CREATE INDEX ix_node_attempt_node_execution_id ON node_attempt (node_execution_id, attempt);
+
+CREATE INDEX ix_prompt_execution_node_execution_id ON prompt_execution (node_execution_id, call_index);
+
+CREATE INDEX ix_prompt_execution_template_id_version ON prompt_execution (prompt_template_id, template_version);
