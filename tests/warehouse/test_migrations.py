@@ -285,15 +285,6 @@ def test_a_newer_schema_that_can_be_read_is_opened_for_reading(
             warehouse.append(lab.actor, print)
 
 
-def test_a_newer_schema_that_cannot_be_read_is_refused_by_name(
-    warehouse_url: str, bare: Engine
-) -> None:
-    Warehouse(warehouse_url).close()
-    from_the_future(bare, "9000")
-    with pytest.raises(SchemaMismatch, match=r"schema 9999.*pip install --upgrade"):
-        Warehouse(warehouse_url)
-
-
 def test_a_kernel_stops_writing_when_the_schema_moves_under_it(
     own_place: Place, bare: Engine
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,16 @@ INDEXED = ("flow_execution", "node_execution", "execution_metric")
 CRASHED = 41
 
 
+def is_month(*names: object) -> bool:
+    """Tell whether one of the names is of a partition of one month, or of something in it."""
+    return any(re.search(r"_p\d{8}", str(name)) for name in names)
+
+
+def refers_to(difference: Any) -> object:  # one of Alembic's tuples, or a list of them
+    key = difference[1] if difference[0] == "remove_fk" else None
+    return key and [element.target_fullname for element in key.elements]
+
+
 @pytest.fixture
 def bare(warehouse_url: str) -> Iterator[Engine]:
     """Give a plain engine on the empty warehouse."""
@@ -64,7 +75,11 @@ def everything(engine: Engine) -> list[tuple[object, ...]]:
 def definitions(connection: Connection, schema: str) -> list[tuple[object, ...]]:
     if connection.dialect.name == "sqlite":
         query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
-        return [tuple(row) for row in connection.execute(text(query))]
+        # A table that was rebuilt carries its name in quotes.
+        return [
+            tuple(cell.replace('"', "") if cell else cell for cell in row)
+            for row in connection.execute(text(query))
+        ]
     query = """
         SELECT 'column' AS what, table_name, column_name,
             concat_ws(' ', data_type, is_nullable, column_default) AS how
@@ -87,9 +102,17 @@ def test_migrated_database_is_the_entities(warehouse_url: str, bare: Engine) -> 
     open_once(warehouse_url)
     with bare.connect() as connection:
         # Defaults are compared as text, two tests below: Alembic mistakes SQLite's empty one.
-        options = {"version_table": migrate.VERSION_TABLE, "compare_type": True}
+        options = {
+            "version_table": migrate.VERSION_TABLE,
+            "compare_type": True,
+            "include_name": lambda name, _, parents: (
+                not is_month(parents.get("table_name") or name)
+            ),
+        }
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, Entity.metadata) == []
+        found = compare_metadata(context, Entity.metadata)
+    # PostgreSQL repeats a reference to a partitioned table for each of its months.
+    assert [difference for difference in found if not is_month(refers_to(difference))] == []
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
@@ -113,7 +136,7 @@ def test_migrations_make_the_committed_schema(warehouse_url: str, bare: Engine) 
         found = definitions(connection, "public")
     other.dispose()
     extra = {*VIEWS, migrate.VERSION_TABLE, f"{migrate.VERSION_TABLE}_pkc"}
-    assert [row for row in found if not extra & {*row}] == expected
+    assert [row for row in found if not extra & {*row} and not is_month(*row)] == expected
     assert len(expected) > 20
 
 
@@ -139,8 +162,8 @@ def test_keys_and_references_begin_with_the_organisation(warehouse_url: str, bar
         ]
         assert all(columns[0] == "organization_id" for columns in lists), table
         for key in inspector.get_foreign_keys(table):
-            whole = key["referred_columns"] == ["organization_id", "id"]
-            assert whole or key["referred_table"] == "organization", (table, key)
+            own = key["referred_columns"][0] == "organization_id"
+            assert own or key["referred_table"] == "organization", (table, key)
         seen += len(lists)
     assert seen > 80
 
@@ -210,6 +233,7 @@ def test_newer_schema_is_refused_and_left_alone(warehouse_url: str, bare: Engine
     open_once(warehouse_url)
     with bare.begin() as connection:
         connection.execute(text(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '9999'"))  # noqa: S608 — a constant
+        connection.execute(text("UPDATE warehouse_info SET readable_from = '9000'"))
     before = everything(bare)
     with pytest.raises(SchemaMismatch, match=r"schema 9999.*pip install --upgrade"):
         Warehouse(warehouse_url)

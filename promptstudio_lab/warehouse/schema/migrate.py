@@ -133,7 +133,9 @@ def _move(database: SqliteFile | PostgresDatabase, script: ScriptDirectory, newe
                 return
             saved = back_up(raw, database.path, newest) if older else None
         with _alone(connection):
-            _upgrade(connection, script, newest)
+            here = _read(connection)
+            if here is None or here[0] != newest:
+                _upgrade(connection, script, newest)
     if saved is not None:
         message = (
             f"{saved.name.partition('.before')[0]} was upgraded from schema {older} to {newest}; "
@@ -224,7 +226,7 @@ def _check_references(connection: Connection) -> None:
 
 def _look_ahead(database: PostgresDatabase) -> None:
     """Make the partitions of the next months, if this login may."""
-    with database.engine.begin() as connection:
+    with database.engine.connect() as connection, _alone(connection):
         if connection.scalar(text(_MAY_MAKE)):
             connection.execute(text(_MAKE), {"ahead": _MONTHS_AHEAD})
 
