@@ -8,6 +8,7 @@ from typing import Literal
 
 from promptstudio_lab import settings
 
+Role = Literal["viewer", "analyst", "admin"]
 ActorKind = Literal["user", "assistant", "schedule", "import", "system"]
 
 
@@ -20,12 +21,14 @@ class Actor:
         name: what people see.
         kind: whether a person, the assistant, a schedule, an import or the product itself acts.
         organization_id: the organisation whose rows the actor can reach.
+        role: `viewer` reads, `analyst` works, `admin` also gives permissions.
     """
 
     id: str
     name: str
     kind: ActorKind
     organization_id: str
+    role: Role = "admin"
 
 
 def login() -> str:

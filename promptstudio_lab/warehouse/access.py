@@ -16,8 +16,11 @@ def require(actor: Actor, right: Right) -> None:
     """Let the actor pass, or say why not.
 
     Raises:
-        AccessDenied: if the actor is bound to no organisation.
+        AccessDenied: if the actor is bound to no organisation, or may only look.
     """
     if not actor.organization_id:
         message = f"{actor.name} belongs to no organisation and may not {right}"
+        raise AccessDenied(message)
+    if right == "write" and actor.role == "viewer":
+        message = f"{actor.name} is a viewer here, and viewers change nothing"
         raise AccessDenied(message)

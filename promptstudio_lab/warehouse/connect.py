@@ -97,6 +97,16 @@ class Warehouse:
         return self._database.name
 
     @property
+    def login(self) -> str:
+        """Return the login of PostgreSQL, or nothing on SQLite, which has none."""
+        return self._database.login
+
+    @property
+    def owned(self) -> bool:
+        """Tell whether this login owns the warehouse: it decides who works in it."""
+        return self._database.owned
+
+    @property
     def engine(self) -> Engine:
         """Return the engine, for the modules of this package."""
         return self._database.engine

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from promptstudio_lab.errors import NotFound, did_you_mean
+from promptstudio_lab.errors import AccessDenied, NotFound, did_you_mean
 from promptstudio_lab.identity import Actor, login
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.warehouse.entities import Organization, PromptLab
+from promptstudio_lab.warehouse.members import members, new_payload_key
 
 if TYPE_CHECKING:
     from promptstudio_lab.warehouse.connect import Warehouse
 
 DEFAULT = "default"
-_KEY_BYTES = 32
 
 
 def enter(warehouse: Warehouse, organization: str | None = None, name: str | None = None) -> Actor:
     """Return the actor of this process: the user, within the organisation.
 
-    An empty warehouse gets one organisation, `default`.
+    An empty warehouse gets one organisation, `default`. On PostgreSQL a member acts under its
+    login and no other name; the owner acts for whoever it serves.
 
     Args:
         warehouse: an open one.
@@ -32,11 +33,13 @@ def enter(warehouse: Warehouse, organization: str | None = None, name: str | Non
 
     Raises:
         NotFound: if there is no such organisation, or the choice is not clear.
+        AccessDenied: if this login of PostgreSQL works in no organisation.
     """
     with Session(warehouse.engine) as session:
         rows = session.execute(select(Organization.slug, Organization.id)).all()
     found = {row.slug: row.id for row in rows}
     if not found:
+        _require_founder(warehouse)
         found = {organization or DEFAULT: _found(warehouse, organization or DEFAULT)}
     if organization is None and len(found) == 1:
         organization = next(iter(found))
@@ -44,8 +47,26 @@ def enter(warehouse: Warehouse, organization: str | None = None, name: str | Non
         asked = f"there is no organisation {organization!r}" if organization else "which one"
         message = f"{asked}?{did_you_mean(organization or '', found)}"
         raise NotFound(message)
+    if not warehouse.owned:
+        return _member(warehouse, found[organization])
     who = name or login()
     return Actor(id=who, name=who, kind="user", organization_id=found[organization])
+
+
+def _require_founder(warehouse: Warehouse) -> None:
+    if not warehouse.owned:
+        message = (
+            f"{warehouse.login} works in no organisation of {warehouse.url}. Its owner lets it in: "
+            f"promptstudio analyst add {warehouse.login}"
+        )
+        raise AccessDenied(message)
+
+
+def _member(warehouse: Warehouse, organization_id: str) -> Actor:
+    looking = Actor(warehouse.login, warehouse.login, "user", organization_id, "viewer")
+    with warehouse.reading(looking) as session:
+        role = members(session)[warehouse.login]
+    return replace(looking, role=role)
 
 
 def open_lab(warehouse: Warehouse, actor: Actor, name: str | None = None) -> PromptLab:
@@ -83,7 +104,7 @@ def _found(warehouse: Warehouse, slug: str) -> str:
         existing = session.scalars(select(Organization.id).where(Organization.slug == slug)).first()
         if existing:
             return existing
-        key = secrets.token_hex(_KEY_BYTES)
+        key = new_payload_key()
         session.add(Organization(id=new_id(), name=slug, slug=slug, payload_key=key))
         session.flush()
         return session.scalars(select(Organization.id).where(Organization.slug == slug)).one()

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 _LOWEST = (15, 0)
 # Until the transaction ends: a connection that goes back to its pool is nobody's again.
+# Whoever owns the tables, or may do anything; an empty database is its maker's.
+_WHO = text(
+    "SELECT session_user::text, NOT EXISTS (SELECT FROM pg_class WHERE "
+    "oid = to_regclass('organization') AND pg_get_userbyid(relowner) <> session_user) "
+    "OR (SELECT rolsuper FROM pg_roles WHERE rolname = session_user)"
+)
 _BIND = text(
     "SELECT set_config('promptstudio.organization_id', :organization_id, true), "
     "(SELECT version_num FROM promptstudio_alembic_version) AS revision"
@@ -39,6 +45,7 @@ class PostgresDatabase:
 
     def __init__(self, url: URL) -> None:
         """Connect once, so that a wrong address is told at once."""
+        self.login, self.owned = "", False
         self.revision: str | None = None
         self._shown = url.render_as_string(hide_password=True)
         try:
@@ -58,6 +65,7 @@ class PostgresDatabase:
         try:
             with self.engine.connect() as connection:
                 version = connection.dialect.server_version_info or (0,)
+                self.login, self.owned = connection.execute(_WHO).one()
         except OperationalError as error:
             message = (
                 f"cannot reach {url.render_as_string(hide_password=True)}: {_one_line(error.orig)}"

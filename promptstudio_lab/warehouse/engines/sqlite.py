@@ -56,6 +56,7 @@ class SqliteFile:
     """
 
     name = "sqlite"
+    login, owned = "", True  # whoever has the file has everything in it
 
     def __init__(self, url: URL) -> None:
         """Refuse what cannot be safe; open nothing yet."""
