@@ -10,7 +10,11 @@ from promptstudio_lab.errors import PromptStudioError
 
 VERBS = {
     "demo": "run the sample experiment and print its decision",
-    "doctor": "say which warehouse is used, and why, and what is installed",
+    "doctor": "say which warehouse is used, and why, and every risk it stands in",
+    "init": "make a warehouse that a team shares",
+    "organization": "add an organisation to a shared warehouse, or list them",
+    "analyst": "let somebody work in an organisation, or no longer",
+    "upgrade": "bring a shared warehouse to the schema of this version",
 }
 
 

@@ -9,8 +9,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import text
+
 from promptstudio_lab.errors import ValueRefused
+from promptstudio_lab.ids import time_of
 from promptstudio_lab.values import check_text
+from promptstudio_lab.warehouse.entities import Entity
+from promptstudio_lab.warehouse.entities.tenancy import Partitioned
 from promptstudio_lab.warehouse.types import iso
 
 if TYPE_CHECKING:
@@ -19,6 +24,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 Row = tuple[Any, ...]  # one value a column, of the column's own type
+
+BY_MONTH = frozenset(
+    str(mapper.local_table)
+    for mapper in Entity.registry.mappers
+    if issubclass(mapper.class_, Partitioned)
+)
+_MAKE = text("SELECT promptstudio_make_partitions(CAST(:month AS timestamptz))")
 
 
 def insert_missing(
@@ -35,6 +47,8 @@ def insert_missing(
     dialect = connection.dialect.name
     ready = [_bound(row, dialect) for row in rows]
     if ready:
+        if dialect == "postgresql" and table in BY_MONTH:
+            _make_room(connection, [row[columns.index("id")] for row in ready])
         connection.exec_driver_sql(_insert(table, tuple(columns), dialect), ready)
 
 
@@ -46,6 +60,14 @@ def execute(connection: Connection, sql: str, rows: Iterable[Row]) -> int:
         return 0
     marked = sql if dialect == "sqlite" else sql.replace("?", "%s")
     return connection.exec_driver_sql(marked, ready).rowcount
+
+
+def _make_room(connection: Connection, ids: Sequence[str]) -> None:
+    """Make the partitions of months that were not foreseen: what is imported, or comes late."""
+    first, last = connection.get_execution_options().get("months", ("", ""))
+    unforeseen = {time_of(key).strftime("%Y-%m-01") for key in ids if not first <= key < last}
+    for month in sorted(unforeseen):
+        connection.execute(_MAKE, {"month": f"{month}T00:00:00+00:00"})
 
 
 @lru_cache

@@ -80,7 +80,7 @@ class Warehouse:
         else:
             message = f"a warehouse is SQLite or PostgreSQL, not {backend}"
             raise WarehouseUnavailable(message)
-        self.url = parsed.render_as_string(hide_password=True)
+        self._parsed, self.url = parsed, parsed.render_as_string(hide_password=True)
         with ExitStack() as unless_kept:
             unless_kept.callback(_close, self._database, folder, os.getpid())
             opened = migrate(self._database, upgrade=upgrade)
@@ -105,6 +105,11 @@ class Warehouse:
     def owned(self) -> bool:
         """Tell whether this login owns the warehouse: it decides who works in it."""
         return self._database.owned
+
+    def address_of(self, login: str, password: str | None) -> str:
+        """Return the address that another login of PostgreSQL pastes."""
+        there = self._parsed.set(drivername="postgresql", username=login, password=password)
+        return there.render_as_string(hide_password=False)
 
     @property
     def engine(self) -> Engine:

@@ -35,9 +35,7 @@ def enter(warehouse: Warehouse, organization: str | None = None, name: str | Non
         NotFound: if there is no such organisation, or the choice is not clear.
         AccessDenied: if this login of PostgreSQL works in no organisation.
     """
-    with Session(warehouse.engine) as session:
-        rows = session.execute(select(Organization.slug, Organization.id)).all()
-    found = {row.slug: row.id for row in rows}
+    found = organizations(warehouse)
     if not found:
         _require_founder(warehouse)
         found = {organization or DEFAULT: _found(warehouse, organization or DEFAULT)}
@@ -51,6 +49,13 @@ def enter(warehouse: Warehouse, organization: str | None = None, name: str | Non
         return _member(warehouse, found[organization])
     who = name or login()
     return Actor(id=who, name=who, kind="user", organization_id=found[organization])
+
+
+def organizations(warehouse: Warehouse) -> dict[str, str]:
+    """Return the id of every organisation that this process may see, by its short name."""
+    with Session(warehouse.engine) as session:
+        query = select(Organization.slug, Organization.id).order_by(Organization.slug)
+        return {row.slug: row.id for row in session.execute(query)}
 
 
 def _require_founder(warehouse: Warehouse) -> None:

@@ -19,8 +19,9 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import ProgrammingError
 
-from promptstudio_lab.errors import SchemaMismatch, WarehouseError, WarehouseUpgraded
+from promptstudio_lab.errors import AccessDenied, SchemaMismatch, WarehouseError, WarehouseUpgraded
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.warehouse.engines.sqlite import SqliteFile
 from promptstudio_lab.warehouse.schema import security
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "promptstudio_alembic_version"
 _ADVISORY_LOCK = 7_052_026
+_NO_PRIVILEGE = "42501"
 _MONTHS_AHEAD = 3
 
 
@@ -65,11 +67,21 @@ def migrate(database: SqliteFile | PostgresDatabase, *, upgrade: bool = False) -
         upgrade: whether to upgrade a PostgreSQL warehouse.
 
     Raises:
+        AccessDenied: if this login of PostgreSQL works in no organisation.
         SchemaMismatch: if a newer version of the product made the warehouse, or an older one made
             it on a server and `upgrade` is not asked for.
     """
-    with database.engine.connect() as connection:
-        found = _read(connection)
+    try:
+        with database.engine.connect() as connection:
+            found = _read(connection)
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _NO_PRIVILEGE:
+            raise
+        message = (
+            f"{database.login} works in no organisation of this warehouse. Its owner lets it in: "
+            f"promptstudio analyst add {database.login}"
+        )
+        raise AccessDenied(message) from None
     script = _script()
     newest = str(script.get_current_head())
     if found is not None and found[0] != newest:
@@ -229,12 +241,18 @@ def _look_ahead(database: PostgresDatabase) -> None:
     with database.engine.connect() as connection, _alone(connection):
         if connection.scalar(text(_MAY_MAKE)):
             connection.execute(text(_MAKE), {"ahead": _MONTHS_AHEAD})
+            foreseen = connection.execute(text(_FORESEEN), {"after": _MONTHS_AHEAD + 1}).one()
+            database.engine.update_execution_options(months=tuple(map(str, foreseen)))
 
 
 _MAY_MAKE = "SELECT has_function_privilege('promptstudio_make_partitions(timestamptz)', 'EXECUTE')"
 _MAKE = """
 SELECT sum(promptstudio_make_partitions(date_trunc('month', now(), 'UTC') + n * interval '1 month'))
 FROM generate_series(0, :ahead) AS n
+"""
+_FORESEEN = """
+SELECT promptstudio_lowest_id(date_trunc('month', now(), 'UTC')),
+    promptstudio_lowest_id(date_trunc('month', now(), 'UTC') + :after * interval '1 month')
 """
 
 
