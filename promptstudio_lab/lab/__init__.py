@@ -105,7 +105,7 @@ class Lab:
 
     def flow(self, path: str) -> Flow:
         """Return the flow at a path, making it if need be; without a library it is in *Drafts*."""
-        return Flow.at(self.environment, path)
+        return Flow.named(self.environment, path)
 
     def draft(self) -> Flow:
         """Return a flow that is kept nowhere: it can be checked and run, but not compared."""
@@ -179,6 +179,15 @@ class Lab:
             reference: `library/name@version`, or without a version for all of them.
         """
         return self.environment.trace(reference)
+
+    def views(self) -> pl.DataFrame:
+        """Return what there is to ask with `sql`: every column of every view, and its meaning.
+
+        >>> told = connect("memory").views()
+        >>> told.filter(view="v_trace", column="used")["meaning"].item()
+        '1 for the call whose answer the node gave, else 0'
+        """
+        return self.environment.views()
 
     def sql(
         self, query: str, **parameters: Any

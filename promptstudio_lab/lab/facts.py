@@ -13,6 +13,7 @@ from promptstudio_lab.providers import providers
 from promptstudio_lab.settings import notebook
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.warehouse import frames, payloads
+from promptstudio_lab.warehouse.queries.views import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -136,6 +137,17 @@ class Environment:
             bound["version"] = version
         query += " ORDER BY template_version, flow, node_key"
         return frames.query(self.warehouse, self.actor, query, bound)
+
+    def views(self) -> pl.DataFrame:
+        """Return every column of every view with its meaning."""
+        import polars as pl
+
+        rows = [
+            (view.name, view.grain, column, meaning)
+            for view in views()
+            for column, meaning in view.columns.items()
+        ]
+        return pl.DataFrame(rows, schema=["view", "grain", "column", "meaning"], orient="row")
 
     def _text(self, session: Session, reference: str) -> str | None:
         try:
