@@ -12,7 +12,8 @@ from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.providers import providers
 from promptstudio_lab.settings import notebook
 from promptstudio_lab.templates import store as template_store
-from promptstudio_lab.warehouse import frames, payloads
+from promptstudio_lab.warehouse import payloads
+from promptstudio_lab.warehouse.frames.query import query as read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -119,7 +120,7 @@ class Environment:
             "ORDER BY r.started_at DESC, r.flow_execution_id DESC LIMIT :limit"
         )
         bound = {"lab_id": self.lab_id, "limit": limit}
-        return frames.query(self.warehouse, self.actor, query, bound)
+        return read(self.warehouse, self.actor, query, bound)
 
     def trace(self, reference: str) -> pl.DataFrame:
         """Return where a template version was used."""
@@ -135,7 +136,7 @@ class Environment:
             query += " AND template_version = :version"
             bound["version"] = version
         query += " ORDER BY template_version, flow, node_key"
-        return frames.query(self.warehouse, self.actor, query, bound)
+        return read(self.warehouse, self.actor, query, bound)
 
     def _text(self, session: Session, reference: str) -> str | None:
         try:
