@@ -184,13 +184,16 @@ class Lab:
         return self.environment.trace(reference)
 
     def sql(
-        self, query: str, **parameters: Any
+        self, query: str, /, **parameters: Any
     ) -> pl.DataFrame:  # bound values are of their columns' types
         """Return the rows of a SELECT over the warehouse's tables and `v_` views.
 
         Args:
-            query: one SELECT, with `:name` parameters.
+            query: one SELECT, with `:name` parameters; `:organization_id` is known.
             parameters: their values.
+
+        Returns:
+            Columns that end in `_at` are UTC times, flags are booleans, keys are text.
 
         >>> connect("memory").sql("SELECT :n + 1 AS two", n=1)["two"].to_list()
         [2]

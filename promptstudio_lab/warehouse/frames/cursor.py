@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -94,6 +94,10 @@ def _ready(value: object, dialect: str) -> object:
             message = f"{value.isoformat()} has no time zone; give an aware datetime"
             raise ValueRefused(message)
         return iso(value) if dialect == "sqlite" else value
+    if isinstance(value, date) and dialect == "sqlite":
+        return value.isoformat()
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        return value.item()
     return str(value) if isinstance(value, UUID) else value
 
 

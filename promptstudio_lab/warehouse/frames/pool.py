@@ -130,29 +130,28 @@ class Readers:
         uri = f"file:{quote(str(path))}?mode=ro"
         with self._one_at_a_time:
             for _ in range(_LIVES):
-                try:
+                with suppress(*_GONE):
                     return self._tables(uri, parts)
-                except _GONE:
-                    self.end()
-                except (WarehouseError, Odd):
-                    raise
-                except BaseException:
-                    # Somebody interrupts: what the processes are at is no longer known.
-                    self.end()
-                    raise
         message = f"the processes that read {path} were ended {_LIVES} times; is memory short?"
         raise WarehouseError(message)
 
     def _tables(self, uri: str, parts: Sequence[Part]) -> list[Any]:  # pyarrow ships no types
-        while len(self._warm) < len(parts):
-            self._warm.append(_Process())
-        processes, refusal = self._warm[: len(parts)], None
+        tables, refusal, settled = [], None, False
         try:
-            tables = _answers(_in_one_state(processes, uri), parts)
-        except (WarehouseError, Odd) as error:
-            tables, refusal = [], error
-        for process in processes:
-            process.ask(do="close")
+            while len(self._warm) < len(parts):
+                self._warm.append(_Process())
+            processes = self._warm[: len(parts)]
+            try:
+                tables = _answers(_in_one_state(processes, uri), parts)
+            except (WarehouseError, Odd) as error:
+                refusal = error
+            for process in processes:
+                process.ask(do="close")
+            settled = True
+        finally:
+            if not settled:
+                # Killed, or somebody interrupts: what they are at is no longer known.
+                self.end()
         if refusal is not None:
             raise refusal
         return tables

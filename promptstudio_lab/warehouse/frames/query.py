@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.identity import Actor
     from promptstudio_lab.warehouse.connect import Warehouse
 
+OWN = "organization_id"  # the parameter that every query may use without giving it
 _ONLY_READS = ("readonly database", "read-only transaction")
 
 
@@ -42,7 +43,7 @@ def query(
     Raises:
         WarehouseError: if the statement is none, several, or would write.
     """
-    own = {"organization_id": actor.organization_id, **(parameters or {})}
+    own = {OWN: actor.organization_id, **(parameters or {})}
     bound = cursor.ready(own, warehouse.dialect)
     read = sqlite.read_query if warehouse.dialect == "sqlite" else postgresql.read_query
     asked = cursor.one_query(sql)
