@@ -9,10 +9,11 @@ from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.experiments import Experiment
 from promptstudio_lab.lab.facts import Environment
 from promptstudio_lab.lab.flows import Flow
+from promptstudio_lab.lab.frames import Frames
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.settings import choose_warehouse, default_model
-from promptstudio_lab.warehouse import frames
 from promptstudio_lab.warehouse.connect import Warehouse
+from promptstudio_lab.warehouse.frames.query import query as read
 from promptstudio_lab.warehouse.organizations import enter, open_lab
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Lab:
         name: what it is called.
         actor: who works in it.
         warehouse: where everything is kept.
+        frames: what ran, as lazy polars frames: `lab.frames.node_executions()`.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Lab:
         """Bind a lab; use `connect` to open one."""
         self.warehouse, self.actor, self.id, self.name = warehouse, actor, lab_id, name
         self.choice = choice
+        self.frames = Frames(warehouse, actor)
         self.environment = Environment(warehouse, actor, lab_id, default_model())
 
     def __repr__(self) -> str:
@@ -190,15 +193,18 @@ class Lab:
         return self.environment.views()
 
     def sql(
-        self, query: str, **parameters: Any
+        self, query: str, /, **parameters: Any
     ) -> pl.DataFrame:  # bound values are of their columns' types
         """Return the rows of a SELECT over the warehouse's tables and `v_` views.
 
         Args:
-            query: one SELECT, with `:name` parameters.
+            query: one SELECT, with `:name` parameters; `:organization_id` is known.
             parameters: their values.
+
+        Returns:
+            Columns that end in `_at` are UTC times, flags are booleans, keys are text.
 
         >>> connect("memory").sql("SELECT :n + 1 AS two", n=1)["two"].to_list()
         [2]
         """
-        return frames.query(self.warehouse, self.actor, query, parameters)
+        return read(self.warehouse, self.actor, query, parameters)

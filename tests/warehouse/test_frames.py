@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from promptstudio_lab.errors import PromptStudioError
-from promptstudio_lab.ids import new_id
+from promptstudio_lab.ids import new_id, time_of
 from promptstudio_lab.warehouse.append import insert_missing
 from promptstudio_lab.warehouse.entities import FlowNode, PromptLab
-from promptstudio_lab.warehouse.frames import query
+from promptstudio_lab.warehouse.frames.query import query
 from promptstudio_lab.warehouse.rows import count_by, find, first
 from tests.warehouse.parts import Place, make_flow, make_node
 
@@ -37,8 +37,9 @@ def runs(place: Place) -> Place:
     def run(unit: str, *, done: bool) -> Row:
         end = (MOMENT, 12.5, BIG, True) if done else (None, None, None, None)
         status = "succeeded" if done else "running"
-        head = (new_id(), own, flow, 1, 1, unit, "a", "a", "cell", status, MOMENT)
-        return (*head, *end, False, 1, MOMENT, "a")
+        key = new_id()
+        head = (key, own, flow, 1, 1, unit, "a", "a", "cell", status, MOMENT)
+        return (*head, *end, False, 1, time_of(key), "a")
 
     rows = [run("one", done=True), run("two", done=False)]
     place.write(lambda c: insert_missing(c, "flow_execution", COLUMNS, rows))
