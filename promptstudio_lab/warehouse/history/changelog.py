@@ -18,7 +18,13 @@ from promptstudio_lab.values import Json
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.entities import Entity
 from promptstudio_lab.warehouse.history.chain import chained
-from promptstudio_lab.warehouse.history.patches import Action, Change, changes_of, entry, without_text
+from promptstudio_lab.warehouse.history.patches import (
+    Action,
+    Change,
+    changes_of,
+    entry,
+    without_text,
+)
 from promptstudio_lab.warehouse.history.rows import carry_out
 from promptstudio_lab.warehouse.types import iso, now
 
@@ -125,7 +131,9 @@ def record(session: Session, stream: Stream, operation: Operation) -> Recorded:
     inverses = carry_out(session, operation.changes)
     row = _row(session, stream, operation, seq, inverses)
     row["conflicts"] = conflicts or None
-    _write(session, {**row, "hash": chained(previous, {**row, "created_at": iso(row["created_at"])})})
+    _write(
+        session, {**row, "hash": chained(previous, {**row, "created_at": iso(row["created_at"])})}
+    )
     return Recorded(
         seq=seq,
         op_id=operation.op_id,
@@ -229,9 +237,7 @@ _MISSED = _seen("op_id", "seq", "hash", "stream_id", "client_id", "actor_id", "p
 )
 
 
-def _missed(
-    session: Session, stream: Stream, operation: Operation, seq: int
-) -> Sequence[Logged]:
+def _missed(session: Session, stream: Stream, operation: Operation, seq: int) -> Sequence[Logged]:
     """Return the operation itself if the log has it, the last one, and those after `base_seq`."""
     actor: Actor = session.info["actor"]
     stale = operation.base_seq is not None and operation.base_seq < seq - 1

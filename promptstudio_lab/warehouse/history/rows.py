@@ -7,7 +7,17 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Insert, Select, Update, and_, bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm.util import identity_key
 
 from promptstudio_lab.warehouse.history.patches import ENTITIES, TABLES, Change
@@ -83,9 +93,7 @@ def _possible(row: Row | None, change: Change) -> bool:
     return row is not None and row["deleted_at"] is None
 
 
-def _step(
-    rows: dict[tuple[str, str], Row], change: Change, actor: Actor
-) -> tuple[Change, Write]:
+def _step(rows: dict[tuple[str, str], Row], change: Change, actor: Actor) -> tuple[Change, Write]:
     """Return the inverse of one change, and the statement that does it."""
     moment, table = now(), TABLES[change.table]
     fields = {name: _typed(table.c[name], value) for name, value in change.fields.items()}
