@@ -9,14 +9,17 @@ from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.experiments import Experiment
 from promptstudio_lab.lab.facts import Environment
 from promptstudio_lab.lab.flows import Flow
+from promptstudio_lab.lab.places import Library, archived, restore
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.settings import choose_warehouse, default_model
 from promptstudio_lab.warehouse import frames
 from promptstudio_lab.warehouse.connect import Warehouse
+from promptstudio_lab.warehouse.history.undo import redo, undo
 from promptstudio_lab.warehouse.organizations import enter, open_lab
+from promptstudio_lab.warehouse.places.steps import take_back
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import polars as pl
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
     from promptstudio_lab.identity import Actor
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.settings import WarehouseChoice
+    from promptstudio_lab.warehouse.history.changelog import Recorded
 
-__all__ = ["Dataset", "Experiment", "Flow", "Lab", "Template", "connect"]
+__all__ = ["Dataset", "Experiment", "Flow", "Lab", "Library", "Template", "connect"]
 
 _warehouses: dict[str, Warehouse] = {}
 _opening = Lock()
@@ -122,6 +126,44 @@ class Lab:
         if text is not None:
             return Template.saved(self.environment, path, text, note)
         return Template.at(self.environment, path)
+
+    def library(self, path: str) -> Library:
+        """Return the library at a path, for flows and templates alike; `.create()` makes it."""
+        return Library(self.environment, path)
+
+    def archived(self) -> pl.DataFrame:
+        """Return what is archived, one thing a row, the newest first."""
+        return archived(self.environment)
+
+    def restore(self, wanted: str, kind: str | None = None) -> str:
+        """Bring back what was archived and return its path.
+
+        Args:
+            wanted: its path or its id, as `archived()` lists them.
+            kind: `library`, `flow` or `template`, where several things had the path.
+        """
+        return restore(self.environment, wanted, kind)
+
+    def undo(self) -> tuple[str, ...]:
+        """Take back your last step among the lab's libraries, flows and templates.
+
+        Returns:
+            What was done to that end; nothing if there was no step.
+
+        Raises:
+            Conflict: if somebody's later change stands in the way; it says which.
+        """
+        return self._take_back(undo)
+
+    def redo(self) -> tuple[str, ...]:
+        """Do again what your last undo took back."""
+        return self._take_back(redo)
+
+    def _take_back(self, step: Callable[..., list[Recorded]]) -> tuple[str, ...]:
+        done = self.warehouse.transact(
+            self.actor, lambda session: take_back(session, self.id, step)
+        )
+        return tuple(each.type for each in done)
 
     def dataset(
         self, name: str, data: Any = None, key: str | None = None

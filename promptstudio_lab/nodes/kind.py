@@ -133,7 +133,7 @@ PROMPT_SCHEMA: dict[str, object] = {
         },
         {
             "type": "object",
-            "properties": {"ref": {"type": "string", "pattern": "^[^@]+(@[0-9]+)?$"}},
+            "properties": {"ref": {"type": "string", "pattern": "^[^@]+(@([0-9]+|[A-Za-z][A-Za-z0-9_-]*))?$"}},
             "required": ["ref"],
             "additionalProperties": False,
         },
