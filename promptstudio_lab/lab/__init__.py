@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.experiments import Experiment
 from promptstudio_lab.lab.facts import Environment
+from promptstudio_lab.lab.finding import Found, find, libraries
 from promptstudio_lab.lab.flows import Flow
 from promptstudio_lab.lab.places import Library, archived, restore
 from promptstudio_lab.lab.templates import Template
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.settings import WarehouseChoice
     from promptstudio_lab.warehouse.history.changelog import Recorded
 
-__all__ = ["Dataset", "Experiment", "Flow", "Lab", "Library", "Template", "connect"]
+__all__ = ["Dataset", "Experiment", "Flow", "Found", "Lab", "Library", "Template", "connect"]
 
 _warehouses: dict[str, Warehouse] = {}
 _opening = Lock()
@@ -130,6 +131,45 @@ class Lab:
     def library(self, path: str) -> Library:
         """Return the library at a path, for flows and templates alike; `.create()` makes it."""
         return Library(self.environment, path)
+
+    def libraries(self) -> pl.DataFrame:
+        """Return the lab's libraries, one a row, with how much they hold directly."""
+        return libraries(self.environment)
+
+    def find(  # noqa: PLR0913 — what one can ask for
+        self,
+        text: str | None = None,
+        *,
+        tag: str | None = None,
+        category: str | None = None,
+        kind: str | None = None,
+        model: str | None = None,
+        template: str | None = None,
+    ) -> Found:
+        """Return the libraries, flows and templates that fit everything that is asked for.
+
+        Args:
+            text: stands in the path, the description or a template's current text; case is no
+                matter.
+            tag: a tag that it has.
+            category: its category.
+            kind: `library`, `flow` or `template`; or a kind of node, for the flows that hold one.
+            model: a model that a flow's node asks.
+            template: a template that a flow uses: `library/name` in any version, or with one.
+
+        Raises:
+            NotFound: if there is no such kind.
+
+        >>> lab = connect("memory")
+        >>> _ = lab.template("support/classify", "Label this: {{ ticket }}").tag("nlp")
+        >>> lab.find("LABEL")
+        <Found 1 template>
+          template support/classify
+        >>> lab.find(tag="nlp").facets["kind"].rows()
+        [('template', 1)]
+        """
+        asked = {"tag": tag, "category": category, "kind": kind, "model": model}
+        return find(self.environment, text=text, template=template, **asked)
 
     def archived(self) -> pl.DataFrame:
         """Return what is archived, one thing a row, the newest first."""

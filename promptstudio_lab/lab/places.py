@@ -282,8 +282,6 @@ class Library(Placed):
 class Labelled(Placed):
     """A template, whose versions can have names."""
 
-    version: int
-
     def label(self, name: str, version: int | None = None) -> Self:
         """Let a label such as `production` name a version; one that stands elsewhere moves.
 
@@ -291,7 +289,7 @@ class Labelled(Placed):
             name: the label; a flow then refers to `library/name@label`.
             version: the version's number; this version by default.
         """
-        self._do(labels.label, name, self.version if version is None else version)
+        self._do(labels.label, name, self._version() if version is None else version)
         return self
 
     def unlabel(self, name: str) -> Self:
@@ -302,6 +300,10 @@ class Labelled(Placed):
     def labels(self) -> dict[str, int]:
         """Return the versions by their labels."""
         return self._look(lambda session, thing: labels.labels(session, thing.rows[0][1]))
+
+    def _version(self) -> int:
+        """Return the number of the version at hand."""
+        raise NotImplementedError
 
 
 def restore(environment: Environment, wanted: str, kind: str | None = None) -> str:

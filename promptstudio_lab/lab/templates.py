@@ -92,3 +92,6 @@ class Template(Labelled):
 
     def _at(self, path: str) -> Template:
         return Template.at(self._environment, path)
+
+    def _version(self) -> int:
+        return self._found.version

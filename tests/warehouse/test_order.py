@@ -14,10 +14,10 @@ LONGEST = 80
 @pytest.mark.parametrize("where", ["front", "back", "middle", "anywhere"])
 def test_a_key_lies_between_its_neighbours_and_stays_short(where: str) -> None:
     keys: list[str] = []
-    places = {"front": lambda n: 0, "back": lambda n: n, "middle": lambda n: n // 2}
+    shares = {"front": 0.0, "middle": 0.5, "back": 1.0}
     drawn = Random(1)  # noqa: S311 — places to insert at, not secrets
     for _ in range(300):
-        at = places.get(where, lambda n: drawn.randint(0, n))(len(keys))
+        at = int(len(keys) * shares.get(where, drawn.random()))
         before, after = keys[at - 1] if at else None, keys[at] if at < len(keys) else None
         key = between(before, after)
         assert (before or "") < key

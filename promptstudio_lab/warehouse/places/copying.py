@@ -106,18 +106,20 @@ class _Copier:
     def _libraries(self, shelves: Shelves, rooms: dict[str, str | None], name: str) -> None:
         inside = shelves.below(self._thing.rows)
         for table, key in inside:
-            (row,) = find(self._session, LIBRARIES[table], id=key)
+            (library,) = find(self._session, LIBRARIES[table], id=key)
             outermost = (table, key) in self._thing.rows
-            parent = rooms[table] if outermost else self._new[str(row.parent_id)]
-            more = {"prompt_lab_id": row.prompt_lab_id, "parent_id": parent}
-            self._add(table, row, **(more | ({"name": name} if outermost else {})))
+            parent = rooms[table] if outermost else self._new[str(library.parent_id)]
+            more = {"prompt_lab_id": library.prompt_lab_id, "parent_id": parent}
+            self._add(table, library, **(more | ({"name": name} if outermost else {})))
         for table, row in contents(self._session, inside):
             column = AROUND[table][0]
             self._entry(table, row, **{column: self._new[getattr(row, column)]})
 
     def _alone(self, rooms: dict[str, str | None], name: str) -> None:
         ((table, key),) = self._thing.rows
-        entity = PromptFlow if table in TABLES["flow"] else PromptTemplate
+        entity: type[PromptFlow | PromptTemplate] = (
+            PromptFlow if table in TABLES["flow"] else PromptTemplate
+        )
         (row,) = find(self._session, entity, id=key)
         column, library = AROUND[table]
         self._entry(table, row, **{column: rooms[library], "name": name})

@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING
 from promptstudio_lab.errors import OperationRefused, did_you_mean
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.warehouse.access import BY_ROLE, FORBIDDEN, STRENGTH
+from promptstudio_lab.warehouse.access.nearest import decisive
 from promptstudio_lab.warehouse.entities import (
     PromptLibraryPermission,
     WorkflowLibraryPermission,
 )
 from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, record
 from promptstudio_lab.warehouse.places.things import Thing, require_all
-from promptstudio_lab.warehouse.queries.permissions import decisive
 from promptstudio_lab.warehouse.rows import find, first
 from promptstudio_lab.warehouse.types import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
-    from promptstudio_lab.warehouse.queries.permissions import Decisive
+    from promptstudio_lab.warehouse.access.nearest import Decisive
 
-_ENTITIES = {
+_ENTITIES: dict[str, type[PromptLibraryPermission | WorkflowLibraryPermission]] = {
     "workflow_library": WorkflowLibraryPermission,
     "prompt_library": PromptLibraryPermission,
 }
@@ -85,7 +86,11 @@ def permissions(session: Session, thing: Thing) -> Decisive:
 
 
 def _set(
-    session: Session, thing: Thing, who: tuple[str, str], fields: dict[str, str | None], verb: str
+    session: Session,
+    thing: Thing,
+    who: tuple[str, str],
+    fields: Mapping[str, str | None],
+    verb: str,
 ) -> None:
     kind, name = who
     if kind == "role" and name not in BY_ROLE:

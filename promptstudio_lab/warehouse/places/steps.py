@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from promptstudio_lab.warehouse.access import Permission
     from promptstudio_lab.warehouse.history.changelog import Recorded
 
 

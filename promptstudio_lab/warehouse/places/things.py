@@ -176,7 +176,8 @@ def locate(session: Session, lab_id: str, kind: Kind, key: str) -> Thing:
             raise NotFound(message)
         return Thing(kind, lab_id, key, rows)
     (table,) = TABLES[kind]
-    row = first(session, PromptFlow if kind == "flow" else PromptTemplate, id=key)
+    entity: type[PromptFlow | PromptTemplate] = PromptFlow if kind == "flow" else PromptTemplate
+    row = first(session, entity, id=key)
     around = getattr(row, AROUND[table][0], None)
     if row is None or around is None:
         message = f"there is no {kind} {key}; it may have been archived: lab.archived() lists that"
@@ -205,7 +206,9 @@ def require_all(session: Session, right: Permission, thing: Thing) -> None:
     require_on(session, right, *thing.rows[0])
 
 
-def contents(session: Session, rows: Iterable[Row]) -> list[tuple[str, PromptFlow | PromptTemplate]]:
+def contents(
+    session: Session, rows: Iterable[Row]
+) -> list[tuple[str, PromptFlow | PromptTemplate]]:
     """Return (table, row) of every live flow and template that lies in some libraries."""
     by_kind: dict[str, list[str]] = {}
     for table, key in rows:
@@ -253,5 +256,5 @@ def occupied(session: Session, shelves: Shelves, kind: Kind, path: str) -> bool:
     (table,) = TABLES[kind]
     column, library = AROUND[table]
     key = dict(shelves.at(around)).get(library)
-    entity = PromptFlow if kind == "flow" else PromptTemplate
+    entity: type[PromptFlow | PromptTemplate] = PromptFlow if kind == "flow" else PromptTemplate
     return key is not None and first(session, entity, **{column: key, "name": name}) is not None

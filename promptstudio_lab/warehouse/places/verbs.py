@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from promptstudio_lab.errors import NotFound, OperationRefused, did_you_mean
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.warehouse.access import require_at
-from promptstudio_lab.warehouse.entities import Pin, PromptFlow, PromptTemplate, Tag
+from promptstudio_lab.warehouse.entities import Pin, PromptTemplate, Tag
 from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, lock, record
 from promptstudio_lab.warehouse.places.order import run
 from promptstudio_lab.warehouse.places.references import (
@@ -25,8 +25,6 @@ from promptstudio_lab.warehouse.places.things import (
     Thing,
     clean_path,
     contents,
-    locate,
-    occupied,
     refuse_taken,
     require_all,
 )
@@ -151,7 +149,7 @@ def moved_templates(session: Session, shelves: Shelves, thing: Thing, path: str)
     return {each: f"{path}{each.removeprefix(thing.path)}" for each in old}
 
 
-def describe(session: Session, thing: Thing, **fields: Json) -> None:
+def describe(session: Session, thing: Thing, /, **fields: Json) -> None:
     """Set what people see of a thing: its description, category, color or icon.
 
     Raises:
@@ -287,7 +285,9 @@ def _siblings(session: Session, thing: Thing) -> list[tuple[str, str, tuple[tupl
     return sorted(ordered, key=lambda each: (each[1], each[0].casefold()))
 
 
-def _attached(session: Session, entity: type[Any], table: str, key: str, **more: str) -> list[Any]:  # rows of either table
+def _attached(
+    session: Session, entity: type[Any], table: str, key: str, **more: str
+) -> list[Any]:  # rows of either table
     return find(session, entity, **{f"{table}_id": key}, **more)
 
 

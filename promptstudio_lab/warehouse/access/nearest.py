@@ -93,18 +93,17 @@ _WHOLE = """
 SELECT step.depth, step.name, g.principal_kind, g.principal, g.permission, g.expires_at
 FROM step LEFT JOIN given AS g ON g.depth = step.depth ORDER BY step.depth"""
 _TWINS = {"of_flows": "workflow_library", "of_templates": "prompt_library"}
+_PARENT = "(SELECT {column} FROM {table} WHERE organization_id = :organization AND id = :id)"
 _SEEDS = {
     "workflow_library": ("workflow_library", ":id"),
     "prompt_library": ("prompt_library", ":id"),
     "prompt_flow": (
         "workflow_library",
-        "(SELECT workflow_library_id FROM prompt_flow "
-        "WHERE organization_id = :organization AND id = :id)",
+        _PARENT.format(column="workflow_library_id", table="prompt_flow"),
     ),
     "prompt_template": (
         "prompt_library",
-        "(SELECT prompt_library_id FROM prompt_template "
-        "WHERE organization_id = :organization AND id = :id)",
+        _PARENT.format(column="prompt_library_id", table="prompt_template"),
     ),
 }
 
@@ -140,7 +139,7 @@ def _read(session: Session, query: TextClause, asked: dict[str, Any]) -> Decisiv
     actor: Actor = session.info["actor"]
     bound = {"organization": actor.organization_id, **asked}
     rows = session.connection().execute(query, bound).all()
-    names = dict((row.depth, row.name) for row in rows)
+    names = {row.depth: row.name for row in rows}
     nearest = min((row.depth for row in rows if row.permission is not None), default=None)
     if nearest is None:
         return Decisive(_path(names, 0), ())

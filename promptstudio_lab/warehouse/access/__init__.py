@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from promptstudio_lab.errors import AccessDenied
-from promptstudio_lab.warehouse.queries.permissions import best, decisive, decisive_at
+from promptstudio_lab.warehouse.access.nearest import best, decisive, decisive_at
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from promptstudio_lab.identity import Actor
-    from promptstudio_lab.warehouse.queries.permissions import Decisive
+    from promptstudio_lab.warehouse.access.nearest import Decisive
 
 Right = Literal["read", "write"]
 Permission = Literal["view", "run", "edit", "manage"]
