@@ -136,7 +136,7 @@ class Lab:
         """Return the lab's libraries, one a row, with how much they hold directly."""
         return libraries(self.environment)
 
-    def find(  # noqa: PLR0913 — what one can ask for
+    def find(
         self,
         text: str | None = None,
         *,

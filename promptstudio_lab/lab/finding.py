@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from promptstudio_lab.errors import NotFound, did_you_mean
 from promptstudio_lab.lab.runs import printable
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.warehouse.places.references import split_reference
-from promptstudio_lab.warehouse.queries.catalogue import catalogue, uses, versions
+from promptstudio_lab.warehouse.queries.catalogue import catalogue, stamp, uses, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import polars as pl
 
@@ -27,8 +28,7 @@ _PLACES = ("library", "flow", "template")
 _SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One thing that was found.
 
     Attributes:
@@ -42,8 +42,8 @@ class Hit:
         updated_at: when it was changed last.
         id: what tells it from others; of a library, that of its flows' if it has one.
         order_key: its place among its siblings.
-        text: a template's current text, where the search looked at texts.
         version: a template's current version.
+        words: everything that a search for words looks at, without case; empty if it was not read.
     """
 
     kind: str
@@ -53,11 +53,11 @@ class Hit:
     category: str | None
     tags: tuple[str, ...]
     pinned: bool
-    updated_at: Any  # text on SQLite, a moment on PostgreSQL
+    updated_at: datetime
     id: str
     order_key: str
-    text: str | None = None
-    version: int = 0
+    version: int
+    words: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,8 @@ class Found:
     """What a search found: `items` one a row, pinned first, and `facets` to narrow it down by."""
 
     hits: tuple[Hit, ...] = field(repr=False)
-    uses_of: Callable[[], Mapping[str, list[Using]]] = field(repr=False)
+    index: _Index = field(repr=False)
+    rows: tuple[int, ...] = field(repr=False)
 
     def __len__(self) -> int:
         """Return how many things were found."""
@@ -74,37 +75,18 @@ class Found:
     @cached_property
     def items(self) -> pl.DataFrame:
         """Return what was found, one thing a row."""
-        import polars as pl
-
-        hits = self.hits
-        columns: dict[str, tuple[list[Any], Any]] = {  # polars' own union of types
-            "kind": ([hit.kind for hit in hits], pl.String),
-            "path": ([hit.path for hit in hits], pl.String),
-            "name": ([hit.name for hit in hits], pl.String),
-            "description": ([hit.description for hit in hits], pl.String),
-            "category": ([hit.category for hit in hits], pl.String),
-            "tags": ([list(hit.tags) for hit in hits], pl.List(pl.String)),
-            "pinned": ([hit.pinned for hit in hits], pl.Boolean),
-            "updated_at": ([_moment(hit.updated_at) for hit in hits], pl.Datetime("us", "UTC")),
-            "id": ([hit.id for hit in hits], pl.String),
-        }
-        return pl.DataFrame(
-            [pl.Series(name, values, dtype=kind) for name, (values, kind) in columns.items()]
-        )
+        return self.index.frame[list(self.rows)]
 
     @cached_property
     def facets(self) -> dict[str, pl.DataFrame]:
         """Return how many of the things found have each kind, tag, category, model and template."""
-        using = self.uses_of()
-        flows = [using.get(hit.id, []) for hit in self.hits if hit.kind == "flow"]
+        used = self.index.used.join(self.items.select("id"), on="id", how="semi")
         return {
-            "kind": _counted(hit.kind for hit in self.hits),
-            "tag": _counted(tag for hit in self.hits for tag in hit.tags),
-            "category": _counted(hit.category for hit in self.hits if hit.category),
-            "model": _counted(m for nodes in flows for m in {n.model for n in nodes if n.model}),
-            "template": _counted(
-                t for nodes in flows for t in {n.template for n in nodes if n.template}
-            ),
+            "kind": _counted(self.items["kind"]),
+            "tag": _counted(self.items["tags"].explode()),
+            "category": _counted(self.items["category"]),
+            "model": _counted(used.select("id", "model").unique()["model"]),
+            "template": _counted(used.select("id", "template").unique()["template"]),
         }
 
     def __repr__(self) -> str:
@@ -131,8 +113,7 @@ class Found:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Using:
+class Using(NamedTuple):
     """What a node uses: its kind, its model, and a template by path and version."""
 
     kind: str
@@ -156,31 +137,33 @@ def find(  # noqa: PLR0913 — what one can ask for
     if kind is not None and kind not in allowed:
         message = f"there is no kind {kind!r}.{did_you_mean(kind, allowed)}"
         raise NotFound(message)
-    with environment.warehouse.reading(environment.actor) as session:
-        everything = catalogue(session, environment.lab_id, texts=text is not None)
-    hits = _hits(everything)
-    memory: list[Mapping[str, list[Using]]] = []
-
-    def using() -> Mapping[str, list[Using]]:
-        if not memory:
-            memory.append(_using(environment, everything))
-        return memory[0]
-
-    hits = [hit for hit in hits if _fits(hit, text, tag, category, kind)]
-    if model is not None or template is not None or kind not in {None, *_PLACES}:
-        node = None if kind in _PLACES else kind
-        hits = [hit for hit in hits if _is_used(using().get(hit.id, ()), model, template, node)]
-    hits.sort(key=lambda hit: (not hit.pinned, hit.order_key, hit.name.casefold(), hit.path))
-    return Found(tuple(hits), using)
+    index = _index(environment, words=text is not None)
+    wanted = None if text is None else text.casefold()
+    place = kind if kind in {None, *_PLACES} else "flow"
+    rows = [
+        row
+        for row, hit in enumerate(index.hits)
+        if (place is None or hit.kind == place)
+        and (tag is None or tag in hit.tags)
+        and (category is None or hit.category == category)
+        and (wanted is None or wanted in hit.words)
+    ]
+    if model is not None or template is not None or kind != place:
+        node = kind if kind != place else None
+        ids = [index.hits[row].id for row in rows]
+        rows = [
+            row
+            for row, key in zip(rows, ids, strict=True)
+            if _is_used(index.using.get(key, ()), model, template, node)
+        ]
+    return Found(tuple(index.hits[row] for row in rows), index, tuple(rows))
 
 
 def libraries(environment: Environment) -> pl.DataFrame:
     """Return the lab's libraries, one a row, with how much they hold directly."""
     import polars as pl
 
-    with environment.warehouse.reading(environment.actor) as session:
-        everything = catalogue(session, environment.lab_id, texts=False)
-    hits = _hits(everything)
+    hits = _index(environment, words=False).hits
     held = Counter((hit.kind, hit.path.rpartition("/")[0]) for hit in hits)
     rows = [
         (
@@ -207,31 +190,99 @@ def libraries(environment: Environment) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _hits(everything: Catalogue) -> list[Hit]:
+class _Index:
+    """Everything of a lab that can be found, read again when something changed."""
+
+    def __init__(self, environment: Environment, everything: Catalogue, *, words: bool) -> None:
+        self.stamp, self.has_words = everything.stamp, words
+        # Not the environment itself: it is what this is remembered by, and would never go.
+        self._where = (environment.warehouse, environment.actor, environment.lab_id)
+        self._default_model = environment.default_model
+        self.hits = sorted(
+            _hits(everything, words=words),
+            key=lambda hit: (not hit.pinned, hit.order_key, hit.name.casefold(), hit.path),
+        )
+
+    @cached_property
+    def using(self) -> Mapping[str, Sequence[Using]]:
+        """Return what the nodes of each flow use; only who asks for it waits for it."""
+        warehouse, actor, lab_id = self._where
+        with warehouse.reading(actor) as session:
+            nodes, labelled = uses(session, lab_id), versions(session, lab_id)
+        return _using(nodes, labelled, self.hits, self._default_model)
+
+    @cached_property
+    def used(self) -> pl.DataFrame:
+        """Return the same as a frame: a flow's id, a model and a template a row."""
+        import polars as pl
+
+        nodes = [(key, node) for key, found in self.using.items() for node in found]
+        columns = {
+            "id": [key for key, _ in nodes],
+            "model": [node.model for _, node in nodes],
+            "template": [node.template for _, node in nodes],
+        }
+        return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """Return everything as a frame, of which a search takes its rows."""
+        import polars as pl
+
+        hits = self.hits
+        texts = ("kind", "path", "name", "description", "category", "id")
+        columns: dict[str, pl.Series] = {
+            name: pl.Series(name, [getattr(hit, name) for hit in hits], dtype=pl.String)
+            for name in texts
+        }
+        # Split in bulk: a list of lists would be read one by one.
+        tags = pl.Series("tags", ["\0".join(hit.tags) or None for hit in hits], dtype=pl.String)
+        columns["tags"] = tags.str.split("\0").fill_null([])
+        columns["pinned"] = pl.Series("pinned", [hit.pinned for hit in hits], dtype=pl.Boolean)
+        moments = [hit.updated_at for hit in hits]
+        columns["updated_at"] = pl.Series("updated_at", moments, dtype=pl.Datetime("us", "UTC"))
+        order = ("kind", "path", "name", "description", "category", "tags", "pinned")
+        return pl.DataFrame([columns[name] for name in (*order, "updated_at", "id")])
+
+
+_indexes: WeakKeyDictionary[Environment, _Index] = WeakKeyDictionary()
+
+
+def _index(environment: Environment, *, words: bool) -> _Index:
+    with environment.warehouse.reading(environment.actor) as session:
+        known = _indexes.get(environment)
+        if (
+            known is not None
+            and (known.has_words or not words)
+            and known.stamp == stamp(session, environment.lab_id)
+        ):
+            return known
+        everything = catalogue(session, environment.lab_id, texts=words)
+    _indexes[environment] = found = _Index(environment, everything, words=words)
+    return found
+
+
+def _hits(everything: Catalogue, *, words: bool) -> list[Hit]:
     """Return one hit a thing: the libraries of flows and of templates under a path are one."""
     paths = {
         table: _paths(everything.items[table]) for table in ("workflow_library", "prompt_library")
     }
-    found: dict[str, Hit] = {}
+    places: dict[str, list[Item]] = {}
     for table, known in paths.items():
         for item in everything.items[table]:
-            path = known[item.id]
-            hit = _hit("library", path, item, everything)
-            found[path] = _merged(found[path], hit) if path in found else hit
+            places.setdefault(known[item.id], []).append(item)
     return [
-        *found.values(),
-        *_inside("flow", everything, "prompt_flow", paths["workflow_library"]),
-        *_inside("template", everything, "prompt_template", paths["prompt_library"]),
+        *(_hit("library", path, twins, everything, words=words) for path, twins in places.items()),
+        *(
+            _hit(kind, f"{known[item.around]}/{item.name}", [item], everything, words=words)
+            for kind, table, known in (
+                ("flow", "prompt_flow", paths["workflow_library"]),
+                ("template", "prompt_template", paths["prompt_library"]),
+            )
+            for item in everything.items[table]
+            if item.around in known
+        ),
     ]
-
-
-def _inside(
-    kind: str, everything: Catalogue, table: str, paths: Mapping[str, str]
-) -> Iterable[Hit]:
-    for item in everything.items[table]:
-        library = paths.get(item.around or "")
-        if library is not None:
-            yield _hit(kind, f"{library}/{item.name}", item, everything)
 
 
 def _paths(items: Iterable[Item]) -> dict[str, str]:
@@ -249,56 +300,28 @@ def _paths(items: Iterable[Item]) -> dict[str, str]:
     return found
 
 
-def _hit(kind: str, path: str, item: Item, everything: Catalogue) -> Hit:
-    tags = everything.tags.get(item.id)
+def _hit(kind: str, path: str, twins: Sequence[Item], everything: Catalogue, *, words: bool) -> Hit:
+    one = twins[0]
+    description = next((item.description for item in twins if item.description), None)
+    parts = (path, description or "", one.content or "") if words else ()
     return Hit(
         kind,
         path,
-        item.name,
-        item.description,
-        item.category,
-        tuple(sorted(tags)) if tags else (),
-        item.id in everything.pinned,
-        item.updated_at,
-        item.id,
-        item.order_key,
-        item.content,
-        item.version,
-    )
-
-
-def _merged(one: Hit, other: Hit) -> Hit:
-    return Hit(
-        one.kind,
-        one.path,
         one.name,
-        one.description or other.description,
-        one.category or other.category,
-        tuple(sorted({*one.tags, *other.tags})),
-        one.pinned or other.pinned,
-        max(one.updated_at, other.updated_at),
+        description,
+        next((item.category for item in twins if item.category), None),
+        tuple(sorted({tag for item in twins for tag in everything.tags.get(item.id, ())})),
+        any(item.id in everything.pinned for item in twins),
+        max(_moment(item.updated_at) for item in twins),
         one.id,
-        one.order_key or other.order_key,
+        next((item.order_key for item in twins if item.order_key), ""),
+        one.version,
+        "\0".join(parts).casefold(),
     )
-
-
-def _fits(
-    hit: Hit, text: str | None, tag: str | None, category: str | None, kind: str | None
-) -> bool:
-    if kind is not None and hit.kind != (kind if kind in _PLACES else "flow"):
-        return False
-    if tag is not None and tag not in hit.tags:
-        return False
-    if category is not None and hit.category != category:
-        return False
-    if text is None:
-        return True
-    wanted = text.casefold()
-    return any(wanted in part.casefold() for part in (hit.path, hit.description, hit.text) if part)
 
 
 def _is_used(
-    nodes: Collection[Using], model: str | None, template: str | None, kind: str | None
+    nodes: Sequence[Using], model: str | None, template: str | None, kind: str | None
 ) -> bool:
     path, at = split_reference(template) if template is not None else (None, None)
     return (
@@ -311,25 +334,19 @@ def _is_used(
     )
 
 
-def _using(environment: Environment, everything: Catalogue) -> dict[str, list[Using]]:
-    """Return what the nodes of each flow use; a reference without a number is followed to one."""
-    with environment.warehouse.reading(environment.actor) as session:
-        nodes = uses(session, environment.lab_id)
-        labelled = versions(session, environment.lab_id)
-    templates = {
-        hit.path: hit
-        for hit in _inside(
-            "template",
-            everything,
-            "prompt_template",
-            _paths(everything.items["prompt_library"]),
-        )
-    }
+def _using(
+    nodes: Iterable[Use],
+    labelled: Mapping[tuple[str, str], int],
+    hits: Iterable[Hit],
+    default_model: str,
+) -> dict[str, list[Using]]:
+    """Return what each flow uses; a reference without a number is followed to one."""
+    templates = {hit.path: hit for hit in hits if hit.kind == "template"}
     asking = {name for name, kind in kinds.items() if "model" in kind.schema["properties"]}
     found: dict[str, list[Using]] = {}
     for node in nodes:
         path, version = _followed(node, templates, labelled)
-        model = node.model or (environment.default_model if node.kind in asking else None)
+        model = node.model or (default_model if node.kind in asking else None)
         found.setdefault(node.flow_id, []).append(Using(node.kind, model, path, version))
     return found
 
@@ -348,12 +365,9 @@ def _followed(
     return path, known.version if at is None else labelled.get((known.id, at))
 
 
-def _counted(values: Iterable[str | None]) -> pl.DataFrame:
-    import polars as pl
-
-    counts = Counter(value for value in values if value is not None)
-    rows = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return pl.DataFrame(rows, schema={"value": pl.String, "count": pl.Int64}, orient="row")
+def _counted(values: pl.Series) -> pl.DataFrame:
+    counts = values.drop_nulls().rename("value").value_counts()
+    return counts.cast({"count": int}).sort("count", "value", descending=[True, False])
 
 
 def _moment(value: datetime | str) -> datetime:

@@ -47,8 +47,16 @@ class Use(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """A lab's things by table, and what is attached to them by id."""
+    """A lab's things by table, and what is attached to them by id.
 
+    Attributes:
+        stamp: what changes whenever any of this does.
+        items: by table.
+        tags: by the thing's id.
+        pinned: the ids of what is pinned for whoever looks.
+    """
+
+    stamp: tuple[int, ...]
     items: dict[str, list[Item]]
     tags: dict[str, list[str]]
     pinned: frozenset[str]
@@ -62,6 +70,7 @@ def catalogue(session: Session, lab_id: str, *, texts: bool) -> Catalogue:
         lab_id: the lab.
         texts: whether templates come with their current text.
     """
+    moment = stamp(session, lab_id)
     items = {table: _items(session, query, lab_id) for table, query in _ITEMS.items()}
     wanted = _TEXTS if texts else _TEMPLATES
     items["prompt_template"] = _items(session, wanted, lab_id)
@@ -69,7 +78,13 @@ def catalogue(session: Session, lab_id: str, *, texts: bool) -> Catalogue:
     for target, name in _rows(session, _TAGS, lab_id):
         tags.setdefault(target, []).append(name)
     pinned = frozenset(row[0] for row in _rows(session, _PINS, lab_id))
-    return Catalogue(items, tags, pinned)
+    return Catalogue(moment, items, tags, pinned)
+
+
+def stamp(session: Session, lab_id: str) -> tuple[int, ...]:
+    """Return what changes whenever something of a lab changes: its sequences and row versions."""
+    (row,) = _rows(session, _STAMP, lab_id)
+    return tuple(int(number or 0) for number in row)
 
 
 def uses(session: Session, lab_id: str) -> list[Use]:
@@ -118,6 +133,17 @@ def _of_contents(table: str, library: str, content: str = "NULL", more: str = ""
     )
 
 
+# Sequences and versions only ever grow, so equal sums mean that nothing has changed.
+_STAMP = """
+SELECT (SELECT head_seq FROM prompt_lab WHERE organization_id = :organization AND id = :lab),
+    f.flows, f.operations, f.versions, t.templates, t.versions
+FROM (
+    SELECT count(*) AS flows, sum(head_seq) AS operations, sum(current_version) AS versions
+    FROM prompt_flow WHERE organization_id = :organization
+) AS f CROSS JOIN (
+    SELECT count(*) AS templates, sum(row_version) AS versions
+    FROM prompt_template WHERE organization_id = :organization
+) AS t"""
 _ITEMS = {
     "workflow_library": _of_libraries("workflow_library"),
     "prompt_library": _of_libraries("prompt_library"),
@@ -138,16 +164,13 @@ _TARGET = (
 # Labs of one organisation share these two tables, which are small; ids tell whose they are.
 _TAGS = f"SELECT {_TARGET}, t.name FROM tag AS t WHERE {_LIVE}"  # noqa: S608 — names of our own schema
 _PINS = f"SELECT {_TARGET} FROM pin AS t WHERE {_LIVE} AND t.pinned_for IN ('', :me)"  # noqa: S608 — names of our own schema
-_LABELS = (
-    "SELECT CAST(t.prompt_template_id AS TEXT), t.name, t.version FROM template_label AS t "
-    f"WHERE {_LIVE}"  # noqa: S608 — names of our own schema
-)
+_LABELLED = "CAST(t.prompt_template_id AS TEXT), t.name, t.version"
+_LABELS = f"SELECT {_LABELLED} FROM template_label AS t WHERE {_LIVE}"  # noqa: S608 — names of our own schema
 
 
 def _of_nodes(model: str, reference: str) -> str:
     return (
-        f"SELECT DISTINCT CAST(t.flow_id AS TEXT), t.kind, {model}, {reference} "  # noqa: S608 — names of our own schema
-        "FROM flow_node AS t "
+        f"SELECT CAST(t.flow_id AS TEXT), t.kind, {model}, {reference} FROM flow_node AS t "  # noqa: S608 — names of our own schema
         "JOIN prompt_flow AS f ON f.id = t.flow_id AND f.organization_id = :organization "
         "JOIN workflow_library AS l ON l.id = f.workflow_library_id "
         "AND l.organization_id = :organization AND l.prompt_lab_id = :lab "
