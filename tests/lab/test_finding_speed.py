@@ -40,12 +40,21 @@ def fill(lab: Lab) -> None:
             put(f"{kind}_library", "prompt_lab_id name order_key", rows)
         shelf = libraries["workflow"]
         rows = [
-            (key, shelf[n % len(shelf)], f"{WORDS[n % 8]} {n}", f"Handles {WORDS[n % 7]}", f"c{n % 9}")
+            (
+                key,
+                shelf[n % len(shelf)],
+                f"{WORDS[n % 8]} {n}",
+                f"Handles {WORDS[n % 7]}",
+                f"c{n % 9}",
+            )
             for n, key in enumerate(flows)
         ]
         put("prompt_flow", "workflow_library_id name description category", rows)
         shelf = libraries["prompt"]
-        rows = [(key, shelf[n % len(shelf)], f"{WORDS[n % 8]} {n}", 1) for n, key in enumerate(templates)]
+        rows = [
+            (key, shelf[n % len(shelf)], f"{WORDS[n % 8]} {n}", 1)
+            for n, key in enumerate(templates)
+        ]
         put("prompt_template", "prompt_library_id name current_version", rows)
         text = "You help with {{ ticket }} about " + "billing and delivery " * 10
         rows = [
@@ -60,7 +69,10 @@ def fill(lab: Lab) -> None:
             for place, (kind, config) in enumerate(
                 [
                     ("input", {"type": "text"}),
-                    ("llm", {"model": f"m:{n % 5}", "prompt": {"ref": f"prompt {n % 100}/x {n}@1"}}),
+                    (
+                        "llm",
+                        {"model": f"m:{n % 5}", "prompt": {"ref": f"prompt {n % 100}/x {n}@1"}},
+                    ),
                 ]
             )
         ]

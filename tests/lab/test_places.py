@@ -10,13 +10,22 @@ from promptstudio_lab.errors import Conflict, FlowError, NotFound, OperationRefu
 from promptstudio_lab.lab.browsing import tree
 from promptstudio_lab.warehouse.entities import ChangeLog
 from promptstudio_lab.warehouse.rows import find
-from tests.lab.parts import as_somebody, classifying
+from tests.lab.parts import as_somebody, classifying, settled_lab
+from tests.warehouse import conftest
 
 if TYPE_CHECKING:
     from promptstudio_lab.lab import Lab
     from promptstudio_lab.values import Json
+    from promptstudio_lab.warehouse.connect import Warehouse
 
 TEXT = "Label this: {{ ticket }}"
+shared = conftest.shared
+
+
+@pytest.fixture
+def lab(shared: Warehouse) -> Lab:
+    """Return a lab of a new organisation: a warehouse for each test would take minutes."""
+    return settled_lab(shared)
 
 
 def paths(lab: Lab, kind: str | None = None) -> list[str]:
@@ -51,6 +60,22 @@ def test_library_is_made_for_flows_and_templates_in_one_step(lab: Lab) -> None:
     assert lab.libraries().height == 0
     with pytest.raises(NotFound, match=r"lab.library\('support/answers'\).create\(\) makes it"):
         library.describe("x")
+
+
+def test_the_sidebar_shows_how_things_look_in_their_order(lab: Lab) -> None:
+    lab.library("support").create().color("teal").icon("book").tag("nlp")
+    for name in "abc":
+        lab.flow(f"support/{name}")
+    lab.template("support/t", TEXT).icon("star").tag("y", "x")
+    lab.flow("support/c").pin().color("#112233")
+    lab.flow("support/b").order(before="a")
+    (support,) = tree(lab)["labs"][0]["libraries"]
+    shown = {name: support[name] for name in ("color", "icon", "tags", "pinned")}
+    assert shown == {"color": "teal", "icon": "book", "tags": ["nlp"], "pinned": False}
+    flows = [(each["name"], each["color"], each["pinned"]) for each in support["flows"]]
+    assert flows == [("c", "#112233", True), ("b", None, False), ("a", None, False)]
+    (template,) = support["templates"]
+    assert (template["icon"], template["tags"]) == ("star", ["x", "y"])
 
 
 def test_both_kinds_of_a_library_move_in_one_operation(lab: Lab) -> None:
