@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 POLICY = ("retry", "timeout_s", "budget", "on_error", "cache")
 # Words with spaces around a slash are a sentence, unless a version says that they are a name.
-REFERENCE = re.compile(r"[\w.-]+(/[\w.-]+)+(@\d+)?|[\w .-]+(/[\w .-]+)+@\d+")
+REFERENCE = re.compile(
+    r"[\w.-]+(/[\w.-]+)+(@(\d+|[A-Za-z][A-Za-z0-9_-]*))?|[\w .-]+(/[\w .-]+)+@\d+"
+)
 
 
 class Handle:

@@ -10,6 +10,7 @@ from promptstudio_lab.flows.graph import Edge, Graph, Node, from_document
 from promptstudio_lab.flows.operations import changes, flaw
 from promptstudio_lab.flows.source import carry, same
 from promptstudio_lab.ids import is_id, new_id
+from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.entities import (
     FlowNode,
     PromptFlow,
@@ -157,6 +158,7 @@ def edit(
     if not is_id(op_id) or not (base_seq is None or isinstance(base_seq, int)):
         message = f"op_id {op_id!r} or base_seq {base_seq!r} is not what it should be"
         raise OperationRefused(message)
+    require_on(session, "edit", "prompt_flow", flow_id)
     stream = Stream("flow", flow_id)
     lock(session, stream)
     graph = head(session, flow_id).graph
@@ -185,6 +187,7 @@ def take_back(
     Raises:
         Conflict: if somebody's later change stands in the way; it says which.
     """
+    require_on(session, "edit", "prompt_flow", flow_id)
     done = step(session, Stream("flow", flow_id), client_id)
     found = flaw(head(session, flow_id).graph)
     if found:
@@ -199,6 +202,7 @@ def bring_in(session: Session, flow_id: str, built: dict[str, Json], facts: Fact
     before = head(session, flow_id)
     if same(built, before.source):
         return before
+    require_on(session, "edit", "prompt_flow", flow_id)
     carried = carry(before.graph, flow_id, before.source, built, facts)
     batch_id = new_id()
     operations = [Operation(kind, done, batch_id=batch_id) for kind, done in carried.steps]

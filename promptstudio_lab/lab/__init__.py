@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.experiments import Experiment
 from promptstudio_lab.lab.facts import Environment
+from promptstudio_lab.lab.finding import Found, find, libraries
 from promptstudio_lab.lab.flows import Flow
 from promptstudio_lab.lab.frames import Frames
+from promptstudio_lab.lab.places import Library, archived, restore
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.settings import choose_warehouse, default_model
 from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.frames.query import query as read
+from promptstudio_lab.warehouse.history.undo import redo, undo
 from promptstudio_lab.warehouse.organizations import enter, open_lab
+from promptstudio_lab.warehouse.places.steps import take_back
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import polars as pl
@@ -26,8 +30,9 @@ if TYPE_CHECKING:
     from promptstudio_lab.identity import Actor
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.settings import WarehouseChoice
+    from promptstudio_lab.warehouse.history.changelog import Recorded
 
-__all__ = ["Dataset", "Experiment", "Flow", "Lab", "Template", "connect"]
+__all__ = ["Dataset", "Experiment", "Flow", "Found", "Lab", "Library", "Template", "connect"]
 
 _warehouses: dict[str, Warehouse] = {}
 _opening = Lock()
@@ -125,6 +130,83 @@ class Lab:
         if text is not None:
             return Template.saved(self.environment, path, text, note)
         return Template.at(self.environment, path)
+
+    def library(self, path: str) -> Library:
+        """Return the library at a path, for flows and templates alike; `.create()` makes it."""
+        return Library(self.environment, path)
+
+    def libraries(self) -> pl.DataFrame:
+        """Return the lab's libraries, one a row, with how much they hold directly."""
+        return libraries(self.environment)
+
+    def find(
+        self,
+        text: str | None = None,
+        *,
+        tag: str | None = None,
+        category: str | None = None,
+        kind: str | None = None,
+        model: str | None = None,
+        template: str | None = None,
+    ) -> Found:
+        """Return the libraries, flows and templates that fit everything that is asked for.
+
+        Args:
+            text: stands in the path, the description or a template's current text; case is no
+                matter.
+            tag: a tag that it has.
+            category: its category.
+            kind: `library`, `flow` or `template`; or a kind of node, for the flows that hold one.
+            model: a model that a flow's node asks.
+            template: a template that a flow uses: `library/name` in any version, or with one.
+
+        Raises:
+            NotFound: if there is no such kind.
+
+        >>> lab = connect("memory")
+        >>> _ = lab.template("support/classify", "Label this: {{ ticket }}").tag("nlp")
+        >>> lab.find("LABEL")
+        <Found 1 template>
+          template support/classify
+        >>> lab.find(tag="nlp").facets["kind"].rows()
+        [('template', 1)]
+        """
+        asked = {"tag": tag, "category": category, "kind": kind, "model": model}
+        return find(self.environment, text=text, template=template, **asked)
+
+    def archived(self) -> pl.DataFrame:
+        """Return what is archived, one thing a row, the newest first."""
+        return archived(self.environment)
+
+    def restore(self, wanted: str, kind: str | None = None) -> str:
+        """Bring back what was archived and return its path.
+
+        Args:
+            wanted: its path or its id, as `archived()` lists them.
+            kind: `library`, `flow` or `template`, where several things had the path.
+        """
+        return restore(self.environment, wanted, kind)
+
+    def undo(self) -> tuple[str, ...]:
+        """Take back your last step among the lab's libraries, flows and templates.
+
+        Returns:
+            What was done to that end; nothing if there was no step.
+
+        Raises:
+            Conflict: if somebody's later change stands in the way; it says which.
+        """
+        return self._take_back(undo)
+
+    def redo(self) -> tuple[str, ...]:
+        """Do again what your last undo took back."""
+        return self._take_back(redo)
+
+    def _take_back(self, step: Callable[..., list[Recorded]]) -> tuple[str, ...]:
+        done = self.warehouse.transact(
+            self.actor, lambda session: take_back(session, self.id, step)
+        )
+        return tuple(each.type for each in done)
 
     def dataset(
         self, name: str, data: Any = None, key: str | None = None

@@ -8,6 +8,7 @@ from promptstudio_lab.lab.facts import Environment
 from promptstudio_lab.lab.flows import Flow
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.warehouse.queries.contents import (
+    Look,
     contents,
     place_of_flow,
     place_of_template,
@@ -94,9 +95,14 @@ class _Grower:
     def _libraries(self, flows_at: _Place | None, templates_at: _Place | None, path: str) -> Json:
         of_flows = self._flow_libraries.get(flows_at, {})
         of_templates = self._template_libraries.get(templates_at, {})
+        twins = {
+            name: (of_flows.get(name), of_templates.get(name))
+            for name in (*of_flows, *of_templates)
+        }
+        looks = {name: _look(*both) for name, both in twins.items()}
         return [
-            self._library(of_flows.get(name), of_templates.get(name), path + name)
-            for name in dict.fromkeys((*of_flows, *of_templates))
+            {**self._library(*twins[name], path + name), **_shown(looks[name])}
+            for name in sorted(twins, key=lambda name: _rank(looks[name], name))
         ]
 
     def _library(self, for_flows: Shelf | None, for_templates: Shelf | None, path: str) -> Json:
@@ -129,14 +135,40 @@ def _by_place(shelves: Sequence[Shelf]) -> dict[_Place | None, dict[str, Shelf]]
 
 def _by_library(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.name.casefold()):
+    for entry in sorted(entries, key=lambda entry: _rank(entry.look, entry.name)):
         found.setdefault(entry.library_id, []).append(entry)
     return found
 
 
 def _entry(row: Entry, library: str) -> dict[str, Json]:
     path = f"{library}/{row.name}"
-    return {"id": row.id, "name": row.name, "path": path, "version": row.version}
+    shown = _shown(row.look)
+    return {"id": row.id, "name": row.name, "path": path, "version": row.version, **shown}
+
+
+def _look(*twins: Shelf | None) -> Look:
+    """Return how a place looks that may be one library of flows and one of templates."""
+    looks = [shelf.look for shelf in twins if shelf is not None]
+    return Look(
+        color=next((look.color for look in looks if look.color), None),
+        icon=next((look.icon for look in looks if look.icon), None),
+        order_key=next((look.order_key for look in looks if look.order_key), ""),
+        tags=tuple(sorted({tag for look in looks for tag in look.tags})),
+        pinned=any(look.pinned for look in looks),
+    )
+
+
+def _rank(look: Look, name: str) -> tuple[bool, str, str]:
+    return not look.pinned, look.order_key, name.casefold()
+
+
+def _shown(look: Look) -> dict[str, Json]:
+    return {
+        "color": look.color,
+        "icon": look.icon,
+        "tags": list(look.tags),
+        "pinned": look.pinned,
+    }
 
 
 def _counted(libraries: Sequence[Json], flows: int = 0, templates: int = 0) -> dict[str, int]:

@@ -16,6 +16,7 @@ from promptstudio_lab.flows.variants import Patch, patched
 from promptstudio_lab.ids import derived_id, new_id
 from promptstudio_lab.lab.faces import Bar, Silent, face
 from promptstudio_lab.templates.store import load, save_inline
+from promptstudio_lab.warehouse.access import require_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +45,11 @@ def prepare(
 
     Raises:
         FlowInvalid: with every problem, if the flow or a variant cannot run.
+        AccessDenied: if the actor may not run it.
     """
 
     def work(session: Session) -> Plan:
+        require_on(session, "run", "prompt_flow", flow_id)
         graph = store.head(session, flow_id).graph
         graphs = {
             name: patched(graph, patch) if patch else graph for name, patch in patches.items()

@@ -127,15 +127,16 @@ class Environment:
         """Return where a template version was used."""
         path, version = template_store.parse_reference(reference)
         with self.warehouse.reading(self.actor) as session:
-            template_id = template_store.load(session, self.lab_id, path).template_id
+            named = reference if isinstance(version, str) else path
+            found = template_store.load(session, self.lab_id, named)
         query = (
             "SELECT * FROM v_template_performance WHERE organization_id = :organization_id "
             "AND prompt_template_id = :template_id"
         )
-        bound: dict[str, object] = {"template_id": template_id}
+        bound: dict[str, object] = {"template_id": found.template_id}
         if version is not None:
             query += " AND template_version = :version"
-            bound["version"] = version
+            bound["version"] = found.version if isinstance(version, str) else version
         query += " ORDER BY template_version, flow, node_key"
         return read(self.warehouse, self.actor, query, bound)
 

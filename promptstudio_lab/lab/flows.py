@@ -19,6 +19,7 @@ from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab import execution
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.faces import face
+from promptstudio_lab.lab.places import Placed
 from promptstudio_lab.lab.runs import Run, batch_frame
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.templates import store as template_store
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.warehouse.history.changelog import Recorded
 
 
-class Flow(Builder):
+class Flow(Placed, Builder):
     """A flow: build it node by node, look at it, run it, edit it by mouse.
 
     What a cell builds is carried over to the flow when it is used: an unchanged cell writes
@@ -61,6 +62,8 @@ class Flow(Builder):
     >>> f.run(name="world").outputs
     {'greeting': 'Hello world!'}
     """
+
+    kind = "flow"
 
     def __init__(self, environment: Environment, flow_id: str | None, path: str) -> None:
         """Bind a flow; use `lab.flow` or `lab.draft` to get one."""
@@ -339,6 +342,17 @@ class Flow(Builder):
     def _built_graph(self) -> Graph:
         graph = from_document(self.document())
         return graph.moved(places(graph))
+
+    def _key(self) -> str:
+        flow_id = self._kept("has no place")
+        return self.head().id if self.built else flow_id
+
+    def _become(self, path: str) -> Flow:
+        self.path = path
+        return self
+
+    def _at(self, path: str) -> Flow:
+        return Flow.at(self._environment, path)
 
     def _kept(self, why: str) -> str:
         if self.id is None:

@@ -61,7 +61,7 @@ class Run:
         tag = " [simulated]" if self.simulated else ""
         what = f"{self._ended.failed_node}: {self.error}" if self.error else dumps(self.outputs)
         how = f"{self.status}{tag} {self.latency_ms:.0f} ms {format_usd(self.cost_nano_usd)}"
-        return f"<Run {how} {_printable(what)}>"
+        return f"<Run {how} {printable(what)}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(map(_node_row, self._ended.nodes))
@@ -139,11 +139,11 @@ def _cell(value: Json) -> Json:
 
 def _readable(value: Json) -> str:
     text = value if isinstance(value, str) else dumps(value)
-    text = _printable(text)
+    text = printable(text)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Show control and direction characters, so that text is only ever text."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}"

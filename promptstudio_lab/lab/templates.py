@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.lab.places import Labelled
 from promptstudio_lab.rendering import render, variables
 from promptstudio_lab.templates import store
 from promptstudio_lab.templates.diff import diff
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
 
 
-class Template:
+class Template(Labelled):
     """One version of a template.
 
     >>> import promptstudio_lab as ps
@@ -34,9 +36,11 @@ class Template:
     'Label this: Hi'
     """
 
+    kind = "template"
+
     def __init__(self, environment: Environment, found: TemplateVersion) -> None:
         """Wrap a version; use `lab.template` to get one."""
-        self._environment, self._found = environment, found
+        self._environment, self._found, self.path = environment, found, found.path
 
     @classmethod
     def at(cls, environment: Environment, reference: str) -> Template:
@@ -101,3 +105,16 @@ class Template:
             MissingVariable: if one has no value.
         """
         return render(self.text, values)
+
+    def _key(self) -> str:
+        return self._found.template_id
+
+    def _become(self, path: str) -> Template:
+        self.path, self._found = path, replace(self._found, path=path)
+        return self
+
+    def _at(self, path: str) -> Template:
+        return Template.at(self._environment, path)
+
+    def _version(self) -> int:
+        return self._found.version

@@ -120,6 +120,8 @@ def texts(value: Json) -> list[str]:
 
 kinds: Registry[Kind] = Registry("promptstudio_lab.nodes", "node kind")
 
+# A path, and behind the `@` a version or a label.
+_REFERENCE = "^[^@]+(@([0-9]+|[A-Za-z][A-Za-z0-9_-]*))?$"
 PROMPT_SCHEMA: dict[str, object] = {
     "title": "Prompt",
     "format": "prompt",
@@ -133,7 +135,7 @@ PROMPT_SCHEMA: dict[str, object] = {
         },
         {
             "type": "object",
-            "properties": {"ref": {"type": "string", "pattern": "^[^@]+(@[0-9]+)?$"}},
+            "properties": {"ref": {"type": "string", "pattern": _REFERENCE}},
             "required": ["ref"],
             "additionalProperties": False,
         },

@@ -17,6 +17,8 @@ from promptstudio_lab.warehouse.entities import (
 )
 from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, lock, record
 from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
+from promptstudio_lab.warehouse.places.labels import labelled
+from promptstudio_lab.warehouse.places.references import split_reference
 from promptstudio_lab.warehouse.rows import find, first
 
 if TYPE_CHECKING:
@@ -45,14 +47,16 @@ class TemplateVersion:
         return f"{self.path}@{self.version}"
 
 
-def parse_reference(reference: str) -> tuple[str, int | None]:
-    """Return the path and the version that a reference names; None means the newest.
+def parse_reference(reference: str) -> tuple[str, int | str | None]:
+    """Return the path and the version or label that a reference names; None means the newest.
 
-    >>> parse_reference("support/classify@3"), parse_reference("support/classify")
-    (('support/classify', 3), ('support/classify', None))
+    >>> parse_reference("support/classify@3"), parse_reference("support/classify@production")
+    (('support/classify', 3), ('support/classify', 'production'))
+    >>> parse_reference("support/classify")
+    ('support/classify', None)
     """
-    path, at, version = reference.rpartition("@")
-    return (path, int(version)) if at and version.isdecimal() else (reference, None)
+    path, at = split_reference(reference)
+    return path, int(at) if at is not None and at.isdecimal() else at
 
 
 def save(session: Session, lab_id: str, path: str, text: str, note: str = "") -> TemplateVersion:
@@ -96,7 +100,7 @@ def load(session: Session, lab_id: str, reference: str) -> TemplateVersion:
     """Return the version that a reference names.
 
     Raises:
-        NotFound: if there is no such template or version.
+        NotFound: if there is no such template, version or label.
     """
     path, version = parse_reference(reference)
     parts, name = split(path)
@@ -105,6 +109,8 @@ def load(session: Session, lab_id: str, reference: str) -> TemplateVersion:
     if template is None:
         message = f"there is no template {path!r} in this lab"
         raise NotFound(message)
+    if isinstance(version, str):
+        version = labelled(session, template.id, path, version)
     wanted = template.current_version if version is None else version
     row = first(session, PromptTemplateVersion, prompt_template_id=template.id, version=wanted)
     if row is None:
@@ -157,7 +163,7 @@ def listed(session: Session, lab_id: str) -> list[tuple[str, PromptTemplate]]:
 
 def _place(path: str) -> tuple[tuple[str, ...], str]:
     if parse_reference(path)[1] is not None:
-        message = f"{path!r} ends in a version; a template is saved under its name alone"
+        message = f"{path!r} ends in a version or a label; a template is saved under its name alone"
         raise OperationRefused(message)
     return split(path)
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from promptstudio_lab.errors import NotFound, OperationRefused
 from promptstudio_lab.ids import new_id
+from promptstudio_lab.warehouse.access import require_at
 from promptstudio_lab.warehouse.entities import PromptLibrary, WorkflowLibrary
 from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, record
 
@@ -55,7 +56,12 @@ def find_library(session: Session, kind: type[L], lab_id: str, parts: Sequence[s
 
 
 def find_or_make(session: Session, kind: type[L], lab_id: str, parts: Sequence[str]) -> L:
-    """Return the library at a path, making what is missing."""
+    """Return the library at a path, making what is missing, for something that is put into it.
+
+    Raises:
+        AccessDenied: if the actor may not edit there.
+    """
+    require_at(session, "edit", lab_id, parts)
     for depth in range(1, len(parts) + 1):
         if find_library(session, kind, lab_id, parts[:depth]) is None:
             parent = find_library(session, kind, lab_id, parts[: depth - 1])

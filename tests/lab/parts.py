@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.identity import Actor
 from promptstudio_lab.lab import Lab, _warehouses, connect
+from promptstudio_lab.settings import WarehouseChoice
+from tests.warehouse.parts import settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from promptstudio_lab.lab import Flow
     from promptstudio_lab.values import Json
+    from promptstudio_lab.warehouse.connect import Warehouse
 
 LABELS = ["billing", "tech"]
 TICKETS: list[dict[str, Json]] = [
@@ -32,6 +35,13 @@ def opened(url: str) -> Iterator[Lab]:
     finally:
         _warehouses.pop(url, None)
         lab.warehouse.close()
+
+
+def settled_lab(warehouse: Warehouse) -> Lab:
+    """Return a lab of a new organisation in a warehouse that others use too."""
+    place = settled(warehouse)
+    choice = WarehouseChoice(warehouse.url, "a test")
+    return Lab(warehouse, place.actor, place.lab_id, "default", choice)
 
 
 def as_somebody(lab: Lab, name: str) -> Lab:

@@ -77,6 +77,10 @@ def test_tree_shows_libraries_in_libraries_with_flows_and_templates(
             "name": "triage",
             "path": "shop/answers/triage",
             "version": 0,
+            "color": None,
+            "icon": None,
+            "tags": [],
+            "pinned": False,
             "nodes": 1,
         }
     ]

@@ -327,7 +327,7 @@ function PromptReference({ reference, text, commit }: PromptReferenceProps): Rea
   const { t, live } = useEditor();
   const draft = useDraft(reference, typed => {
     const wanted = typed.trim();
-    return /^[^@]+(@[0-9]+)?$/.test(wanted)
+    return /^[^@]+(@([0-9]+|[A-Za-z][A-Za-z0-9_-]*))?$/.test(wanted)
       ? commit(wanted)
       : { error: t('write it as %1', 'library/name@3') };
   });

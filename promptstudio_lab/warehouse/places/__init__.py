@@ -1,0 +1,1 @@
+"""Where people's things are, what they are called, and how one finds them."""
