@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import text
 
@@ -13,6 +12,13 @@ from promptstudio_lab.ids import derived_id, new_id
 from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.append import insert_missing
+from promptstudio_lab.warehouse.archive import (
+    Archived,
+    Restored,
+    archive,
+    cold_rows,
+    restore_month,
+)
 from promptstudio_lab.warehouse.archive.content import EXECUTIONS
 from promptstudio_lab.warehouse.entities import (
     Entity,
@@ -27,13 +33,13 @@ from tests.warehouse.parts import make_flow, make_node
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import polars as pl
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
     from tests.warehouse.parts import Place
 
 MARCH = datetime(2026, 3, 5, 6, 7, 8, 123000, tzinfo=UTC)
-APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def run(place: Place, things: Things, moment: datetime, **fields: object) -> str
     node = derived_id(key, "node")
     told, said, asked = put(place, {"run": key}, {"said": key}, {"asked": f"né 😀 {key}" * 20})
     made_at, by = moment, "recorder"
-    cost = random.Random(key).randrange(10**15)
+    cost = 10**14 + int(key[-12:], 16) % 10**9
     rows: dict[str, dict[str, object]] = {
         "flow_execution": {
             "id": key, "flow_id": things.flow, "flow_version": 1, "change_seq": 0,
@@ -137,19 +143,69 @@ def run(place: Place, things: Things, moment: datetime, **fields: object) -> str
     return key
 
 
-def dump(place: Place, *leave_out: str) -> dict[str, list[tuple[str, ...]]]:
-    """Return every row of every table but the manifest, as text, sorted."""
-    with place.warehouse.engine.connect() as connection:
+def dump(place: Place) -> dict[str, list[tuple[str, ...]]]:
+    """Return every row of the organisation in every table but the manifest, as text, sorted."""
+    own = {"own": place.actor.organization_id}
+    with place.warehouse.reading(place.actor) as session:
         return {
-            table: sorted(
+            name: sorted(
                 tuple(map(repr, row))
-                for row in connection.execute(text(f"SELECT * FROM {table}"))  # noqa: S608 — names of our own schema
+                for row in session.execute(
+                    text(f"SELECT * FROM {name} WHERE organization_id = :own"),  # noqa: S608 — names of our own schema
+                    own,
+                )
             )
-            for table in Entity.metadata.tables
-            if table not in {"cold_partition", *leave_out}
+            for name, table in Entity.metadata.tables.items()
+            if "organization_id" in table.columns and name != "cold_partition"
         }
 
 
 def files(folder: Path) -> list[Path]:
     """Return the files of cold rows."""
     return sorted(folder.rglob("*.parquet"))
+
+
+class Filled(NamedTuple):
+    """Three runs of one month, at its very edges, and two of the next; other tests use others."""
+
+    place: Place
+    things: Things
+    march: datetime
+    folder: Path
+
+    @property
+    def month(self) -> str:
+        """Return its name."""
+        return f"{self.march:%Y-%m}"
+
+    @property
+    def april(self) -> datetime:
+        """Return the first moment of the next."""
+        return datetime(self.march.year, 4, 1, tzinfo=UTC)
+
+    def archive(self, month: str = "") -> Archived:
+        """Archive it."""
+        return archive(self.place.warehouse, self.place.actor, month or self.month)
+
+    def restore(self) -> Restored:
+        """Bring it back."""
+        return restore_month(self.place.warehouse, self.place.actor, self.month)
+
+    def files(self) -> list[Path]:
+        """Return the organisation's files of cold rows."""
+        own = f"organization_id={self.place.actor.organization_id}"
+        return [path for path in files(self.folder) if own in str(path)]
+
+    def dump(self) -> dict[str, list[tuple[str, ...]]]:
+        """Return every row of the organisation."""
+        return dump(self.place)
+
+    def run(self, moment: datetime, **fields: object) -> str:
+        """Write one more run."""
+        return run(self.place, self.things, moment, **fields)
+
+    def cold(self, table: str, **span: datetime) -> pl.DataFrame:
+        """Return a table's cold rows."""
+        found = cold_rows(self.place.warehouse, self.place.actor, table, **span)
+        assert found is not None
+        return found.collect().sort("id")

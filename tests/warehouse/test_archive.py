@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,39 +23,29 @@ from promptstudio_lab.errors import (
 from promptstudio_lab.ids import derived_id, new_id
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.append import insert_missing
-from promptstudio_lab.warehouse.archive import archive, cold_rows, months, restore_month
+from promptstudio_lab.warehouse.archive import (
+    archive,
+    cold_rows,
+    months,
+    restore_month,
+)
 from promptstudio_lab.warehouse.archive.content import EXECUTIONS, TABLES
 from promptstudio_lab.warehouse.archive.manifest import archived_months, live
 from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.entities import Entity
-from tests.warehouse.months import APRIL, MARCH, Things, dump, files, made, put, run
-from tests.warehouse.parts import Place, opened
+from tests.warehouse.months import MARCH, Filled, files, id_at, made, put, run
+from tests.warehouse.parts import (
+    Place,
+    file_of,
+    log,
+    make_flow,
+    make_node,
+    opened,
+    set_fields,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the folder that cold months go to, on both engines."""
-    monkeypatch.setenv("PROMPTSTUDIO_COLD", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def filled(own_place: Place, folder: Path) -> tuple[Place, Things]:
-    """Give runs of March, at its very edges, and of April."""
-    assert folder.exists()
-    things = made(own_place)
-    for moment in (
-        datetime(2026, 3, 1, tzinfo=UTC),
-        MARCH,
-        APRIL - timedelta(milliseconds=1),
-        APRIL,
-        APRIL + timedelta(days=3),
-    ):
-        run(own_place, things, moment)
-    return own_place, things
 
 
 def hot_frame(place: Place, table: str) -> pl.DataFrame:
@@ -102,126 +94,130 @@ def collected(place: Place, table: str, **span: datetime) -> pl.DataFrame:
     return found.collect().sort("id")
 
 
-def test_hot_and_cold_are_what_was_hot_before(filled: tuple[Place, Things]) -> None:
-    place, _ = filled
+def test_hot_and_cold_are_what_was_hot_before(filled: Filled) -> None:
+    place = filled.place
     before = {table: hot_frame(place, table) for table in TABLES}
-    done = archive(place.warehouse, place.actor, "2026-03")
+    done = filled.archive()
     assert done.rows == 3 * (len(EXECUTIONS) + 3)
-    costs = before["flow_execution"].filter(pl.col("created_at") < APRIL)["total_cost"]
+    costs = before["flow_execution"].filter(pl.col("created_at") < filled.april)["total_cost"]
     assert done.cost == costs.sum()
     for table in TABLES:
-        cold, hot = collected(place, table), hot_frame(place, table)
+        cold, hot = filled.cold(table), hot_frame(place, table)
         assert cold.height == (9 if table == "payload" else 3)
         assert dict(cold.schema) == cold_types(table)
         assert pl.concat([cold, hot]).sort("id").equals(before[table]), table
 
 
-def test_month_comes_back_byte_for_byte(filled: tuple[Place, Things], folder: Path) -> None:
-    place, _ = filled
-    before = dump(place)
-    archive(place.warehouse, place.actor, "2026-03")
-    left = dump(place)
+def test_month_comes_back_byte_for_byte(filled: Filled) -> None:
+    place = filled.place
+    before = filled.dump()
+    filled.archive()
+    left = filled.dump()
     assert [len(left[table]) for table in EXECUTIONS] == [2] * len(EXECUTIONS)
-    back = restore_month(place.warehouse, place.actor, "2026-03")
+    back = filled.restore()
     assert back.rows == 3 * (len(EXECUTIONS) + 3)
-    assert dump(place) == before
+    assert filled.dump() == before
     assert cold_rows(place.warehouse, place.actor, "node_execution") is None
     # An erasure must not miss a copy.
-    assert files(folder) == []
-    with pytest.raises(NotFound, match="nothing of 2026-03 is archived"):
-        restore_month(place.warehouse, place.actor, "2026-03")
-    archive(place.warehouse, place.actor, "2026-03")
-    assert dump(place) == left
+    assert filled.files() == []
+    with pytest.raises(NotFound, match=f"nothing of {filled.month} is archived"):
+        filled.restore()
+    filled.archive()
+    assert filled.dump() == left
 
 
-def test_files_lie_where_tools_expect_them(filled: tuple[Place, Things], folder: Path) -> None:
-    place, _ = filled
-    done = archive(place.warehouse, place.actor, "2026-03")
+def test_files_lie_where_tools_expect_them(filled: Filled) -> None:
+    place = filled.place
+    done = filled.archive()
     own = f"organization_id={place.actor.organization_id}"
-    expected = [folder / "cold" / t / own / "month=2026-03" / "part-0.parquet" for t in TABLES]
-    assert sorted(done.paths) == sorted(expected) == files(folder)
-    assert list(folder.rglob("*.tmp")) == []
+    expected = [
+        filled.folder / "cold" / t / own / f"month={filled.month}" / "part-0.parquet"
+        for t in TABLES
+    ]
+    assert sorted(done.paths) == sorted(expected) == filled.files()
+    assert list(filled.folder.rglob("*.tmp")) == []
     assert done.byte_count == sum(path.stat().st_size for path in expected)
-    found = pl.read_parquet(folder / "cold" / "node_execution", hive_partitioning=True)
-    assert found["month"].unique().to_list() == ["2026-03"]
+    found = pl.read_parquet(filled.folder / "cold" / "node_execution", hive_partitioning=True)
+    found = found.filter(pl.col("organization_id") == place.actor.organization_id)
+    assert found["month"].unique().to_list() == [filled.month]
 
 
-def test_rows_that_come_late_are_a_second_part(filled: tuple[Place, Things], folder: Path) -> None:
-    place, things = filled
-    archive(place.warehouse, place.actor, "2026-03")
-    late = run(place, things, MARCH + timedelta(hours=1))
-    before = dump(place)
+def test_rows_that_come_late_are_a_second_part(filled: Filled) -> None:
+    filled.archive()
+    late = filled.run(filled.march + timedelta(hours=1))
+    before = filled.dump()
     assert late in str(before["flow_execution"])
-    archive(place.warehouse, place.actor, "2026-03")
-    assert {path.name for path in files(folder)} == {"part-0.parquet", "part-1.parquet"}
-    assert collected(place, "flow_execution").height == 4
-    assert archive(place.warehouse, place.actor, "2026-03").rows == 0
-    restore_month(place.warehouse, place.actor, "2026-03")
-    after = dump(place)
+    filled.archive()
+    assert {path.name for path in filled.files()} == {"part-0.parquet", "part-1.parquet"}
+    assert filled.cold("flow_execution").height == 4
+    assert filled.archive().rows == 0
+    filled.restore()
+    after = filled.dump()
     assert len(after["flow_execution"]) == len(before["flow_execution"]) + 3
 
 
-def test_span_decides_which_months_are_opened(filled: tuple[Place, Things], folder: Path) -> None:
-    place, _ = filled
-    for month in ("2026-03", "2026-04"):
-        archive(place.warehouse, place.actor, month)
+def test_span_decides_which_months_are_opened(filled: Filled) -> None:
+    place = filled.place
+    for month in (filled.month, f"{filled.april:%Y-%m}"):
+        filled.archive(month)
     # What is not meant is not opened: it may even be gone.
-    for path in files(folder):
-        if "month=2026-04" in str(path):
+    for path in filled.files():
+        if "-04" in path.parent.name and "month" in str(path):
             path.unlink()
-    assert collected(place, "node_execution", until=APRIL).height == 3
-    assert collected(place, "node_execution", since=MARCH, until=APRIL).height == 2
-    assert collected(place, "node_execution", until=MARCH).height == 1
+    assert filled.cold("node_execution", until=filled.april).height == 3
+    assert filled.cold("node_execution", since=filled.march, until=filled.april).height == 2
+    assert filled.cold("node_execution", until=filled.march).height == 1
     assert (
-        cold_rows(place.warehouse, place.actor, "node_execution", until=MARCH.replace(month=1))
+        cold_rows(
+            place.warehouse, place.actor, "node_execution", until=filled.march.replace(month=1)
+        )
         is None
     )
     with pytest.raises(WarehouseError, match=r"part-0\.parquet is gone"):
-        cold_rows(place.warehouse, place.actor, "node_execution", since=APRIL)
+        cold_rows(place.warehouse, place.actor, "node_execution", since=filled.april)
 
 
-def test_nothing_is_read_before_it_is_collected(filled: tuple[Place, Things], folder: Path) -> None:
-    place, _ = filled
-    archive(place.warehouse, place.actor, "2026-03")
+def test_nothing_is_read_before_it_is_collected(filled: Filled) -> None:
+    place = filled.place
+    filled.archive()
     found = cold_rows(place.warehouse, place.actor, "node_execution")
     assert found is not None
-    for path in files(folder):
+    for path in filled.files():
         path.unlink()
     with pytest.raises(OSError, match="No such file"):
         found.collect()
 
 
-def test_other_organisations_are_never_scanned(filled: tuple[Place, Things], folder: Path) -> None:
-    place, things = filled
+def test_other_organisations_are_never_scanned(filled: Filled) -> None:
+    place, things = filled.place, filled.things
     other = place.elsewhere()
     theirs = made(other)
-    run(other, theirs, MARCH)
-    archive(place.warehouse, place.actor, "2026-03")
+    run(other, theirs, filled.march)
+    filled.archive()
     if place.warehouse.dialect == "sqlite":
         assert cold_rows(other.warehouse, other.actor, "flow_execution") is None
-        archive(other.warehouse, other.actor, "2026-03")
-    for path in files(folder):
+        archive(other.warehouse, other.actor, filled.month)
+    for path in files(filled.folder):
         if other.actor.organization_id in str(path):
             path.write_bytes(b"broken")
-    mine = collected(place, "flow_execution")
+    mine = filled.cold("flow_execution")
     assert mine["organization_id"].unique().to_list() == [place.actor.organization_id]
     assert mine["flow_id"].unique().to_list() == [things.flow]
     with pytest.raises(WarehouseError, match="cannot read"):
-        restore_month(other.warehouse, other.actor, "2026-03")
-    restore_month(place.warehouse, place.actor, "2026-03")
+        restore_month(other.warehouse, other.actor, filled.month)
+    filled.restore()
 
 
-def test_file_that_was_changed_is_not_restored(filled: tuple[Place, Things], folder: Path) -> None:
-    place, _ = filled
-    archive(place.warehouse, place.actor, "2026-03")
-    left = dump(place)
-    (path,) = [path for path in files(folder) if "/node_execution/" in str(path)]
+def test_file_that_was_changed_is_not_restored(filled: Filled) -> None:
+    filled.archive()
+    left = filled.dump()
+    (path,) = [path for path in filled.files() if "/node_execution/" in str(path)]
     pl.read_parquet(path, hive_partitioning=False).with_columns(
         cost=pl.col("cost") + 1
     ).write_parquet(path)
     with pytest.raises(WarehouseError, match="is not what was archived"):
-        restore_month(place.warehouse, place.actor, "2026-03")
-    assert dump(place) == left
+        filled.restore()
+    assert filled.dump() == left
 
 
 @pytest.mark.parametrize(
@@ -245,73 +241,59 @@ def test_present_month_stays(own_place: Place, tmp_path: Path) -> None:
         archive(own_place.warehouse, own_place.actor, present, tmp_path)
 
 
-def test_month_with_a_run_that_goes_on_stays(filled: tuple[Place, Things], folder: Path) -> None:
-    place, things = filled
-    run(place, things, MARCH, status="running")
-    before = dump(place)
-    with pytest.raises(Conflict, match=r"1 runs of 2026-03 are still running"):
-        archive(place.warehouse, place.actor, "2026-03")
-    assert dump(place) == before
-    assert files(folder) == []
+def test_month_with_a_run_that_goes_on_stays(filled: Filled) -> None:
+    filled.run(filled.march, status="running")
+    before = filled.dump()
+    with pytest.raises(Conflict, match=f"1 runs of {filled.month} are still running"):
+        filled.archive()
+    assert filled.dump() == before
+    assert filled.files() == []
 
 
-def test_month_that_another_month_refers_to_stays(
-    filled: tuple[Place, Things], folder: Path
-) -> None:
-    place, _ = filled
-    parent = place.see(
-        lambda s: str(
-            s.execute(
-                text("SELECT id FROM flow_execution WHERE created_at < :april ORDER BY id LIMIT 1"),
-                {"april": APRIL if place.warehouse.dialect == "postgresql" else "2026-04"},
-            ).scalar_one()
-        )
-    )
+def test_month_that_another_month_refers_to_stays(filled: Filled) -> None:
+    place = filled.place
+    parent = filled.run(filled.march)
     row = {
-        "id": derived_id(_april_id(), "metric"),
+        "id": derived_id(id_at(filled.april), "metric"),
         "organization_id": place.actor.organization_id,
         "flow_execution_id": parent,
         "metric_name": "late",
         "metric_value": 1.0,
-        "metric_timestamp": APRIL,
-        "created_at": APRIL,
+        "metric_timestamp": filled.april,
+        "created_at": filled.april,
         "created_by": "test",
     }
     place.write(lambda c: insert_missing(c, "execution_metric", list(row), [tuple(row.values())]))
     with pytest.raises(Conflict, match="1 rows of execution_metric from other months refer"):
-        archive(place.warehouse, place.actor, "2026-03")
-    assert files(folder) == []
+        filled.archive()
+    assert filled.files() == []
 
 
-def _april_id() -> str:
-    from tests.warehouse.months import id_at
-
-    return id_at(APRIL)
-
-
-def test_texts_that_others_need_stay(filled: tuple[Place, Things]) -> None:
-    place, things = filled
+def test_texts_that_others_need_stay(filled: Filled) -> None:
+    place, things = filled.place, filled.things
     shared, item, logged, alone = put(place, "shared", "item", "logged", "alone")
     run(
         place,
         things,
-        MARCH,
+        filled.march,
         input_payload_id=shared,
         output_payload_id=item,
         error_payload_id=logged,
     )
-    run(place, things, MARCH, input_payload_id=alone)
-    run(place, things, APRIL, input_payload_id=shared)
+    filled.run(filled.march, input_payload_id=alone)
+    filled.run(filled.april, input_payload_id=shared)
     _use_in_dataset(place, item)
     _use_in_log(place, logged)
-    archive(place.warehouse, place.actor, "2026-03")
+    filled.archive()
     there = place.see(lambda s: payloads.get_many(s, [shared, item, logged, alone]))
     assert sorted(there.values()) == ["item", "logged", "shared"]
-    with pytest.raises(NotFound, match=r"is archived in 2026-03; restore it: lab\.restore_month"):
+    with pytest.raises(
+        NotFound, match=f"is archived in {filled.month}; restore it: lab.restore_month"
+    ):
         place.see(lambda s: payloads.get(s, alone))
     with pytest.raises(NotFound, match="may have been erased"):
         place.see(lambda s: payloads.get(s, new_id()))
-    restore_month(place.warehouse, place.actor, "2026-03")
+    filled.restore()
     assert place.see(lambda s: payloads.get(s, alone)) == "alone"
 
 
@@ -335,32 +317,30 @@ def _use_in_dataset(place: Place, payload_id: str) -> None:
 
 def _use_in_log(place: Place, payload_id: str) -> None:
     # A node whose configuration is that very text: the log keeps it under the same address.
-    from tests.warehouse.parts import log, make_flow, make_node, set_fields
-
     flow = make_flow(place, "other")
     node = make_node(place, flow)
-    log(place, flow, set_fields(node, description="logged"))
+    log(place, flow, set_fields(node, label="logged"))
     patches = place.see(lambda s: s.execute(text("SELECT patch FROM change_log")).scalars().all())
     assert payload_id in str(patches)
 
 
-def test_experiments_of_cold_runs_are_known(filled: tuple[Place, Things]) -> None:
-    place, things = filled
+def test_experiments_of_cold_runs_are_known(filled: Filled) -> None:
+    place, things = filled.place, filled.things
     assert place.see(lambda s: archived_months(s, things.experiment)) == []
-    archive(place.warehouse, place.actor, "2026-03")
-    assert place.see(lambda s: archived_months(s, things.experiment)) == ["2026-03"]
+    filled.archive()
+    assert place.see(lambda s: archived_months(s, things.experiment)) == [filled.month]
     assert place.see(lambda s: archived_months(s, new_id())) == []
-    restore_month(place.warehouse, place.actor, "2026-03")
+    filled.restore()
     assert place.see(lambda s: archived_months(s, things.experiment)) == []
 
 
-def test_months_are_listed_hot_and_cold(filled: tuple[Place, Things]) -> None:
-    place, _ = filled
+def test_months_are_listed_hot_and_cold(filled: Filled) -> None:
+    place = filled.place
     before = months(place.warehouse, place.actor)
-    archive(place.warehouse, place.actor, "2026-03")
+    filled.archive()
     after = months(place.warehouse, place.actor)
-    assert after.filter(where="cold")["month"].unique().to_list() == ["2026-03"]
-    assert after.filter(where="hot")["month"].unique().to_list() == ["2026-04"]
+    assert after.filter(where="cold")["month"].unique().to_list() == [filled.month]
+    assert after.filter(where="hot")["month"].unique().to_list() == [f"{filled.april:%Y-%m}"]
     key = ["month", "table", "rows", "cost_usd"]
     executions = after.filter(pl.col("table") != "payload")
     assert executions.select(key).equals(before.select(key))
@@ -411,8 +391,11 @@ def test_copy_of_a_warehouse_does_not_overwrite_the_others_months(
     with opened(sqlite_url) as place:
         things = made(place)
         run(place, things, MARCH)
-        with place.warehouse.engine.connect() as connection:
-            connection.exec_driver_sql("VACUUM INTO ?", (str(tmp_path / "copy.db"),))
+        with (
+            closing(sqlite3.connect(file_of(sqlite_url))) as here,
+            closing(sqlite3.connect(tmp_path / "copy.db")) as there,
+        ):
+            here.backup(there)
         archive(place.warehouse, place.actor, "2026-03")
         before = collected(place, "flow_execution")
         with opened(f"sqlite:///{tmp_path / 'copy.db'}") as copy:
@@ -422,9 +405,9 @@ def test_copy_of_a_warehouse_does_not_overwrite_the_others_months(
         assert collected(place, "flow_execution").equals(before)
 
 
-def test_manifest_says_what_the_files_hold(filled: tuple[Place, Things]) -> None:
-    place, _ = filled
-    archive(place.warehouse, place.actor, "2026-03")
+def test_manifest_says_what_the_files_hold(filled: Filled) -> None:
+    place = filled.place
+    filled.archive()
     entries = place.see(lambda s: [(e.table_name, e.row_count, e.total_cost) for e in live(s)])
     costs = {table: cost for table, _, cost in entries}
     assert {table for table, _, _ in entries} == set(TABLES)
