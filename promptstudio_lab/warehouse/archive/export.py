@@ -18,6 +18,7 @@ from promptstudio_lab.warehouse.archive.leaves import drop, lock
 from promptstudio_lab.warehouse.archive.month import Month
 from promptstudio_lab.warehouse.archive.rows import (
     Scope,
+    any_of,
     check_finished,
     delete,
     experiments,
@@ -98,9 +99,10 @@ def archive(
     root = manifest.root(home, folder)
     root.mkdir(parents=True, exist_ok=True)
     with FairLock(root / ".lock").held():
-        shares = [_share(warehouse, each, when, root, home) for each in actors]
+        found = [_share(warehouse, each, when, root, home) for each in actors]
+        shares = [share for share in found if share.files]
         paths = [cold.path for share in shares for cold in share.files.values()]
-        if paths:
+        if shares:
             with _kept_on_conflict(paths, root):
                 warehouse.alone(actor, lambda connection: _move(warehouse, connection, shares))
             give_back(warehouse, actor, _rows(shares, PAYLOAD))
@@ -138,6 +140,8 @@ def _share(
     files: dict[str, Cold] = {}
     with warehouse.reading(actor) as session:
         connection = session.connection()
+        if not any_of(connection, scope):
+            return _Share(scope, {}, ())
         check_finished(connection, scope)
         entries = manifest.live(session, month=str(month))
         taken = {manifest.file_of(entry, home) for entry in entries}
@@ -190,7 +194,7 @@ def _move(warehouse: Warehouse, connection: Connection, shares: list[_Share]) ->
 
 def _done(warehouse: Warehouse, connection: Connection, shares: list[_Share]) -> bool:
     """Tell whether an earlier try of this very move was committed after all."""
-    share = next(share for share in shares if share.entries)
+    share = shares[0]
     warehouse.bind(connection, share.scope.organization_id)
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     query = f"SELECT 1 FROM cold_partition WHERE id = {mark}"  # noqa: S608 — a mark

@@ -52,6 +52,13 @@ class Scope(NamedTuple):
         return (self.organization_id, *self.month.ids)
 
 
+def any_of(connection: Connection, scope: Scope) -> bool:
+    """Tell whether the month has any row."""
+    each = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {_INSIDE})" for table in EXECUTIONS)  # noqa: S608 — names of our own schema
+    query = f"SELECT CASE WHEN {each} THEN 1 ELSE 0 END"
+    return bool(_run(connection, query, scope.bound * len(EXECUTIONS))[0][0])
+
+
 def rows_of(connection: Connection, table: str, scope: Scope) -> Iterator[list[Row]]:
     """Give the rows that go, in canonical form and sorted by id."""
     dialect = connection.dialect.name

@@ -51,8 +51,8 @@ def _shrink(connection: Connection) -> None:
     raw = _raw(connection)
     patience = raw.execute("PRAGMA busy_timeout").fetchone()[0]
     incremental = raw.execute("PRAGMA auto_vacuum").fetchone()[0]
-    # A pragma does a little with each row that is fetched.
-    raw.execute("PRAGMA incremental_vacuum" if incremental else "VACUUM").fetchall()
+    # Only a script is stepped to its end: `execute` would give back a single page.
+    raw.executescript("PRAGMA incremental_vacuum" if incremental else "VACUUM")
     # While somebody reads an old state, the file stays so long; a later checkpoint cuts it.
     raw.execute("PRAGMA busy_timeout=0")
     raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
