@@ -97,9 +97,6 @@ def postgresql_place(postgresql_url: str) -> Iterator[Place]:
         yield found
 
 
-_years = count(1971)
-
-
 @pytest.fixture(scope="module")
 def old(
     warehouse_engine: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -115,15 +112,24 @@ def old(
         yield stack.enter_context(closing(Warehouse(url)))
 
 
+@pytest.fixture(scope="module")
+def years(old: Warehouse) -> Iterator[int]:
+    """Give years that no other test of this warehouse uses."""
+    assert old.owned
+    return count(1971)
+
+
 @pytest.fixture
-def filled(old: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Filled:
+def filled(
+    old: Warehouse, years: Iterator[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Filled:
     """Give runs of March, at its very edges, and of April."""
     monkeypatch.setenv("PROMPTSTUDIO_COLD", str(tmp_path))
     folder = (
         tmp_path if old.dialect == "postgresql" else Path(make_url(old.url).database or "").parent
     )
     place = settled(old)
-    found = Filled(place, made(place), MARCH.replace(year=next(_years)), folder)
+    found = Filled(place, made(place), MARCH.replace(year=next(years)), folder)
     first = found.march.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     for moment in (
         first,
