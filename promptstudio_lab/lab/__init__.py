@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from promptstudio_lab.engine.resume import mark_interrupted
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.experiments import Experiment
 from promptstudio_lab.lab.facts import Environment
@@ -14,6 +15,8 @@ from promptstudio_lab.lab.frames import Frames
 from promptstudio_lab.lab.places import Library, archived, restore
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.settings import choose_warehouse, default_model
+from promptstudio_lab.warehouse import frames
+from promptstudio_lab.warehouse.archive import archive, months, restore_month
 from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.frames.query import query as read
 from promptstudio_lab.warehouse.history.undo import redo, undo
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.identity import Actor
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.settings import WarehouseChoice
+    from promptstudio_lab.warehouse.archive import Archived, Restored
     from promptstudio_lab.warehouse.history.changelog import Recorded
 
 __all__ = ["Dataset", "Experiment", "Flow", "Found", "Lab", "Library", "Template", "connect"]
@@ -273,6 +277,36 @@ class Lab:
         '1 for the call whose answer the node gave, else 0'
         """
         return self.environment.views()
+
+    def months(self) -> pl.DataFrame:
+        """Return which months are in the database and which are archived, one row a table."""
+        return months(self.warehouse, self.actor)
+
+    def archive(self, month: str, folder: Path | str | None = None) -> Archived:
+        """Move a past month's runs out of the database into Parquet files.
+
+        Frames read them as before; a report of their experiments asks for `restore_month` first.
+
+        Args:
+            month: a whole month that is past, as 2026-03.
+            folder: where `cold/` is made; beside the SQLite file by default.
+
+        Raises:
+            OperationRefused: for a month that is not over.
+            AccessDenied: on PostgreSQL, for anybody but the owner.
+            Conflict: if its runs are not over.
+        """
+        mark_interrupted(self.warehouse, self.actor)
+        return archive(self.warehouse, self.actor, month, folder)
+
+    def restore_month(self, month: str) -> Restored:
+        """Put an archived month back into the database, every row as it was.
+
+        Raises:
+            NotFound: if nothing of that month is archived.
+            WarehouseError: if its files are gone, or are no longer what was written.
+        """
+        return restore_month(self.warehouse, self.actor, month)
 
     def sql(
         self, query: str, /, **parameters: Any

@@ -177,6 +177,20 @@ class Warehouse:
 
         until_kept(self._database, self.url, group)
 
+    def alone(self, actor: Actor, work: Callable[[Connection], None]) -> None:
+        """Do raw work that opens its own transactions; nobody else writes to a SQLite file then.
+
+        Args:
+            actor: who acts.
+            work: may be done again, so it must find out what it has done already.
+        """
+        self._require_writable(actor)
+        self._until_kept(work)
+
+    def bind(self, connection: Connection, organization_id: str) -> None:
+        """Say for which organisation the present transaction acts from now on."""
+        self._database.bind(connection, organization_id)
+
     def forget(self) -> None:
         """Drop the connections without closing them: they belong to the parent of a fork."""
         self._database.forget()

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from promptstudio_lab.errors import NotFound
-from promptstudio_lab.lab import Lab
 from promptstudio_lab.templates.diff import diff
 from promptstudio_lab.templates.store import TemplateVersion
+
+if TYPE_CHECKING:
+    from promptstudio_lab.lab import Lab
 
 
 def version(number: int, text: str) -> TemplateVersion:
