@@ -15,11 +15,11 @@ from promptstudio_lab.lab.frames import Frames
 from promptstudio_lab.lab.places import Library, archived, restore
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.settings import choose_warehouse, default_model
-from promptstudio_lab.warehouse import frames
 from promptstudio_lab.warehouse.archive import archive, months, restore_month
 from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.frames.query import query as read
 from promptstudio_lab.warehouse.history.undo import redo, undo
+from promptstudio_lab.warehouse.history.verify import Verified, verify
 from promptstudio_lab.warehouse.organizations import enter, open_lab
 from promptstudio_lab.warehouse.places.steps import take_back
 
@@ -268,6 +268,17 @@ class Lab:
             reference: `library/name@version`, or without a version for all of them.
         """
         return self.environment.trace(reference)
+
+    def verify(self) -> Verified:
+        """Return whether the organisation's change log is whole: nothing cut out, nothing rewritten.
+
+        >>> lab = connect("memory")
+        >>> _ = lab.flow("support/triage")
+        >>> lab.verify().ok
+        True
+        """
+        with self.warehouse.reading(self.actor) as session:
+            return verify(session)
 
     def views(self) -> pl.DataFrame:
         """Return what there is to ask with `sql`: every column of every view, and its meaning.

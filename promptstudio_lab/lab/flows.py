@@ -226,7 +226,7 @@ class Flow(Placed, Builder):
         with self.reading() as session:
             return history.compare(session, flow_id, before, after)
 
-    def restore(self, wanted: int | FlowView) -> Diff:
+    def restore_version(self, wanted: int | FlowView) -> Diff:
         """Make a version the flow as it stands and return what that changed; `undo` takes it back.
 
         Args:
@@ -352,7 +352,7 @@ class Flow(Placed, Builder):
         return self
 
     def _at(self, path: str) -> Flow:
-        return Flow.at(self._environment, path)
+        return Flow.named(self._environment, path)
 
     def _kept(self, why: str) -> str:
         if self.id is None:

@@ -185,7 +185,7 @@ class Warehouse:
             work: may be done again, so it must find out what it has done already.
         """
         self._require_writable(actor)
-        self._until_kept(work)
+        until_kept(self._database, self.url, work)
 
     def bind(self, connection: Connection, organization_id: str) -> None:
         """Say for which organisation the present transaction acts from now on."""

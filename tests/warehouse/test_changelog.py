@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
@@ -420,8 +421,7 @@ def test_moments_are_changed_and_come_back(place: Place) -> None:
         ("grant", Change(table, permission, "insert", given)),
         ("keep", Change(table, permission, "update", {"expires_at": None})),
     ]:
-        operation = Operation(type_, (change,))
-        place.do(lambda session, operation=operation: record(session, stream, operation))
+        place.do(partial(record, stream=stream, operation=Operation(type_, (change,))))
 
     def expires() -> str | None:
         row = place.see(lambda session: session.get(PromptLibraryPermission, permission))

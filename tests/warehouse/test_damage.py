@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import stat
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
 
 from promptstudio_lab.errors import WarehouseError, WarehouseUnavailable
 from promptstudio_lab.warehouse.connect import Warehouse
+from promptstudio_lab.warehouse.engines import location
 from promptstudio_lab.warehouse.entities import Payload, PromptLab, SubjectKey
 from promptstudio_lab.warehouse.organizations import enter
 from promptstudio_lab.warehouse.rows import find
 from tests.warehouse.foreign import write
 from tests.warehouse.parts import Place, opened
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 OFFSETS = 40
 HEADER = 100
@@ -111,6 +108,7 @@ LOOK = """
 import os, sys
 from promptstudio_lab.errors import WarehouseUnavailable
 from promptstudio_lab.warehouse.connect import Warehouse
+from promptstudio_lab.warehouse.engines import location
 from promptstudio_lab.warehouse.entities import SubjectKey
 from promptstudio_lab.warehouse.organizations import enter, open_lab
 from promptstudio_lab.warehouse.rows import find
@@ -223,7 +221,37 @@ def test_mount_that_is_read_only_is_read(closed: Path) -> None:
 def test_change_under_a_reader_without_a_log_is_told(
     closed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "access", lambda at, mode, **_: mode != os.W_OK)
-    real = Warehouse(f"sqlite:///{closed}")
-    assert real.read_only is not None
-    real.close()
+    """Whoever may write can begin at any time; a file read as it lies has no locks."""
+    kept = sqlite3.connect
+
+    def connect(address: str, **more: object) -> sqlite3.Connection:
+        if address.endswith("?mode=ro"):
+            # As for a user who may not make the log's index.
+            address = f"file:{closed.parent}/nothing/here?mode=ro"
+        return kept(address, **more)  # type: ignore[arg-type]  # as they were given
+
+    with monkeypatch.context() as patch:
+        patch.setattr(location, "read_only", lambda _: "of this test")
+        patch.setattr(sqlite3, "connect", connect)
+        reader = Warehouse(f"sqlite:///{closed}")
+        place = Place(reader, enter(reader, name="reader"), "")
+        assert len(place.see(lambda session: find(session, SubjectKey))) == 2
+        with pytest.raises(WarehouseUnavailable, match="was written while it was read; read again"):
+            place.see(lambda session: [find(session, SubjectKey), write_elsewhere(closed)])
+        assert len(place.see(lambda session: find(session, SubjectKey))) == 4
+        reader.close()
+
+
+def write_elsewhere(path: Path) -> None:
+    """Write and close, as another process does."""
+    done = subprocess.run([sys.executable, "-c", WRITE, str(path)], check=False)
+    assert done.returncode == 0
+
+
+WRITE = """
+import sys
+from tests.warehouse.foreign import write
+from tests.warehouse.parts import opened
+with opened(f"sqlite:///{sys.argv[1]}") as place:
+    write(place)
+"""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import Conflict
 from promptstudio_lab.flows.facts import Facts
-from promptstudio_lab.flows.graph import Graph
+from promptstudio_lab.flows.graph import Graph, Node
 from promptstudio_lab.flows.operations import applied, changes
 from promptstudio_lab.flows.store import head
 from promptstudio_lab.ids import new_id
@@ -48,7 +49,7 @@ def edit_much(url: str, flow: str, number: int, operations: int) -> None:
             operation = Operation(
                 wanted["type"], done, base_seq=seen.seq, client_id=f"view {number}"
             )
-            place.do(lambda session, it=operation: record(session, Stream("flow", flow), it))
+            place.do(partial(record, stream=Stream("flow", flow), operation=operation))
 
 
 def one_of_many(random: Random, graph: Graph, name: str) -> dict[str, Json]:
@@ -63,12 +64,13 @@ def one_of_many(random: Random, graph: Graph, name: str) -> dict[str, Json]:
         return {"type": "add", "node": new_id(), "kind": "input", "key": name}
     node = random.choice(graph.nodes).id
     x, y = random.randrange(2_000), random.randrange(2_000)
-    return {
-        "move": {"type": "move", "nodes": {node: {"x": x, "y": y}}},
-        "configure": {"type": "configure", "node": node, "config": {"type": "int", "default": x}},
-        "rename": {"type": "rename", "node": node, "key": name},
-        "remove": {"type": "remove", "nodes": [node]},
-    }[kind]
+    others: dict[str, dict[str, Json]] = {
+        "move": {"nodes": {node: {"x": x, "y": y}}},
+        "configure": {"node": node, "config": {"type": "int", "default": x}},
+        "rename": {"node": node, "key": name},
+        "remove": {"nodes": [node]},
+    }
+    return {"type": kind, **others[kind]}
 
 
 def test_four_processes_lose_nothing_and_everything_can_be_undone(
@@ -123,8 +125,8 @@ def replayed(session: Session, rows: list[ChangeLog]) -> Graph:
     """Return the flow as the log alone tells it."""
     done = [row for row in rows if row.status == "applied"]
     patches = changes_of(session, [each for row in done for each in row.patch])
-    graph, gone = Graph(), {}
-    nodes: dict[str, Any] = {}  # the flow's nodes
+    nodes: dict[str, Node] = {}
+    gone: dict[str, Node] = {}
     for change in patches:
         if change.action == "restore":
             nodes[change.id] = gone.pop(change.id)

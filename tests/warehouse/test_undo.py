@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -252,7 +253,7 @@ def test_what_a_run_keeps_is_no_step(place: Place, flow: str) -> None:
 def test_everything_in_a_lab_is_undone_and_done_again(place: Place) -> None:
     lab, path = place.lab_id, "support/classify"
     for text in ("one", "two"):
-        place.do(lambda session, text=text: store.save(session, lab, path, text))
+        place.do(partial(store.save, lab_id=lab, path=path, text=text))
     key = library(place, "support")
     fields = {"library_id": key, "principal_kind": "user", "principal": "ben"}
     grant = Change(

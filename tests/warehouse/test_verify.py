@@ -140,15 +140,11 @@ def test_text_that_is_no_document_ends_no_look(sqlite_place: Place) -> None:
 def test_a_missing_operation_is_named(
     place: Place, flow: str, where: str, seq: int, why: str
 ) -> None:
-    place.write(
-        lambda connection: (
-            connection.execute(
-                text(f"DELETE FROM change_log WHERE {where} AND stream_id = :flow"),  # noqa: S608 — from above
-                {"flow": flow},
-            )
-            and None
-        )
-    )
+    def work(connection: Connection) -> None:
+        query = f"DELETE FROM change_log WHERE {where} AND stream_id = :flow"  # noqa: S608 — from above
+        connection.execute(text(query), {"flow": flow})
+
+    place.write(work)
     broken = only(look(place))
     assert (broken.stream, broken.seq, broken.op_id) == (Stream("flow", flow), seq, None)
     assert why in broken.why

@@ -14,7 +14,13 @@ from sqlalchemy import text
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.history import watch as watching
-from promptstudio_lab.warehouse.history.changelog import Operation, Stream, channel, record
+from promptstudio_lab.warehouse.history.changelog import (
+    Operation,
+    Stream,
+    channel,
+    record,
+    since,
+)
 from promptstudio_lab.warehouse.history.watch import watch
 from tests.warehouse.parts import (
     Place,
@@ -107,7 +113,6 @@ def test_an_operation_between_the_look_and_the_wait_is_not_missed(
             make_node(place, flow)
         return found
 
-    since = watching.since
     monkeypatch.setattr(watching, "since", look_then_somebody_acts)
     monkeypatch.setattr(watching, "_ASK_ANYWAY_S", LONG_S)
     begun = time.monotonic()
@@ -148,7 +153,7 @@ def test_only_the_stream_that_was_asked_for_is_heard(place: Place, flow: str) ->
 def test_sqlite_is_asked_ten_times_a_second_at_most(
     sqlite_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, since, flow = [], watching.since, make_flow(sqlite_place)
+    asked, flow = [], make_flow(sqlite_place)
 
     def counted(*arguments: Any) -> list[Recorded]:  # the arguments of `since`
         asked.append(1)

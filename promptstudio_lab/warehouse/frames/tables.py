@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import WarehouseError, did_you_mean
-from promptstudio_lab.warehouse.frames import cold, postgresql, sqlite
+from promptstudio_lab.warehouse.archive.scan import cold_rows
+from promptstudio_lab.warehouse.frames import postgresql, sqlite
 from promptstudio_lab.warehouse.frames.dtypes import schema_of
 from promptstudio_lab.warehouse.frames.period import Wanted, When, moment
 
@@ -59,7 +60,7 @@ def scan(
     hot = register_io_source(
         source, schema={name: schema[name] for name in chosen}, is_pure=True, explain_name=table
     )
-    archived = cold.cold(warehouse, actor, table, first, end)
+    archived = cold_rows(warehouse, actor, table, first, end)
     return hot if archived is None else pl.concat([archived.select(chosen), hot])
 
 
