@@ -97,21 +97,21 @@ def seconds(lab: Lab, **asked: str) -> tuple[float, int]:
 
 
 @pytest.fixture
-def full(lab: Lab) -> Lab:
-    fill(lab)
-    return lab
+def full(room: Lab) -> Lab:
+    fill(room)
+    return room
 
 
 def test_ten_thousand_things_are_searched_in_less_than_a_tenth_of_a_second(full: Lab) -> None:
     assert full.find().items.height == LIBRARIES + FLOWS + TEMPLATES
     by_text, texts = seconds(full, text="STRASSE")
     by_tag, tags = seconds(full, tag="tag7")
-    assert (texts, tags) == (1_314 + 613, 490)
-    assert (by_text, by_tag) < (LIMIT_S, LIMIT_S)
-    assert by_tag < LIMIT_S
+    assert (texts, tags) == (1_836, 490)
+    assert max(by_text, by_tag) < LIMIT_S
 
 
-def test_a_search_reads_no_payload(lab: Lab) -> None:
+def test_a_search_reads_no_payload(room: Lab) -> None:
+    lab = room
     lab.template("support/classify", "{{ ticket }}").tag("nlp").label("production")
     asked: list[tuple[str, object]] = []
 

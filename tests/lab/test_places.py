@@ -10,22 +10,18 @@ from promptstudio_lab.errors import Conflict, FlowError, NotFound, OperationRefu
 from promptstudio_lab.lab.browsing import tree
 from promptstudio_lab.warehouse.entities import ChangeLog
 from promptstudio_lab.warehouse.rows import find
-from tests.lab.parts import as_somebody, classifying, settled_lab
-from tests.warehouse import conftest
+from tests.lab.parts import as_somebody, classifying
 
 if TYPE_CHECKING:
     from promptstudio_lab.lab import Lab
     from promptstudio_lab.values import Json
-    from promptstudio_lab.warehouse.connect import Warehouse
 
 TEXT = "Label this: {{ ticket }}"
-shared = conftest.shared
 
 
 @pytest.fixture
-def lab(shared: Warehouse) -> Lab:
-    """Return a lab of a new organisation: a warehouse for each test would take minutes."""
-    return settled_lab(shared)
+def lab(room: Lab) -> Lab:
+    return room
 
 
 def paths(lab: Lab, kind: str | None = None) -> list[str]:
@@ -162,7 +158,7 @@ def test_references_stand_in_the_way_or_follow(lab: Lab) -> None:
         lambda: template.rename("sort"),
         lambda: template.move("other"),
         lambda: lab.library("support").rename("help"),
-        lambda: template.archive(),
+        template.archive,
     ):
         with pytest.raises(OperationRefused, match=r"is used by support/triage \(classify\)"):
             change()
