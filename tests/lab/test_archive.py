@@ -11,7 +11,7 @@ import pytest
 import promptstudio_lab as ps
 from promptstudio_lab.cli import main
 from promptstudio_lab.errors import AnalysisError, NotFound
-from promptstudio_lab.warehouse import payloads
+from promptstudio_lab.warehouse import append, payloads
 from promptstudio_lab.warehouse.archive import export
 from tests.lab.parts import TICKETS, classifying
 
@@ -27,7 +27,8 @@ PRESENT = f"{datetime.now(UTC):%Y-%m}"
 def _later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the present month be past for whoever archives."""
     monkeypatch.setenv("PROMPTSTUDIO_COLD", str(tmp_path))
-    monkeypatch.setattr(export, "now", lambda: datetime.now(UTC) + timedelta(days=32))
+    for module in (export, append):
+        monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + timedelta(days=32))
 
 
 def compared(lab: Lab) -> Experiment:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.warehouse.archive.month import Month
 
 _PATIENCE = "30s"
+_MAKING = 7_052_027
 
 
 def lock(connection: Connection, month: Month) -> None:
@@ -27,6 +28,8 @@ def lock(connection: Connection, month: Month) -> None:
     if connection.dialect.name == "sqlite":
         return
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+    # Whoever writes to a past month makes sure of its partitions under the same lock.
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING})")
     tables = [PAYLOAD, *_leaves(connection, month)]
     for table in tables:
         connection.exec_driver_sql(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
