@@ -270,7 +270,7 @@ class Lab:
         return self.environment.trace(reference)
 
     def verify(self) -> Verified:
-        """Return whether the organisation's change log is whole: nothing cut out, nothing rewritten.
+        """Return whether the change log is whole: nothing cut out of it, nothing rewritten.
 
         >>> lab = connect("memory")
         >>> _ = lab.flow("support/triage")

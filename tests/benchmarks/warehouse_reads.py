@@ -94,7 +94,7 @@ def filled(url: str) -> Iterator[Lab]:
         for start in range(0, ROWS, GROUP):
             rows = node_rows(own, flow, run, node, GROUP, start)
             place.write(
-                lambda c, rows=rows: insert_missing(c, "node_execution", NODE_COLUMNS, rows)
+                lambda c, rows=rows: insert_missing(c, "node_execution", NODE_COLUMNS, rows)  # type: ignore[misc]  # bound in this line
             )
         yield lab
     _warehouses.pop(url, None)

@@ -205,7 +205,7 @@ def parents(place: Place, things: Things) -> None:
         for run, at, _ in things.runs()
     )
     while group := list(islice(rows, GROUP)):
-        place.write(lambda c, group=group: insert_missing(c, "flow_execution", RUN, group))
+        place.write(lambda c, group=group: insert_missing(c, "flow_execution", RUN, group))  # type: ignore[misc]  # bound in this line
 
 
 def calls(place: Place, things: Things) -> None:
@@ -220,7 +220,7 @@ def calls(place: Place, things: Things) -> None:
             )
             for r in group
         ]  # fmt: skip
-        place.write(lambda c, rows=rows: insert_missing(c, "prompt_execution", CALL, rows))
+        place.write(lambda c, rows=rows: insert_missing(c, "prompt_execution", CALL, rows))  # type: ignore[misc]  # as above
 
 
 def ours(place: Place) -> Send:
@@ -270,13 +270,13 @@ def postgresql_drivers(place: Place) -> Iterator[tuple[Send, Send]]:
 
         def many(group: Group) -> float:
             begun = time.perf_counter()
-            cursor.executemany(insert, group)  # type: ignore[arg-type]  # psycopg wants a literal
+            cursor.executemany(insert, group)
             connection.commit()
             return time.perf_counter() - begun
 
         def copy(group: Group) -> float:
             begun = time.perf_counter()
-            with cursor.copy(f"COPY node_execution ({columns}) FROM STDIN") as target:  # type: ignore[arg-type]  # as above
+            with cursor.copy(f"COPY node_execution ({columns}) FROM STDIN") as target:
                 for row in group:
                     target.write_row(row)
             connection.commit()

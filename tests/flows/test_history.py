@@ -88,7 +88,7 @@ def session_of_two(lab: Lab, seed: int, turns: int) -> tuple[Flow, dict[int, Gra
 
 
 def test_every_moment_can_be_seen_again(lab: Lab) -> None:
-    flow, seen = session_of_two(lab, 7041, 120)
+    flow, seen = session_of_two(lab, 7041, 170)
     assert len(seen) > 60
     assert max(len(graph.edges) for graph in seen.values()) > 2
     for seq, graph in seen.items():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import event
@@ -36,7 +36,9 @@ def fill(lab: Lab) -> None:
 
         for kind, ids in libraries.items():
             # The two kinds lie under different paths, so that each is a thing of its own.
-            rows = [(key, lab.id, f"{kind} {n}", "") for n, key in enumerate(ids)]
+            rows: list[tuple[object, ...]] = [
+                (key, lab.id, f"{kind} {n}", "") for n, key in enumerate(ids)
+            ]
             put(f"{kind}_library", "prompt_lab_id name order_key", rows)
         shelf = libraries["workflow"]
         rows = [
@@ -113,7 +115,7 @@ def test_ten_thousand_things_are_searched_in_less_than_a_tenth_of_a_second(full:
 def test_a_search_reads_no_payload(room: Lab) -> None:
     lab = room
     lab.template("support/classify", "{{ ticket }}").tag("nlp").label("production")
-    asked: list[tuple[str, object]] = []
+    asked: list[tuple[str, Any]] = []  # a statement and its values
 
     def hear(_c: object, _u: object, statement: str, values: object, *_: object) -> None:
         asked.append((statement, values))

@@ -1,4 +1,4 @@
-"""Whatever else opens and closes the file in a kernel, a killed kernel loses nothing it was told."""
+"""Whatever else opens and closes the file, a killed kernel loses nothing that it was told."""
 
 from __future__ import annotations
 

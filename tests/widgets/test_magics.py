@@ -25,8 +25,9 @@ def shell(memory: Lab) -> Iterator[Any]:
     found = InteractiveShell.instance(user_ns={"lab": memory})
     found.run_line_magic("load_ext", "promptstudio_lab")
     yield found
-    found.history_manager.end_session()
-    found.history_manager.save_thread = None
+    history: Any = found.history_manager  # one is always there in an instance
+    history.end_session()
+    history.save_thread = None
     InteractiveShell.clear_instance()
 
 
@@ -79,6 +80,9 @@ def test_no_lab_is_the_users_own(
 
 
 def test_the_extension_is_light_until_it_is_loaded() -> None:
-    program = "import sys, promptstudio_lab as p; p.load_ipython_extension; print('IPython' in sys.modules)"
+    program = (
+        "import sys, promptstudio_lab as p; p.load_ipython_extension; "
+        "print('IPython' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.strip() == b"False"

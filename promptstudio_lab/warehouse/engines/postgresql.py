@@ -39,7 +39,8 @@ SELECT pg_current_xact_id_if_assigned()::text AS number, pg_current_wal_insert_l
 """
 _OUTCOME = text("""
 SELECT CASE
-    WHEN checkpoint_lsn <> CAST(:checkpoint AS pg_lsn) AND checkpoint_lsn <= CAST(:written AS pg_lsn)
+    WHEN checkpoint_lsn <> CAST(:checkpoint AS pg_lsn)
+        AND checkpoint_lsn <= CAST(:written AS pg_lsn)
     THEN 'aborted' ELSE pg_xact_status(CAST(:number AS xid8)) END
 FROM pg_control_checkpoint()
 """)
