@@ -181,7 +181,8 @@ class Recorder:
         _tell(entries, failure)
 
     def _keep(self, rows: Rows) -> None:
-        until = time.monotonic() + _PAUSE_S
+        # Once something could not be kept, nothing waits for the same again.
+        until = time.monotonic() + (_PAUSE_S if self._failure is None else 0)
         while True:
             try:
                 self._warehouse.append(self._actor, lambda connection: write(connection, rows))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import event
 
 from promptstudio_lab.engine import recorder
-from promptstudio_lab.errors import WarehouseError
+from promptstudio_lab.errors import WarehouseError, WarehouseUnavailable
 from tests.lab.parts import opened
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def asking(lab: Lab) -> Flow:
 
 
 @contextmanager
-def full_disk(lab: Lab) -> Iterator[threading.Event]:
+def full_disk(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Leave room for a few pages; give what is set when a write has found none."""
-    engine, found_none = lab.warehouse.engine, threading.Event()
+    engine, found_none, append = lab.warehouse.engine, threading.Event(), lab.warehouse.append
     with engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     most = [pages + ROOM]
@@ -49,18 +49,22 @@ def full_disk(lab: Lab) -> Iterator[threading.Event]:
     def limit(raw: object, *_: object) -> None:
         raw.execute(f"PRAGMA max_page_count={most[0]}")  # type: ignore[attr-defined]  # a connection of sqlite3
 
-    def heard(_: object) -> None:
-        found_none.set()
+    def watched(actor: Any, work: Any) -> None:  # as the warehouse's own
+        try:
+            append(actor, work)
+        except WarehouseUnavailable:
+            found_none.set()
+            raise
 
     event.listen(engine, "checkout", limit)
-    event.listen(engine, "handle_error", heard, insert=True)
+    monkeypatch.setattr(lab.warehouse, "append", watched)
     yield found_none
     most[0] = PLENTY
 
 
-def test_batch_goes_on_when_there_is_room_again(lab: Lab) -> None:
+def test_batch_goes_on_when_there_is_room_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     flow = asking(lab)
-    with full_disk(lab) as full:
+    with full_disk(lab, monkeypatch) as full:
         done: list[object] = []
         inputs = [{"ticket": str(number)} for number in range(ITEMS)]
         batch = threading.Thread(target=lambda: done.append(flow.batch(inputs)))
@@ -77,7 +81,10 @@ def test_disk_that_stays_full_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(recorder, "_PAUSE_S", 0.5)
     flow = asking(lab)
     inputs = [{"ticket": str(number)} for number in range(ITEMS)]
-    with full_disk(lab), pytest.raises(WarehouseError, match=r"no room to write .*MiB free"):
+    with (
+        full_disk(lab, monkeypatch),
+        pytest.raises(WarehouseError, match=r"no room to write .*MiB free"),
+    ):
         flow.batch(inputs)
     assert len(lab.runs(1_000)) < ITEMS
     assert flow.run(ticket="after").status == "succeeded"

@@ -101,7 +101,9 @@ def _ready(value: object, dialect: str) -> object:
     return str(value) if isinstance(value, UUID) else value
 
 
-def begun(session: Session, sql: str, bound: Mapping[str, Any]) -> CursorResult[Any]:
+def begun(
+    session: Session, sql: str, bound: Mapping[str, Any]
+) -> CursorResult[Any]:  # of its columns
     """Run a query and return its result, none of its rows fetched yet.
 
     Raises:
@@ -145,7 +147,9 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, UUID) else value
 
 
-def positional(session: Session, sql: str, bound: Mapping[str, Any]) -> tuple[str, list[Any]]:
+def positional(
+    session: Session, sql: str, bound: Mapping[str, Any]
+) -> tuple[str, list[Any]]:  # as above
     """Return a query with the engine's own marks, and the values in their order."""
     compiled = text(sql).compile(dialect=session.get_bind().dialect)
     order = getattr(compiled, "positiontup", None) or []

@@ -116,7 +116,7 @@ class Readers:
         """Return the ids of the processes that are warm."""
         return [process.popen.pid for process in self._warm]
 
-    def read(self, path: Path, parts: Sequence[Part]) -> list[Any]:
+    def read(self, path: Path, parts: Sequence[Part]) -> list[Any]:  # Arrow's
         """Return what the parts of one read give as Arrow tables, all of one state of the file.
 
         Args:

@@ -76,7 +76,7 @@ def _extent(session: Session, wanted: Wanted, conditions: Sequence[_Condition]) 
     return (0, -1) if first is None else (min(first, last), max(first, last))
 
 
-def _middle(session: Session, wanted: Wanted, row: int) -> tuple[str, Any]:
+def _middle(session: Session, wanted: Wanted, row: int) -> tuple[str, Any]:  # an id
     """Return where to halve: by id if ids are bounded, else by row number."""
     if wanted.whole:
         return "rowid", row
@@ -111,7 +111,7 @@ def _part(wanted: Wanted, conditions: Sequence[_Condition]) -> Part:
     return Part(f"SELECT {samples} UNION ALL SELECT * FROM ({rows})", tuple(bound), kinds)  # noqa: S608 — names of our own schema
 
 
-def _select(
+def _select(  # of its columns
     wanted: Wanted, conditions: Sequence[_Condition], how: str = ""
 ) -> tuple[str, list[Any]]:
     where, bound = _where(conditions)
@@ -119,12 +119,12 @@ def _select(
     return (sql, bound) if wanted.limit is None else (f"{sql} LIMIT ?", [*bound, wanted.limit])
 
 
-def _where(conditions: Sequence[_Condition]) -> tuple[str, list[Any]]:
+def _where(conditions: Sequence[_Condition]) -> tuple[str, list[Any]]:  # as above
     held = " AND ".join(f"{column} {sign} ?" for column, sign, _ in conditions)
     return f" WHERE {held}" if held else "", [value for *_, value in conditions]
 
 
-def read_query(session: Session, sql: str, bound: Mapping[str, Any]) -> pl.DataFrame:
+def read_query(session: Session, sql: str, bound: Mapping[str, Any]) -> pl.DataFrame:  # as above
     """Return the answer to a free query."""
     started = time.perf_counter()
     result = begun(session, sql, bound)
@@ -141,7 +141,7 @@ def read_query(session: Session, sql: str, bound: Mapping[str, Any]) -> pl.DataF
     return frame_of(names, [*rows, *map(tuple, result)])
 
 
-def _head(result: CursorResult[Any], first_s: float) -> tuple[list[Any], bool]:
+def _head(result: CursorResult[Any], first_s: float) -> tuple[list[Any], bool]:  # as above
     """Return the first rows, and whether there are more that are better read anew.
 
     A query that took long to its first row would take as long again, so it is given that time.
@@ -187,7 +187,7 @@ def _checked(statement: str, kinds: Sequence[str | None]) -> str:
     )
 
 
-def _by_readers(
+def _by_readers(  # as above
     session: Session,
     names: Sequence[str],
     kinds: Sequence[str | None],
