@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,11 @@ from tests.warehouse.parts import Place, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OFFSETS = 40
 HEADER = 100
@@ -151,15 +157,14 @@ def look(path: Path, user: int | None = NOBODY) -> subprocess.CompletedProcess[s
 
 
 @pytest.fixture
-def closed(tmp_path: Path) -> Path:
-    """Return a warehouse with two rows that everybody may find."""
-    for folder in (tmp_path, *tmp_path.parents[:-1]):
-        if folder.stat().st_uid == os.geteuid() and folder.is_relative_to(tmp_path.parents[1]):
-            folder.chmod(0o755)
-    path = tmp_path / "there" / "warehouse.db"
-    with opened(f"sqlite:///{path}") as place:
-        write(place)
-    return path
+def closed() -> Iterator[Path]:
+    """Give a warehouse with two rows that everybody may find."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "there" / "warehouse.db"
+        with opened(f"sqlite:///{path}") as place:
+            write(place)
+        yield path
 
 
 def seen(done: subprocess.CompletedProcess[str], reason: str) -> None:
