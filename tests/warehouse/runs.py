@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -39,7 +39,7 @@ def run_row(organization_id: str, flow_id: str, key: str) -> Row:
     return (key, organization_id, flow_id, 1, 1, "a", "a", "cell", "running", at, at, "a")
 
 
-def node_rows(  # noqa: PLR0913, PLR0917 — what a row refers to, and how many
+def node_rows(
     organization_id: str, flow_id: str, run_id: str, node_id: str, count: int, start: int = 0
 ) -> list[Row]:
     """Return nodes of a run in its own month, a millisecond apart; few have an error's code."""

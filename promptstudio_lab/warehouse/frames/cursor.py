@@ -34,6 +34,8 @@ _REMARK = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*", re.DOTALL)
 _MARK = re.compile(r"(?<![:\w$\\])(:[\w$]+)(?![:\w$])")
 _ALLOWED = (*READS, "EXPLAIN")
 
+Answer = CursorResult[Any]  # rows of whatever was asked for
+
 
 def one_query(sql: str) -> str:
     r"""Return a statement that only reads, ready for SQLAlchemy's `text`.
@@ -101,7 +103,7 @@ def _ready(value: object, dialect: str) -> object:
     return str(value) if isinstance(value, UUID) else value
 
 
-def begun(session: Session, sql: str, bound: Mapping[str, Any]) -> CursorResult[Any]:
+def begun(session: Session, sql: str, bound: Mapping[str, object]) -> Answer:
     """Run a query and return its result, none of its rows fetched yet.
 
     Raises:
@@ -145,7 +147,7 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, UUID) else value
 
 
-def positional(session: Session, sql: str, bound: Mapping[str, Any]) -> tuple[str, list[Any]]:
+def positional(session: Session, sql: str, bound: Mapping[str, object]) -> tuple[str, list[object]]:
     """Return a query with the engine's own marks, and the values in their order."""
     compiled = text(sql).compile(dialect=session.get_bind().dialect)
     order = getattr(compiled, "positiontup", None) or []

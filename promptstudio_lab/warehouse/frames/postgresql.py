@@ -53,7 +53,7 @@ def read_table(session: Session, wanted: Wanted) -> list[pl.DataFrame]:
     return [found]
 
 
-def read_query(session: Session, sql: str, bound: Mapping[str, Any]) -> pl.DataFrame:
+def read_query(session: Session, sql: str, bound: Mapping[str, object]) -> pl.DataFrame:
     """Return the answer to a free query."""
     if first_word(sql) in READS and _rows_planned(session, sql, bound) >= BIG:
         pattern, _ = positional(session, sql, bound)
@@ -64,7 +64,7 @@ def read_query(session: Session, sql: str, bound: Mapping[str, Any]) -> pl.DataF
     return frame_of(list(result.keys()), plain(result))
 
 
-def _rows_planned(session: Session, sql: str, bound: Mapping[str, Any]) -> int:
+def _rows_planned(session: Session, sql: str, bound: Mapping[str, object]) -> int:
     """Return how many rows the server expects; 0 for what it cannot plan."""
     try:
         plan = session.execute(text(f"EXPLAIN (FORMAT JSON) {sql}"), bound).scalar_one()

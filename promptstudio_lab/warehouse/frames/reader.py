@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import sys
 from threading import Thread
 from typing import Any
 
@@ -148,7 +147,3 @@ def main(descriptor: int) -> None:
         if sink is not None:
             os.close(sink)
         send(peer, answer)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
