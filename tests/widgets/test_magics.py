@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +23,10 @@ if TYPE_CHECKING:
 def shell(memory: Lab) -> Iterator[Any]:
     """Give a shell with the extension loaded and a lab in `lab`."""
     InteractiveShell.clear_instance()
-    found = InteractiveShell.instance(user_ns={"lab": memory})
+    quiet = Config({"HistoryManager": {"enabled": False}})
+    found = InteractiveShell.instance(config=quiet, user_ns={"lab": memory})
     found.run_line_magic("load_ext", "promptstudio_lab")
     yield found
-    found.history_manager.end_session()
-    found.history_manager.save_thread = None
     InteractiveShell.clear_instance()
 
 
