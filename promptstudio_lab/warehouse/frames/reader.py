@@ -126,7 +126,8 @@ def _said(reading: Reading, request: Message, sink: int | None) -> Message:
     try:
         return reading.answer(request, sink)
     except (adbc.Error, OSError, pa.ArrowException) as error:
-        return {"odd": True} if _MISMATCH in str(error) else {"error": str(error)}
+        words = str(error).partition("\nquery:")[0]
+        return {"odd": True} if _MISMATCH in words else {"error": words}
 
 
 def _end_with(peer: socket.socket) -> None:
