@@ -86,8 +86,14 @@ def test_what_the_library_refuses_is_told(file: Path) -> None:
         read(file, Part("DELETE FROM pair", (), ("whole",)))
     with pytest.raises(WarehouseError, match="failed to open"):
         read(file.with_name("missing.db"), WHOLE)
-    with pytest.raises(Odd):
+    with pytest.raises(WarehouseError, match="'last'"):
         read(file, Part("SELECT 1 AS a UNION ALL SELECT b FROM pair", (), ("whole",)))
+    late = (
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 70000) "
+        "SELECT CASE WHEN n < 70000 THEN n ELSE 'late' END AS a, 0 AS odd FROM n"
+    )
+    with pytest.raises(Odd):
+        read(file, Part(late, ()))
     assert read(file, WHOLE)[0].height == ROWS
 
 

@@ -150,7 +150,7 @@ def _batches(connection: Any, sql: str) -> Iterator[Any]:  # the driver's handle
     import pyarrow as pa
 
     with adbc.AdbcStatement(connection) as statement:
-        statement.set_sql_query(sql)
+        statement.set_sql_query(f"{sql}\n")  # or a remark at its end would swallow what follows
         stream, _ = statement.execute_query()
         with pa.RecordBatchReader.from_stream(stream) as batches:
             yield batches
@@ -167,5 +167,6 @@ def _address(session: Session) -> str:
 
 
 def _said(error: Exception) -> str:
-    """Return the server's own words."""
-    return " ".join(str(error).partition("ERROR:")[2].split()) or str(error)
+    """Return the server's own words, without the statement that was made of the query."""
+    words = str(error).partition("ERROR:")[2].strip()
+    return words.partition("\n")[0] or str(error)
