@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -24,7 +25,10 @@ from tests.warehouse.runs import NODE_COLUMNS, RUN_COLUMNS, node_rows, run_row
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sqlalchemy import Connection
+
     from promptstudio_lab.lab import Lab
+    from promptstudio_lab.warehouse.append import Row
 
 ROWS = 1_000_000
 ROUNDS = 3
@@ -92,12 +96,14 @@ def filled(url: str) -> Iterator[Lab]:
             lambda c: insert_missing(c, "flow_execution", RUN_COLUMNS, [run_row(own, flow, run)])
         )
         for start in range(0, ROWS, GROUP):
-            rows = node_rows(own, flow, run, node, GROUP, start)
-            place.write(
-                lambda c, rows=rows: insert_missing(c, "node_execution", NODE_COLUMNS, rows)  # type: ignore[misc]  # bound in this line
-            )
+            place.write(partial(insert_nodes, node_rows(own, flow, run, node, GROUP, start)))
         yield lab
     _warehouses.pop(url, None)
+
+
+def insert_nodes(rows: list[Row], connection: Connection) -> None:
+    """Write some nodes."""
+    insert_missing(connection, "node_execution", NODE_COLUMNS, rows)
 
 
 if __name__ == "__main__":

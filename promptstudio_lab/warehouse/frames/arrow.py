@@ -67,8 +67,11 @@ def numbers(column: Any) -> pl.Series:  # pyarrow ships no types
     texts = _stored(column)
     if texts.str.contains(_POINT).any():
         return texts.cast(pl.Float64)
-    whole = texts.cast(pl.Int64, strict=False)
-    return whole if whole.null_count() == texts.null_count() else texts.cast(pl.Int128)
+    for whole in (pl.Int64, pl.Int128):
+        found = texts.cast(whole, strict=False)
+        if found.null_count() == texts.null_count():
+            return found
+    return texts.cast(pl.Float64)
 
 
 def keys(column: Any) -> pl.Series:  # pyarrow ships no types

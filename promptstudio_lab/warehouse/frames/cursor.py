@@ -33,6 +33,9 @@ _QUOTED = re.compile(
 _REMARK = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*", re.DOTALL)
 _MARK = re.compile(r"(?<![:\w$\\])(:[\w$]+)(?![:\w$])")
 _ALLOWED = (*READS, "EXPLAIN")
+_BEYOND = 2**127  # no whole number of polars goes so far
+
+Answer = CursorResult[Any]  # rows of whatever was asked for
 
 
 def one_query(sql: str) -> str:
@@ -101,9 +104,7 @@ def _ready(value: object, dialect: str) -> object:
     return str(value) if isinstance(value, UUID) else value
 
 
-def begun(
-    session: Session, sql: str, bound: Mapping[str, Any]
-) -> CursorResult[Any]:  # of its columns
+def begun(session: Session, sql: str, bound: Mapping[str, object]) -> Answer:
     """Run a query and return its result, none of its rows fetched yet.
 
     Raises:
@@ -129,10 +130,18 @@ def refuse_twins(names: Iterable[str]) -> None:
 
 
 def frame_of(names: Sequence[str], rows: Sequence[Row]) -> pl.DataFrame:
-    """Return rows as a frame; a column's type is that of all its values."""
+    """Return rows as a frame; a column's type is that of all its values.
+
+    Raises:
+        WarehouseError: if the values of a column have no type in common.
+    """
     import polars as pl
 
-    return pl.DataFrame(list(rows), schema=list(names), orient="row", infer_schema_length=None)
+    try:
+        return pl.DataFrame(list(rows), schema=list(names), orient="row", infer_schema_length=None)
+    except (pl.exceptions.PolarsError, OverflowError) as error:
+        message = f"the values of a column have no type in common; CAST them in the query: {error}"
+        raise WarehouseError(message) from None
 
 
 def plain(rows: Iterable[Sequence[Any]]) -> list[Row]:  # whatever the driver returns
@@ -143,13 +152,12 @@ def plain(rows: Iterable[Sequence[Any]]) -> list[Row]:  # whatever the driver re
 def _plain(value: object) -> object:
     if isinstance(value, Decimal):
         # PostgreSQL sums and averages whole numbers exactly; SQLite gives plain numbers.
-        return int(value) if value.as_tuple().exponent == 0 else float(value)
+        whole = value.as_tuple().exponent == 0 and abs(value) < _BEYOND
+        return int(value) if whole else float(value)
     return str(value) if isinstance(value, UUID) else value
 
 
-def positional(
-    session: Session, sql: str, bound: Mapping[str, Any]
-) -> tuple[str, list[Any]]:  # as above
+def positional(session: Session, sql: str, bound: Mapping[str, object]) -> tuple[str, list[object]]:
     """Return a query with the engine's own marks, and the values in their order."""
     compiled = text(sql).compile(dialect=session.get_bind().dialect)
     order = getattr(compiled, "positiontup", None) or []

@@ -53,9 +53,7 @@ def read_table(session: Session, wanted: Wanted) -> list[pl.DataFrame]:
     return [found]
 
 
-def read_query(
-    session: Session, sql: str, bound: Mapping[str, Any]
-) -> pl.DataFrame:  # of its columns
+def read_query(session: Session, sql: str, bound: Mapping[str, object]) -> pl.DataFrame:
     """Return the answer to a free query."""
     if first_word(sql) in READS and _rows_planned(session, sql, bound) >= BIG:
         pattern, _ = positional(session, sql, bound)
@@ -66,7 +64,7 @@ def read_query(
     return frame_of(list(result.keys()), plain(result))
 
 
-def _rows_planned(session: Session, sql: str, bound: Mapping[str, Any]) -> int:  # as above
+def _rows_planned(session: Session, sql: str, bound: Mapping[str, object]) -> int:
     """Return how many rows the server expects; 0 for what it cannot plan."""
     try:
         plan = session.execute(text(f"EXPLAIN (FORMAT JSON) {sql}"), bound).scalar_one()
@@ -152,7 +150,7 @@ def _batches(connection: Any, sql: str) -> Iterator[Any]:  # the driver's handle
     import pyarrow as pa
 
     with adbc.AdbcStatement(connection) as statement:
-        statement.set_sql_query(sql)
+        statement.set_sql_query(f"{sql}\n")  # or a remark at its end would swallow what follows
         stream, _ = statement.execute_query()
         with pa.RecordBatchReader.from_stream(stream) as batches:
             yield batches
@@ -169,5 +167,6 @@ def _address(session: Session) -> str:
 
 
 def _said(error: Exception) -> str:
-    """Return the server's own words."""
-    return " ".join(str(error).partition("ERROR:")[2].split()) or str(error)
+    """Return the server's own words, without the statement that was made of the query."""
+    words = str(error).partition("ERROR:")[2].strip()
+    return words.partition("\n")[0] or str(error)

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import polars as pl
-    from sqlalchemy import CursorResult
     from sqlalchemy.orm import Session
 
+    from promptstudio_lab.warehouse.append import Row
+    from promptstudio_lab.warehouse.frames.cursor import Answer
     from promptstudio_lab.warehouse.frames.period import Wanted
 
 # From here on two processes are worth their talk.
@@ -36,7 +37,7 @@ _HUGE = 50_000
 _SAMPLES = {"text": "''", "moment": "''", "whole": "0", "number": "0.0", "flag": "0"}
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.f%z"
 
-_Condition = tuple[str, str, Any]  # column, sign, bound value
+_Condition = tuple[str, str, object]  # column, sign, bound value
 
 
 def read_table(session: Session, wanted: Wanted) -> list[pl.DataFrame]:
@@ -76,7 +77,7 @@ def _extent(session: Session, wanted: Wanted, conditions: Sequence[_Condition]) 
     return (0, -1) if first is None else (min(first, last), max(first, last))
 
 
-def _middle(session: Session, wanted: Wanted, row: int) -> tuple[str, Any]:  # an id
+def _middle(session: Session, wanted: Wanted, row: int) -> tuple[str, object]:
     """Return where to halve: by id if ids are bounded, else by row number."""
     if wanted.whole:
         return "rowid", row
@@ -111,20 +112,20 @@ def _part(wanted: Wanted, conditions: Sequence[_Condition]) -> Part:
     return Part(f"SELECT {samples} UNION ALL SELECT * FROM ({rows})", tuple(bound), kinds)  # noqa: S608 — names of our own schema
 
 
-def _select(  # of its columns
+def _select(
     wanted: Wanted, conditions: Sequence[_Condition], how: str = ""
-) -> tuple[str, list[Any]]:
+) -> tuple[str, list[object]]:
     where, bound = _where(conditions)
     sql = f"SELECT {', '.join(wanted.columns)} FROM {wanted.table}{how}{where}"  # noqa: S608 — names of our own schema
     return (sql, bound) if wanted.limit is None else (f"{sql} LIMIT ?", [*bound, wanted.limit])
 
 
-def _where(conditions: Sequence[_Condition]) -> tuple[str, list[Any]]:  # as above
+def _where(conditions: Sequence[_Condition]) -> tuple[str, list[object]]:
     held = " AND ".join(f"{column} {sign} ?" for column, sign, _ in conditions)
     return f" WHERE {held}" if held else "", [value for *_, value in conditions]
 
 
-def read_query(session: Session, sql: str, bound: Mapping[str, Any]) -> pl.DataFrame:  # as above
+def read_query(session: Session, sql: str, bound: Mapping[str, object]) -> pl.DataFrame:
     """Return the answer to a free query."""
     started = time.perf_counter()
     result = begun(session, sql, bound)
@@ -141,7 +142,7 @@ def read_query(session: Session, sql: str, bound: Mapping[str, Any]) -> pl.DataF
     return frame_of(names, [*rows, *map(tuple, result)])
 
 
-def _head(result: CursorResult[Any], first_s: float) -> tuple[list[Any], bool]:  # as above
+def _head(result: Answer, first_s: float) -> tuple[list[Row], bool]:
     """Return the first rows, and whether there are more that are better read anew.
 
     A query that took long to its first row would take as long again, so it is given that time.
@@ -187,12 +188,12 @@ def _checked(statement: str, kinds: Sequence[str | None]) -> str:
     )
 
 
-def _by_readers(  # as above
+def _by_readers(
     session: Session,
     names: Sequence[str],
     kinds: Sequence[str | None],
     statement: str,
-    values: Sequence[Any],
+    values: Sequence[object],
 ) -> pl.DataFrame:
     import polars as pl
 
