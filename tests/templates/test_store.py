@@ -90,7 +90,7 @@ def test_references_name_versions(place: Place) -> None:
         ("a/b@3", ("a/b", 3)),
         ("a/b", ("a/b", None)),
         ("a/b@", ("a/b@", None)),
-        ("a@b", ("a@b", None)),
+        ("a@b", ("a", "b")),
         ("a@b@12", ("a@b", 12)),
         ("a@-1", ("a@-1", None)),
         ("a@1.5", ("a@1.5", None)),
