@@ -135,7 +135,7 @@ def test_f106_an_empty_flow_and_one_without_an_answer() -> None:
         ({"max_tokens": 0}, "/nodes/n/config/max_tokens", "minimum"),
         ({"returns": []}, "/nodes/n/config/returns", "object"),
         ({"prompt": "Hi"}, "/nodes/n/config/prompt", "valid under any"),
-        ({"prompt": {"ref": "a@b"}}, "/nodes/n/config/prompt", "valid under any"),
+        ({"prompt": {"ref": "a@b@c"}}, "/nodes/n/config/prompt", "valid under any"),
         ({"system": None}, "/nodes/n/config/system", "string"),
     ],
 )

@@ -92,11 +92,11 @@ def test_facets_count_what_was_found(lab: Lab) -> None:
 def test_what_others_change_is_found_at_once(lab: Lab) -> None:
     ada = as_somebody(lab, "ada")
     assert paths(lab, text="fresh") == []
-    ada.template("support/a", "Fresh {{ x }}")
+    ada.template("support/a", "Fresh {{ ticket }}")
     assert paths(lab, text="fresh") == ["support/a"]
-    ada.template("support/a", "Stale {{ x }}")
+    ada.template("support/a", "Stale {{ ticket }}")
     assert paths(lab, text="fresh") == []
-    ada.template("support/a", "Fresh {{ x }}")
+    ada.template("support/a", "Fresh {{ ticket }}")
     assert paths(lab, text="fresh") == ["support/a"]
     classifying(ada, "support/a", "support/fresher").head()
     assert paths(lab, template="support/a") == ["support/fresher"]

@@ -13,6 +13,8 @@ from promptstudio_lab.warehouse.append import insert_missing
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from promptstudio_lab.lab import Lab
@@ -30,15 +32,14 @@ def fill(lab: Lab) -> None:
     flows, templates = ([new_id() for _ in range(n)] for n in (FLOWS, TEMPLATES))
 
     def write(connection: Connection) -> None:
-        def put(table: str, columns: str, rows: list[tuple[object, ...]]) -> None:
+        def put(table: str, columns: str, rows: Sequence[tuple[object, ...]]) -> None:
             named = ("id", *columns.split(), "organization_id", "created_at", "created_by")
             insert_missing(connection, table, named, [(*row, *own) for row in rows])
 
+        rows: Sequence[tuple[object, ...]]
         for kind, ids in libraries.items():
             # The two kinds lie under different paths, so that each is a thing of its own.
-            rows: list[tuple[object, ...]] = [
-                (key, lab.id, f"{kind} {n}", "") for n, key in enumerate(ids)
-            ]
+            rows = [(key, lab.id, f"{kind} {n}", "") for n, key in enumerate(ids)]
             put(f"{kind}_library", "prompt_lab_id name order_key", rows)
         shelf = libraries["workflow"]
         rows = [
@@ -115,7 +116,7 @@ def test_ten_thousand_things_are_searched_in_less_than_a_tenth_of_a_second(full:
 def test_a_search_reads_no_payload(room: Lab) -> None:
     lab = room
     lab.template("support/classify", "{{ ticket }}").tag("nlp").label("production")
-    asked: list[tuple[str, Any]] = []  # a statement and its values
+    asked: list[tuple[str, Any]] = []  # values as a driver takes them
 
     def hear(_c: object, _u: object, statement: str, values: object, *_: object) -> None:
         asked.append((statement, values))

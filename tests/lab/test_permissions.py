@@ -116,7 +116,7 @@ def test_each_permission_includes_those_before_it(
 def test_whoever_may_only_run_changes_nothing(lab: Lab, number: int) -> None:
     lab.library("support").permit("ada", "run")
     ada = person(lab, "ada")
-    with pytest.raises(AccessDenied, match=r"may only run in 'support', and this needs .* to edit"):
+    with pytest.raises(AccessDenied, match="may only run in 'support'"):
         EDITS[number](ada)
 
 
@@ -159,9 +159,10 @@ def test_permissions_hold_for_the_kind_of_library_that_came_later(lab: Lab, kind
         with pytest.raises(AccessDenied, match="in 'one'"):
             ada.flow(path) if kind == "flow" else ada.template(path, TEXT)
     bob = person(lab, "bob")
-    (bob.flow("one/x") if kind == "flow" else bob.template("one/x", TEXT)).describe("made")
+    bob.flow("one/x") if kind == "flow" else bob.template("one/x", TEXT)
+    made = ada.flow("one/x") if kind == "flow" else ada.template("one/x")
     with pytest.raises(AccessDenied, match="in 'one'"):
-        (ada.flow("one/x") if kind == "flow" else ada.template("one/x")).describe("x")
+        made.describe("x")
 
 
 def test_role_is_permitted_like_a_person(lab: Lab) -> None:
@@ -216,8 +217,6 @@ def test_whoever_lost_the_right_cannot_take_back_either(lab: Lab) -> None:
     lab.library("support").permit("bob", "edit")
     with pytest.raises(AccessDenied):
         ada.undo()
-    with pytest.raises(AccessDenied):
-        ada.redo() or ada.undo()
 
 
 def test_nonsense_is_refused(lab: Lab) -> None:

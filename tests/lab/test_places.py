@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,8 @@ from tests.lab.parts import as_somebody, classifying
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from promptstudio_lab.lab import Flow, Lab, Library, Template
+    from promptstudio_lab.lab import Lab
+    from promptstudio_lab.lab.places import Placed
     from promptstudio_lab.values import Json
 
 TEXT = "Label this: {{ ticket }}"
@@ -116,7 +116,7 @@ def test_library_never_lies_in_itself(lab: Lab) -> None:
 
 @pytest.mark.parametrize("kind", ["library", "flow", "template"])
 def test_taken_name_is_refused(lab: Lab, kind: str) -> None:
-    thing: Library | Flow | Template
+    thing: Placed
     if kind == "library":
         thing = lab.library("a/x").create()
         lab.library("b/x").create()
@@ -128,11 +128,11 @@ def test_taken_name_is_refused(lab: Lab, kind: str) -> None:
         thing = lab.template("a/x", TEXT)
         lab.template("b/x", TEXT), lab.template("a/y", TEXT)
     steps = len(log(lab))
-    changes: tuple[Callable[[], object], ...] = (
+    changes: list[Callable[[], Placed]] = [
         lambda: thing.move("b"),
         lambda: thing.rename("y"),
         lambda: thing.copy("b/x"),
-    )
+    ]
     for change in changes:
         with pytest.raises(OperationRefused, match=f"there is a {kind} '[ab]/[xy]' already"):
             change()
@@ -162,7 +162,7 @@ def test_references_stand_in_the_way_or_follow(lab: Lab) -> None:
     for change in (
         lambda: template.rename("sort"),
         lambda: template.move("other"),
-        partial(lab.library("support").rename, "help"),
+        lambda: lab.library("support").rename("help"),
         template.archive,
     ):
         with pytest.raises(OperationRefused, match=r"is used by support/triage \(classify\)"):
@@ -238,12 +238,12 @@ def test_template_is_copied_with_its_current_or_all_versions(lab: Lab) -> None:
 
 @pytest.mark.parametrize("kind", ["library", "flow", "template"])
 def test_looks_are_set_and_taken_away(lab: Lab, kind: str) -> None:
-    made: dict[str, Callable[[], Library | Flow | Template]] = {
+    makers: dict[str, Callable[[], Placed]] = {
         "library": lambda: lab.library("support/x").create(),
         "flow": lambda: lab.flow("support/x"),
         "template": lambda: lab.template("support/x", TEXT),
     }
-    thing = made[kind]()
+    thing = makers[kind]()
     thing.describe("What it is for").categorise("Kinds").color("#1e88e5").icon("star")
     thing.tag("a", "b ", "a").pin()
     (row,) = lab.find("is FOR", kind=kind).items.rows(named=True)

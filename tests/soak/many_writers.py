@@ -31,9 +31,10 @@ def main() -> int:
     written = {f"{key} {row}" for keys, _ in reports for key in keys for row in range(ROWS)}
     seconds = sorted(second for _, each in reports for second in each)
     p99 = statistics.quantiles(seconds, n=100)[98]
+    p50 = statistics.median(seconds)
     print(
-        f"{len(seconds):,} commits of {WRITERS} writers: p50 {statistics.median(seconds) * 1000:.0f}"
-        f" ms, p99 {p99 * 1000:.0f} ms, worst {seconds[-1] * 1000:.0f} ms; "
+        f"{len(seconds):,} commits of {WRITERS} writers: p50 {p50 * 1000:.0f} ms, "
+        f"p99 {p99 * 1000:.0f} ms, worst {seconds[-1] * 1000:.0f} ms; "
         f"{len(written - set(rows))} rows lost, {len(rows) - len(set(rows))} duplicated, "
         f"integrity {health}"
     )

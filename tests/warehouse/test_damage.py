@@ -11,6 +11,7 @@ import sys
 import tempfile
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,11 +24,6 @@ from promptstudio_lab.warehouse.organizations import enter
 from promptstudio_lab.warehouse.rows import find
 from tests.warehouse.foreign import write
 from tests.warehouse.parts import Place, opened
-
-if TYPE_CHECKING:
-    from pathlib import Path
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from promptstudio_lab.lab.frames import Frames
 from promptstudio_lab.warehouse.append import insert_missing
 from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.entities import Entity
-from promptstudio_lab.warehouse.frames import cold, postgresql, sqlite
+from promptstudio_lab.warehouse.frames import postgresql, sqlite, tables
 from promptstudio_lab.warehouse.frames.dtypes import schema_of
 from promptstudio_lab.warehouse.frames.tables import scan
 from tests.warehouse.parts import Place, make_flow, make_node, settled
@@ -98,7 +98,7 @@ def test_only_what_is_needed_is_read(run: Ran, monkeypatch: pytest.MonkeyPatch) 
     for engine in (sqlite, postgresql):
         read = engine.read_table
         monkeypatch.setattr(
-            engine, "read_table", lambda s, w, read=read: asked.append(w) or read(s, w)
+            engine, "read_table", lambda s, w, read=read: read(s, (asked.append(w), w)[1])
         )
     lazy = run.frames.node_executions()
     assert lazy.select("cost", "id").collect().columns == ["cost", "id"]
@@ -204,7 +204,7 @@ def test_archived_months_come_with_the_others(run: Ran, monkeypatch: pytest.Monk
         ]
         return archived.lazy().with_columns(missing)
 
-    monkeypatch.setattr(cold, "cold", found)
+    monkeypatch.setattr(tables, "cold_rows", found)
     frame = run.frames.node_executions("2026-01-01").collect()
     assert frame.height == NODES + 1
     assert frame.schema == schema_of("node_execution")
