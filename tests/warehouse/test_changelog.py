@@ -23,7 +23,14 @@ from promptstudio_lab.warehouse.entities import (
 from promptstudio_lab.warehouse.history import patches
 from promptstudio_lab.warehouse.history import undo as taking_back
 from promptstudio_lab.warehouse.history.chain import HASHED, chained
-from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, record, since
+from promptstudio_lab.warehouse.history.changelog import (
+    Change,
+    Operation,
+    Stream,
+    record,
+    record_all,
+    since,
+)
 from promptstudio_lab.warehouse.history.verify import verify
 from promptstudio_lab.warehouse.rows import find, first
 from promptstudio_lab.warehouse.types import CanonicalJson, iso
@@ -149,6 +156,38 @@ def test_operations_sent_by_two_processes_at_once_are_done_once(
     assert sorted(row.op_id for row in rows[1:]) == sorted(keys)
     assert own_place.see(lambda session: session.get(FlowNode, node)).row_version == OPERATIONS + 1
     assert own_place.see(verify).ok
+
+
+def test_several_operations_at_once_are_as_if_one_after_the_other(place: Place, flow: str) -> None:
+    stream, node = Stream("flow", flow), make_node(place, flow, position_x=0.0)
+    old = log(place, flow, set_fields(node, position_x=1.0), client_id="b")
+    seen = log(place, flow, set_fields(node, position_y=1.0), client_id="b")
+    again, key = Operation("move", (set_fields(node, position_x=9.0),), old.op_id), new_id()
+    operations = [
+        Operation("move", (set_fields(node, position_x=2.0),), base_seq=1, client_id="a"),
+        again,
+        Operation("move", (set_fields(node, position_x=3.0),), base_seq=seen.seq, client_id="a"),
+        Operation("add", (added(flow, key, position_x=4.0),)),
+        Operation("move", (set_fields(key, position_x=5.0),)),
+        Operation("remove", (Change("flow_node", key, "delete"),)),
+        Operation("move", (set_fields(key, position_x=6.0),)),
+    ]
+    done = place.do(lambda session: record_all(session, stream, operations))
+    assert [each.seq for each in done] == [4, 2, 5, 6, 7, 8, 9]
+    assert [each.again for each in done] == [False, True, *[False] * 5]
+    assert [each.status for each in done] == [*["applied"] * 6, "superseded"]
+    assert [each["seq"] for each in done[0].conflicts] == [old.seq]
+    assert [each.conflicts for each in done[1:]] == [()] * 6
+    rows = entries(place, flow)
+    inverses = [row.inverse[0]["fields"] for row in rows[3:7]]
+    assert inverses == [{"position_x": 1.0}, {"position_x": 2.0}, {}, {"position_x": 4.0}]
+    assert state(place, node)["position_x"] == 3.0
+    assert state(place, key) is None
+    assert place.see(verify).ok
+    assert place.do(lambda session: record_all(session, stream, [])) == []
+    twice = place.do(lambda session: record_all(session, stream, [again, again]))
+    assert [each.seq for each in twice] == [2, 2]
+    assert len(entries(place, flow)) == 9
 
 
 def test_failed_operation_leaves_no_gap(place: Place, flow: str) -> None:

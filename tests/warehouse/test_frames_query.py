@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
@@ -55,6 +55,12 @@ def ask(place: Place, sql: str, **parameters: object) -> pl.DataFrame:
 
 
 OWN = "FROM flow_execution WHERE organization_id = :organization_id"
+
+
+def noted(where: list[Any], what: Any) -> Any:  # whatever it is
+    """Remember something, and give it back."""
+    where.append(what)
+    return what
 
 
 def test_columns_have_their_types(runs: Place) -> None:
@@ -175,9 +181,7 @@ def by_arrow(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     for engine, read in ((sqlite, "_by_readers"), (postgresql, "_by_arrow")):
         keep = getattr(engine, read)
         monkeypatch.setattr(engine, "BIG", 1)
-        monkeypatch.setattr(
-            engine, read, lambda *given, keep=keep: (calls.append(given), keep(*given))[1]
-        )
+        monkeypatch.setattr(engine, read, lambda *given, keep=keep: keep(*noted(calls, given)))
     # As if every first row had come at once.
     monkeypatch.setattr(sqlite, "time", FrozenClock)
     return calls

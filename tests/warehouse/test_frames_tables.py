@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 import pytest
@@ -97,9 +97,7 @@ def test_only_what_is_needed_is_read(run: Ran, monkeypatch: pytest.MonkeyPatch) 
     asked = []
     for engine in (sqlite, postgresql):
         read = engine.read_table
-        monkeypatch.setattr(
-            engine, "read_table", lambda s, w, read=read: read(s, (asked.append(w), w)[1])
-        )
+        monkeypatch.setattr(engine, "read_table", lambda s, w, read=read: read(s, noted(asked, w)))
     lazy = run.frames.node_executions()
     assert lazy.select("cost", "id").collect().columns == ["cost", "id"]
     assert lazy.select(pl.len()).collect().item() == NODES
@@ -135,6 +133,12 @@ def test_time_is_half_open(run: Ran) -> None:
 
 def moment_of(when: datetime | str) -> datetime:
     return datetime.fromisoformat(when) if isinstance(when, str) else when
+
+
+def noted(where: list[Any], what: Any) -> Any:  # whatever it is
+    """Remember something, and give it back."""
+    where.append(what)
+    return what
 
 
 def test_days_begin_at_midnight_utc(run: Ran) -> None:
