@@ -94,7 +94,7 @@ def test_rows_are_those_that_were_written(run: Ran) -> None:
 
 @pytest.mark.usefixtures("way")
 def test_only_what_is_needed_is_read(run: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked: list[Any] = []  # what is wanted
     for engine in (sqlite, postgresql):
         read = engine.read_table
         monkeypatch.setattr(engine, "read_table", lambda s, w, read=read: read(s, noted(asked, w)))
