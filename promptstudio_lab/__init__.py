@@ -59,5 +59,10 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+def load_ipython_extension(shell: Any) -> None:  # IPython ships no types
+    """Give a notebook the `%%sql` cell: `%load_ext promptstudio_lab`."""
+    import_module("promptstudio_lab.widgets.magics").register(shell)
+
+
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
     return [{"src": "labextension", "dest": "@promptstudio/lab"}]

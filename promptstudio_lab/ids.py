@@ -65,6 +65,16 @@ def time_of(key: str) -> datetime:
     return _EPOCH + timedelta(milliseconds=int(key[:8] + key[9:13], 16))
 
 
+def lowest_id(moment: datetime) -> str:
+    """Return the smallest UUIDv7 of a moment's millisecond: every later key sorts after it.
+
+    >>> lowest_id(datetime(2026, 1, 1, tzinfo=UTC))
+    '019b76da-a800-7000-8000-000000000000'
+    """
+    milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
+    return str(uuid.UUID(int=(milliseconds << 16 | _VERSION_7) << 64 | _VARIANT))
+
+
 def is_id(text: object) -> bool:
     """Tell whether `text` is a key in its canonical form.
 

@@ -94,6 +94,12 @@ def provider_origin(variable: str) -> str | None:
     return os.environ.get(variable) or None
 
 
+def cold_folder() -> Path | None:
+    """Return the folder that `PROMPTSTUDIO_COLD` names, where a shared warehouse's months go."""
+    named = os.environ.get("PROMPTSTUDIO_COLD")
+    return Path(named).expanduser().resolve() if named else None
+
+
 def notebook() -> str | None:
     """Return the path of the notebook that this kernel belongs to, if its server says so."""
     return os.environ.get("JPY_SESSION_NAME") or None

@@ -19,7 +19,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.engine.rows import UPDATES, Rows, rows_of
-from promptstudio_lab.errors import PromptStudioError, WarehouseError
+from promptstudio_lab.errors import PromptStudioError, WarehouseError, WarehouseUnavailable
 from promptstudio_lab.warehouse.append import execute, insert_missing
 from promptstudio_lab.warehouse.types import now
 
@@ -40,6 +40,9 @@ _HEARTBEAT_S = 10.0
 _QUEUE = 20_000
 _GROUP = 2_000
 _FULL_WAIT_S = 0.005
+# How long a warehouse that cannot be used just now, with a full disk say, is tried again: shorter
+# than a lease, which nobody renews meanwhile.
+_PAUSE_S, _TRY_AGAIN_S = 20.0, 0.5
 _open: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
@@ -167,15 +170,29 @@ class Recorder:
         rows = Rows.joined([entry.rows for entry in entries])
         failure: Exception | None = None
         try:
-            self._warehouse.append(self._actor, lambda connection: write(connection, rows))
+            self._keep(rows)
         except (PromptStudioError, OSError) as error:
-            if len(entries) > 1 and not isinstance(error, OSError):
+            if len(entries) > 1 and not isinstance(error, (OSError, WarehouseUnavailable)):
                 # One bad entry must not take the others along.
                 for entry in entries:
                     self._commit([entry])
                 return
             failure = self._failure = error
         _tell(entries, failure)
+
+    def _keep(self, rows: Rows) -> None:
+        # Once something could not be kept, nothing waits for the same again.
+        until = time.monotonic() + (_PAUSE_S if self._failure is None else 0)
+        while True:
+            try:
+                self._warehouse.append(self._actor, lambda connection: write(connection, rows))
+            except WarehouseUnavailable:
+                # The engine's queue fills meanwhile, and then it starts no further call.
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_TRY_AGAIN_S)
+            else:
+                return
 
 
 def write(connection: object, rows: Rows) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from promptstudio_lab.errors import Conflict, NotFound, OperationRefused
 from promptstudio_lab.flows.graph import Edge, Graph, Node, from_document
@@ -12,7 +12,6 @@ from promptstudio_lab.flows.source import carry, same
 from promptstudio_lab.ids import is_id, new_id
 from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.entities import (
-    FlowEdge,
     FlowNode,
     PromptFlow,
     PromptFlowVersion,
@@ -26,8 +25,10 @@ from promptstudio_lab.warehouse.history.changelog import (
     Stream,
     lock,
     record,
+    record_all,
     recorded,
 )
+from promptstudio_lab.warehouse.history.rewind import rows_now
 from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
 from promptstudio_lab.warehouse.rows import count_by, find, first
 from promptstudio_lab.warehouse.types import now
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session
+
+
+_Values: TypeAlias = Any  # a row of a table, as the database or the log gives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +101,37 @@ def head(session: Session, flow_id: str) -> FlowHead:
         NotFound: if there is no such flow in the actor's organisation.
     """
     row = _row(session, flow_id)
-    nodes = find(session, FlowNode, flow_id=flow_id)
-    edges = find(session, FlowEdge, flow_id=flow_id)
+    nodes = rows_now(session, flow_id, "flow_node", _OF_NODES)
+    edges = rows_now(session, flow_id, "flow_edge", _OF_EDGES)
     library = path_of(session, WorkflowLibrary, row.workflow_library_id)
     return FlowHead(
         id=row.id,
         path=f"{library}/{row.name}",
         seq=row.head_seq,
         version=row.current_version,
-        graph=Graph(tuple(map(_node, nodes)), tuple(map(_edge, edges))),
+        graph=Graph(tuple(map(node_of, nodes)), tuple(map(edge_of, edges))),
         source=row.source,
     )
+
+
+_OF_NODES = (
+    "id",
+    "node_key",
+    "kind",
+    "kind_version",
+    "config",
+    "policy",
+    "position_x",
+    "position_y",
+)
+_OF_EDGES = (
+    "id",
+    "source_node_id",
+    "source_port",
+    "source_path",
+    "target_node_id",
+    "target_port",
+)
 
 
 def edit(
@@ -181,8 +205,8 @@ def bring_in(session: Session, flow_id: str, built: dict[str, Json], facts: Fact
     require_on(session, "edit", "prompt_flow", flow_id)
     carried = carry(before.graph, flow_id, before.source, built, facts)
     batch_id = new_id()
-    for kind, done in carried.steps:
-        record(session, Stream("flow", flow_id), Operation(kind, done, batch_id=batch_id))
+    operations = [Operation(kind, done, batch_id=batch_id) for kind, done in carried.steps]
+    record_all(session, Stream("flow", flow_id), operations)
     row = _row(session, flow_id)
     row.source = carried.source
     session.flush()
@@ -255,7 +279,8 @@ def _row(session: Session, flow_id: str) -> PromptFlow:
     return row
 
 
-def _node(row: FlowNode) -> Node:
+def node_of(row: _Values) -> Node:
+    """Return the node that a row is."""
     return Node(
         id=row.id,
         key=row.node_key,
@@ -268,7 +293,8 @@ def _node(row: FlowNode) -> Node:
     )
 
 
-def _edge(row: FlowEdge) -> Edge:
+def edge_of(row: _Values) -> Edge:
+    """Return the edge that a row is."""
     return Edge(
         id=row.id,
         source=row.source_node_id,

@@ -5,17 +5,21 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from promptstudio_lab.engine.resume import mark_interrupted
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.experiments import Experiment
 from promptstudio_lab.lab.facts import Environment
 from promptstudio_lab.lab.finding import Found, find, libraries
 from promptstudio_lab.lab.flows import Flow
+from promptstudio_lab.lab.frames import Frames
 from promptstudio_lab.lab.places import Library, archived, restore
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.settings import choose_warehouse, default_model
-from promptstudio_lab.warehouse import frames
+from promptstudio_lab.warehouse.archive import archive, months, restore_month
 from promptstudio_lab.warehouse.connect import Warehouse
+from promptstudio_lab.warehouse.frames.query import query as read
 from promptstudio_lab.warehouse.history.undo import redo, undo
+from promptstudio_lab.warehouse.history.verify import Verified, verify
 from promptstudio_lab.warehouse.organizations import enter, open_lab
 from promptstudio_lab.warehouse.places.steps import take_back
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.identity import Actor
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.settings import WarehouseChoice
+    from promptstudio_lab.warehouse.archive import Archived, Restored
     from promptstudio_lab.warehouse.history.changelog import Recorded
 
 __all__ = ["Dataset", "Experiment", "Flow", "Found", "Lab", "Library", "Template", "connect"]
@@ -87,6 +92,7 @@ class Lab:
         name: what it is called.
         actor: who works in it.
         warehouse: where everything is kept.
+        frames: what ran, as lazy polars frames: `lab.frames.node_executions()`.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class Lab:
         """Bind a lab; use `connect` to open one."""
         self.warehouse, self.actor, self.id, self.name = warehouse, actor, lab_id, name
         self.choice = choice
+        self.frames = Frames(warehouse, actor)
         self.environment = Environment(warehouse, actor, lab_id, default_model())
 
     def __repr__(self) -> str:
@@ -110,7 +117,7 @@ class Lab:
 
     def flow(self, path: str) -> Flow:
         """Return the flow at a path, making it if need be; without a library it is in *Drafts*."""
-        return Flow.at(self.environment, path)
+        return Flow.named(self.environment, path)
 
     def draft(self) -> Flow:
         """Return a flow that is kept nowhere: it can be checked and run, but not compared."""
@@ -262,16 +269,69 @@ class Lab:
         """
         return self.environment.trace(reference)
 
+    def verify(self) -> Verified:
+        """Return whether the change log is whole: nothing cut out of it, nothing rewritten.
+
+        >>> lab = connect("memory")
+        >>> _ = lab.flow("support/triage")
+        >>> lab.verify().ok
+        True
+        """
+        with self.warehouse.reading(self.actor) as session:
+            return verify(session)
+
+    def views(self) -> pl.DataFrame:
+        """Return what there is to ask with `sql`: every column of every view, and its meaning.
+
+        >>> told = connect("memory").views()
+        >>> told.filter(view="v_trace", column="used")["meaning"].item()
+        '1 for the call whose answer the node gave, else 0'
+        """
+        return self.environment.views()
+
+    def months(self) -> pl.DataFrame:
+        """Return which months are in the database and which are archived, one row a table."""
+        return months(self.warehouse, self.actor)
+
+    def archive(self, month: str, folder: Path | str | None = None) -> Archived:
+        """Move a past month's runs out of the database into Parquet files.
+
+        Frames read them as before; a report of their experiments asks for `restore_month` first.
+
+        Args:
+            month: a whole month that is past, as 2026-03.
+            folder: where `cold/` is made; beside the SQLite file by default.
+
+        Raises:
+            OperationRefused: for a month that is not over.
+            AccessDenied: on PostgreSQL, for anybody but the owner.
+            Conflict: if its runs are not over.
+        """
+        mark_interrupted(self.warehouse, self.actor)
+        return archive(self.warehouse, self.actor, month, folder)
+
+    def restore_month(self, month: str) -> Restored:
+        """Put an archived month back into the database, every row as it was.
+
+        Raises:
+            NotFound: if nothing of that month is archived.
+            WarehouseError: if its files are gone, or are no longer what was written.
+        """
+        return restore_month(self.warehouse, self.actor, month)
+
     def sql(
-        self, query: str, **parameters: Any
+        self, query: str, /, **parameters: Any
     ) -> pl.DataFrame:  # bound values are of their columns' types
         """Return the rows of a SELECT over the warehouse's tables and `v_` views.
 
         Args:
-            query: one SELECT, with `:name` parameters.
+            query: one SELECT, with `:name` parameters; `:organization_id` is known.
             parameters: their values.
+
+        Returns:
+            Columns that end in `_at` are UTC times, flags are booleans, keys are text.
 
         >>> connect("memory").sql("SELECT :n + 1 AS two", n=1)["two"].to_list()
         [2]
         """
-        return frames.query(self.warehouse, self.actor, query, parameters)
+        return read(self.warehouse, self.actor, query, parameters)

@@ -16,6 +16,7 @@ from promptstudio_lab.lab import execution
 from promptstudio_lab.lab.runs import results_frame
 from promptstudio_lab.metrics import default_metrics
 from promptstudio_lab.stats.sums import Sums
+from promptstudio_lab.warehouse.archive.manifest import archived_months
 from promptstudio_lab.warehouse.queries.paired_sums import known_columns, paired_sums
 from promptstudio_lab.warehouse.queries.results import experiment_results
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.metrics import Metric
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.values import Json
+    from promptstudio_lab.warehouse.connect import Session
 
 _TWO = 2
 
@@ -74,6 +76,7 @@ class Experiment:
 
         Raises:
             Conflict: if an experiment of this name has begun with another plan.
+            AnalysisError: if some of its runs are archived.
         """
         self.flow.check_rows(self.dataset)
         plan = execution.prepare(self._environment, self.flow.head().id, self.variants, self.scorer)
@@ -102,6 +105,7 @@ class Experiment:
         """Return every finished run of the experiment, one row an item and variant."""
         started = self._found()
         with self._environment.warehouse.reading(self._environment.actor) as session:
+            _require_hot(session, started.id)
             return results_frame(experiment_results(session, started.id))
 
     def report(
@@ -119,7 +123,8 @@ class Experiment:
             method: `anytime`, which allows looking at any time, or `fixed`.
 
         Raises:
-            AnalysisError: if the experiment has not run, or there is no such variant.
+            AnalysisError: if the experiment has not run, there is no such variant, or some of its
+                runs are archived.
         """
         started = self._found()
         control, *others = list(started.variants)
@@ -129,6 +134,7 @@ class Experiment:
             raise AnalysisError(message)
         wanted = list(metrics or default_metrics())
         with self._environment.warehouse.reading(self._environment.actor) as session:
+            _require_hot(session, started.id)
             columns = known_columns(session, started.id, _columns(wanted))
             if not columns:
                 message = f"the experiment {self.name!r} has no finished runs; call .run() first"
@@ -202,6 +208,7 @@ class Experiment:
     def _missing(self, started: Started) -> list[RunInput]:
         mark_interrupted(self._environment.warehouse, self._environment.actor)
         with self._environment.warehouse.reading(self._environment.actor) as session:
+            _require_hot(session, started.id)
             before = store.finished_units(session, started.id)
         found = []
         for item in self.dataset.items:
@@ -211,6 +218,16 @@ class Experiment:
                     key = derived_id(started.id, name, item.key, tries)
                     found.append(RunInput(key, name, item.values, item.key, item.id))
         return found
+
+
+def _require_hot(session: Session, experiment_id: str) -> None:
+    """Refuse to report on fewer runs than there were, and to pay for them twice."""
+    if cold := archived_months(session, experiment_id):
+        calls = ", ".join(f"lab.restore_month('{month}')" for month in cold)
+        message = (
+            f"runs of this experiment are archived in {', '.join(cold)}; restore them: {calls}"
+        )
+        raise AnalysisError(message)
 
 
 def _columns(metrics: Sequence[Metric]) -> list[str]:

@@ -12,7 +12,9 @@ from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.providers import providers
 from promptstudio_lab.settings import notebook
 from promptstudio_lab.templates import store as template_store
-from promptstudio_lab.warehouse import frames, payloads
+from promptstudio_lab.warehouse import payloads
+from promptstudio_lab.warehouse.frames.query import query as read
+from promptstudio_lab.warehouse.queries.views import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -119,7 +121,7 @@ class Environment:
             "ORDER BY r.started_at DESC, r.flow_execution_id DESC LIMIT :limit"
         )
         bound = {"lab_id": self.lab_id, "limit": limit}
-        return frames.query(self.warehouse, self.actor, query, bound)
+        return read(self.warehouse, self.actor, query, bound)
 
     def trace(self, reference: str) -> pl.DataFrame:
         """Return where a template version was used."""
@@ -136,7 +138,18 @@ class Environment:
             query += " AND template_version = :version"
             bound["version"] = found.version if isinstance(version, str) else version
         query += " ORDER BY template_version, flow, node_key"
-        return frames.query(self.warehouse, self.actor, query, bound)
+        return read(self.warehouse, self.actor, query, bound)
+
+    def views(self) -> pl.DataFrame:
+        """Return every column of every view with its meaning."""
+        import polars as pl
+
+        rows = [
+            (view.name, view.grain, column, meaning)
+            for view in views()
+            for column, meaning in view.columns.items()
+        ]
+        return pl.DataFrame(rows, schema=["view", "grain", "column", "meaning"], orient="row")
 
     def _text(self, session: Session, reference: str) -> str | None:
         try:

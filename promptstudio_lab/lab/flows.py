@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from promptstudio_lab.engine.batch import CONCURRENCY
 from promptstudio_lab.engine.plan import CONTROL
 from promptstudio_lab.errors import DatasetError, FlowError, ValueRefused, did_you_mean
-from promptstudio_lab.flows import store
+from promptstudio_lab.flows import history, store
 from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.draw import svg
 from promptstudio_lab.flows.graph import Graph, from_document
@@ -24,7 +24,9 @@ from promptstudio_lab.lab.runs import Run, batch_frame
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.values import dumps
+from promptstudio_lab.warehouse.history.changelog import Stream
 from promptstudio_lab.warehouse.history.undo import redo, undo
+from promptstudio_lab.warehouse.history.watch import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.engine.plan import Plan
+    from promptstudio_lab.flows.diff import Diff
     from promptstudio_lab.flows.facts import Facts
+    from promptstudio_lab.flows.history import FlowView, Side
     from promptstudio_lab.flows.store import FlowHead
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.scorers import Scorer
@@ -67,7 +71,7 @@ class Flow(Placed, Builder):
         self._environment, self.id, self.path = environment, flow_id, path
 
     @classmethod
-    def at(cls, environment: Environment, path: str) -> Flow:
+    def named(cls, environment: Environment, path: str) -> Flow:
         """Return the flow at a path, making it if it is not there."""
         flow_id = environment.warehouse.transact(
             environment.actor,
@@ -198,6 +202,54 @@ class Flow(Placed, Builder):
             self._environment.actor, lambda session: store.save_version(session, flow_id)
         ).version
 
+    def at(self, seq: int) -> FlowView:
+        """Return the flow as it stood after an operation of its log; 0 is before the first.
+
+        Raises:
+            NotFound: if it has no such operation.
+        """
+        flow_id = self.head().id
+        with self.reading() as session:
+            return history.at(session, flow_id, seq)
+
+    def diff(self, before: Side, after: Side = "head") -> Diff:
+        """Return what differs: print it, or read its parts.
+
+        Args:
+            before: a version's number, `"head"`, or the flow as `at` gives it.
+            after: the same; by default the flow as it stands.
+
+        Raises:
+            NotFound: if there is no such version.
+        """
+        flow_id = self.head().id
+        with self.reading() as session:
+            return history.compare(session, flow_id, before, after)
+
+    def restore_version(self, wanted: int | FlowView) -> Diff:
+        """Make a version the flow as it stands and return what that changed; `undo` takes it back.
+
+        Args:
+            wanted: a version's number, or the flow as `at` gives it.
+
+        Raises:
+            NotFound: if there is no such version.
+        """
+        flow_id = self.head().id
+        return self._environment.warehouse.transact(
+            self._environment.actor, lambda session: history.restore(session, flow_id, wanted)
+        )
+
+    def follow(self, after: int, timeout_s: float = 10.0) -> list[Recorded]:
+        """Wait until somebody has changed the flow and return what was done; empty if nobody has.
+
+        Args:
+            after: the newest sequence that you know, as `head().seq`.
+            timeout_s: how long to wait at most, in seconds.
+        """
+        stream = Stream("flow", self._kept("has no history"))
+        return watch(self._environment.warehouse, self._environment.actor, stream, after, timeout_s)
+
     def promote(self, node: str, path: str) -> Template:
         """Move a node's inline prompt into a library, with its history; the node then refers to it.
 
@@ -300,7 +352,7 @@ class Flow(Placed, Builder):
         return self
 
     def _at(self, path: str) -> Flow:
-        return Flow.at(self._environment, path)
+        return Flow.named(self._environment, path)
 
     def _kept(self, why: str) -> str:
         if self.id is None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from promptstudio_lab.lab.places import Labelled
 from promptstudio_lab.rendering import render, variables
 from promptstudio_lab.templates import store
+from promptstudio_lab.templates.diff import diff
 
 if TYPE_CHECKING:
     from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.templates.diff import TemplateDiff
     from promptstudio_lab.templates.store import TemplateVersion
     from promptstudio_lab.values import Json
 
@@ -24,6 +26,12 @@ class Template(Labelled):
     <Template 'support/classify@1' (ticket)>
     >>> lab.template("support/classify", "Which label fits? {{ ticket }}").version
     2
+    >>> print(lab.template("support/classify").diff(1))
+    --- support/classify@1
+    +++ support/classify@2
+    @@ -1 +1 @@
+    -Label this: {{ ticket }}
+    +Which label fits? {{ ticket }}
     >>> lab.template("support/classify@1").render(ticket="Hi")
     'Label this: Hi'
     """
@@ -69,6 +77,21 @@ class Template(Labelled):
     def text(self) -> str:
         """Return the text."""
         return self._found.text
+
+    def diff(self, before: int, after: int | None = None) -> TemplateDiff:
+        """Return what differs between two versions of this template.
+
+        Args:
+            before: the earlier version's number.
+            after: the later one's; by default this version.
+        """
+        path = self._found.path
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            one, other = (
+                store.load(session, self._environment.lab_id, f"{path}@{number}")
+                for number in (before, self.version if after is None else after)
+            )
+        return diff(one, other)
 
     @property
     def variables(self) -> tuple[str, ...]:

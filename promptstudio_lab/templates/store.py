@@ -15,7 +15,7 @@ from promptstudio_lab.warehouse.entities import (
     PromptTemplateVersion,
     WorkflowTemplateUsage,
 )
-from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, record
+from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, lock, record
 from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
 from promptstudio_lab.warehouse.places.labels import labelled
 from promptstudio_lab.warehouse.places.references import split_reference
@@ -68,10 +68,11 @@ def save(session: Session, lab_id: str, path: str, text: str, note: str = "") ->
     parts, name = _place(path)
     library = find_or_make(session, PromptLibrary, lab_id, parts)
     template = _in_library(session, library.id, name)
+    writing = _Writing(session, Stream("lab", lab_id), new_id())
     if template is None:
         fields = {"prompt_library_id": library.id, "flow_id": None, "name": name}
-        template = _make(session, Stream("lab", lab_id), fields)
-    return _version(session, template, path, text, note)
+        template = writing.make(fields)
+    return writing.version(template, path, text, note)
 
 
 def save_inline(
@@ -88,10 +89,11 @@ def save_inline(
     elif not first(session, PromptTemplate, flow_id=flow_id, name=node_key):
         change = Change("prompt_template", template.id, "update", {"name": node_key})
         record(session, Stream("flow", flow_id), Operation("rename template", (change,)))
+    writing = _Writing(session, Stream("flow", flow_id), new_id())
     if template is None:
         fields = {"prompt_library_id": None, "flow_id": flow_id, "name": node_key}
-        template = _make(session, Stream("flow", flow_id), fields)
-    return _version(session, template, node_key, text, "")
+        template = writing.make(fields)
+    return writing.version(template, node_key, text, "")
 
 
 def load(session: Session, lab_id: str, reference: str) -> TemplateVersion:
@@ -170,36 +172,43 @@ def _in_library(session: Session, library_id: str, name: str) -> PromptTemplate 
     return first(session, PromptTemplate, prompt_library_id=library_id, name=name)
 
 
-def _make(session: Session, stream: Stream, fields: dict[str, str | None]) -> PromptTemplate:
-    key = new_id()
-    change = Change("prompt_template", key, "insert", fields)
-    record(session, stream, Operation("create template", (change,)))
-    return find(session, PromptTemplate, id=key)[0]
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """Writing into the log of a lab or a flow; what is written at once is one step of undo."""
 
+    session: Session
+    stream: Stream
+    batch_id: str
 
-def _version(
-    session: Session, template: PromptTemplate, path: str, text: str, note: str
-) -> TemplateVersion:
-    names = variables(text)
-    digest = content_hash(text)
-    versions = history(session, template.id)
-    known = next((row.version for row in versions if row.content_hash == digest), None)
-    if known is not None:
-        template.current_version = known
-        session.flush()
-        return TemplateVersion(template.id, known, text, path)
-    number = len(versions) + 1
-    session.add(
-        PromptTemplateVersion(
-            id=new_id(),
-            prompt_template_id=template.id,
-            version=number,
-            content=text,
-            variables=list(names),
-            content_hash=digest,
-            change_note=note or None,
-        )
-    )
-    template.current_version = number
-    session.flush()
-    return TemplateVersion(template.id, number, text, path)
+    def make(self, fields: dict[str, str | None]) -> PromptTemplate:
+        key = new_id()
+        self._record("create template", Change("prompt_template", key, "insert", fields))
+        return find(self.session, PromptTemplate, id=key)[0]
+
+    def version(self, template: PromptTemplate, path: str, text: str, note: str) -> TemplateVersion:
+        """Make a text the current version; a version itself never changes and is never undone."""
+        names, digest = variables(text), content_hash(text)
+        # Versions are numbered one after the other, whoever else saves one.
+        lock(self.session, self.stream)
+        self.session.refresh(template)
+        versions = history(self.session, template.id)
+        number = next((row.version for row in versions if row.content_hash == digest), None)
+        if number is None:
+            number = len(versions) + 1
+            row = PromptTemplateVersion(
+                id=new_id(),
+                prompt_template_id=template.id,
+                version=number,
+                content=text,
+                variables=list(names),
+                content_hash=digest,
+                change_note=note or None,
+            )
+            self.session.add(row)
+        if number != template.current_version:
+            current = {"current_version": number}
+            self._record("save version", Change("prompt_template", template.id, "update", current))
+        return TemplateVersion(template.id, number, text, path)
+
+    def _record(self, name: str, change: Change) -> None:
+        record(self.session, self.stream, Operation(name, (change,), batch_id=self.batch_id))

@@ -11,19 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import event, make_url
-from sqlalchemy.exc import ArgumentError, StatementError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, with_loader_criteria
 
-from promptstudio_lab.errors import (
-    AccessDenied,
-    PromptStudioError,
-    WarehouseError,
-    WarehouseUnavailable,
-)
+from promptstudio_lab.errors import AccessDenied, WarehouseUnavailable
 from promptstudio_lab.warehouse.access import require
+from promptstudio_lab.warehouse.engines import PATIENCE_S
 from promptstudio_lab.warehouse.engines.postgresql import PostgresDatabase
-from promptstudio_lab.warehouse.engines.sqlite import LogReplaced, SqliteFile
+from promptstudio_lab.warehouse.engines.sqlite import SqliteFile
 from promptstudio_lab.warehouse.entities.tenancy import AuditableEntity, Tenant
+from promptstudio_lab.warehouse.retry import FAULTS, REFUSALS, told, until_kept
 from promptstudio_lab.warehouse.schema.migrate import migrate
 from promptstudio_lab.warehouse.types import now
 
@@ -39,9 +36,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TRIES = 5
-# Serialization failure, deadlock, and a row that somebody else made at the same moment.
-_RETRIED_STATES = frozenset({"40001", "40P01", "23505"})
 _open: weakref.WeakSet[Warehouse] = weakref.WeakSet()
 
 
@@ -51,6 +45,7 @@ class Warehouse:
     Args:
         url: `memory` for one that ends with the process, else a SQLAlchemy URL.
         upgrade: whether to upgrade a PostgreSQL warehouse of an older schema.
+        patience_s: how long a write waits for its turn, for other programs, or for a server.
 
     Attributes:
         id: the warehouse's own identity.
@@ -61,7 +56,7 @@ class Warehouse:
         SchemaMismatch: if another version of the product made it.
     """
 
-    def __init__(self, url: str, *, upgrade: bool = False) -> None:
+    def __init__(self, url: str, *, upgrade: bool = False, patience_s: float = PATIENCE_S) -> None:
         """Open the database and bring its schema up to date."""
         folder: str | None = None
         if url == "memory":
@@ -74,18 +69,21 @@ class Warehouse:
             raise WarehouseUnavailable(message) from None
         backend = parsed.get_backend_name()
         if backend == "sqlite":
-            self._database: SqliteFile | PostgresDatabase = SqliteFile(parsed)
+            self._database: SqliteFile | PostgresDatabase = SqliteFile(parsed, patience_s)
         elif backend == "postgresql":
-            self._database = PostgresDatabase(parsed)
+            self._database = PostgresDatabase(parsed, patience_s)
         else:
             message = f"a warehouse is SQLite or PostgreSQL, not {backend}"
             raise WarehouseUnavailable(message)
         self._parsed, self.url = parsed, parsed.render_as_string(hide_password=True)
         with ExitStack() as unless_kept:
             unless_kept.callback(_close, self._database, folder, os.getpid())
-            opened = migrate(self._database, upgrade=upgrade)
+            try:
+                opened = migrate(self._database, upgrade=upgrade)
+            except FAULTS as error:
+                raise told(self.url, error) from error
             unless_kept.pop_all()
-        self.id, self.read_only = opened.id, opened.read_only
+        self.id, self.read_only = opened.id, self._database.read_only or opened.read_only
         self._database.revision = opened.revision
         # Closing is never forgotten: not when the last reference goes, not when the process ends.
         self._close = weakref.finalize(self, _close, self._database, folder, os.getpid())
@@ -132,37 +130,18 @@ class Warehouse:
             info = {"actor": actor, "bind": self._database.bind}
             with Session(connection, expire_on_commit=False, info=info) as session:
                 result = work(session)
-                session.commit()
+                session.flush()
+                with self._database.committing(session.connection()):
+                    session.commit()
                 return result
 
-        return self._until_kept(unit)
+        return until_kept(self._database, self.url, unit)
 
     def _require_writable(self, actor: Actor) -> None:
         require(actor, "write")
         if self.read_only is not None:
             message = f"{self.url} is open for reading only: {self.read_only}"
             raise WarehouseUnavailable(message)
-
-    def _until_kept(self, unit: Callable[[Connection], T]) -> T:
-        for attempt in range(_TRIES):
-            try:
-                with self._database.writing() as connection:
-                    return unit(connection)
-            except LogReplaced:
-                self._database.reopen()
-            except (StatementError, OverflowError, UnicodeError) as error:
-                state = getattr(getattr(error, "orig", None), "sqlstate", None)
-                if state not in _RETRIED_STATES or attempt == _TRIES - 1:
-                    raise self._told(error) from error
-        message = f"{self.url}: another program keeps replacing the warehouse's log"
-        raise WarehouseUnavailable(message)
-
-    def _told(self, error: Exception) -> PromptStudioError:
-        """Return a database's error in the product's own words."""
-        cause = getattr(error, "orig", None)
-        if isinstance(cause, PromptStudioError):
-            return cause
-        return WarehouseError(f"{self.url}: {cause or error}")
 
     @contextmanager
     def reading(self, actor: Actor) -> Iterator[Session]:
@@ -179,8 +158,8 @@ class Warehouse:
                 Session(connection, info={**info, "read_only": True}) as session,
             ):
                 yield session
-        except StatementError as error:
-            raise self._told(error) from error
+        except REFUSALS as error:
+            raise told(self.url, error) from error
 
     def append(self, actor: Actor, work: Callable[[Connection], None]) -> None:
         """Do one group of raw writes in one transaction; it returns once that is committed.
@@ -196,12 +175,25 @@ class Warehouse:
                 self._database.bind(connection, actor.organization_id)
                 work(connection)
 
-        self._until_kept(group)
+        until_kept(self._database, self.url, group)
+
+    def alone(self, actor: Actor, work: Callable[[Connection], None]) -> None:
+        """Do raw work that opens its own transactions; nobody else writes to a SQLite file then.
+
+        Args:
+            actor: who acts.
+            work: may be done again, so it must find out what it has done already.
+        """
+        self._require_writable(actor)
+        until_kept(self._database, self.url, work)
+
+    def bind(self, connection: Connection, organization_id: str) -> None:
+        """Say for which organisation the present transaction acts from now on."""
+        self._database.bind(connection, organization_id)
 
     def forget(self) -> None:
         """Drop the connections without closing them: they belong to the parent of a fork."""
-        for engine in (self._database.engine, self._database.readers):
-            engine.dispose(close=False)
+        self._database.forget()
 
     def close(self) -> None:
         """Let the warehouse go. A memory warehouse is gone with it."""

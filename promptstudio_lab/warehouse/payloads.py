@@ -11,6 +11,7 @@ from promptstudio_lab.errors import NotFound
 from promptstudio_lab.ids import hashed_id
 from promptstudio_lab.values import Json, dumps, keyed_hash, loads
 from promptstudio_lab.warehouse.append import insert_missing
+from promptstudio_lab.warehouse.archive.manifest import month_of_payload
 from promptstudio_lab.warehouse.entities import Organization, Payload
 from promptstudio_lab.warehouse.types import now
 
@@ -82,13 +83,19 @@ def get(session: Session, payload_id: str) -> Json:
     """Return the value of a payload.
 
     Raises:
-        NotFound: if there is none in the session's organisation.
+        NotFound: if there is none in the session's organisation, or none but in an archived month.
     """
     body = session.scalars(select(Payload.body).where(Payload.id == payload_id)).one_or_none()
     if body is None:
-        message = f"there is no payload {payload_id}; it may have been erased"
-        raise NotFound(message)
+        raise NotFound(_missing(session, payload_id))
     return loads(body)
+
+
+def _missing(session: Session, payload_id: str) -> str:
+    month = month_of_payload(session, payload_id)
+    if month is None:
+        return f"there is no payload {payload_id}; it may have been erased"
+    return f"payload {payload_id} is archived in {month}; restore it: lab.restore_month('{month}')"
 
 
 def get_many(session: Session, payload_ids: Iterable[str]) -> dict[str, Json]:

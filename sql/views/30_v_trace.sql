@@ -1,5 +1,39 @@
--- The chain of every provider call, readable from either end:
--- user action > flow execution > node execution > provider call > template version, and its usage.
+-- Grain: one row a provider call: user action > run > node > call > template version, and its usage.
+-- organization_id: whose row it is
+-- requested_by: who asked for the run
+-- executed_by: whose process ran it
+-- trigger: cell, tab, schedule, cli or assistant
+-- origin: the notebook or schedule it came from
+-- change_seq: the flow's change log stood here
+-- flow_execution_id: the run
+-- flow_id: the flow
+-- flow: its name
+-- flow_version: the saved version that ran
+-- flow_version_hash: content hash of that version
+-- node_id: the node
+-- node_key: its name in the flow when it ran
+-- node_execution_id: the node's row
+-- node_status: how the node ended
+-- prompt_execution_id: the call
+-- call_index: its number within the node: retries and turns count
+-- used: 1 for the call whose answer the node gave, else 0
+-- provider: who answered
+-- model: with which model
+-- simulated: whether a stand-in answered
+-- call_status: succeeded or failed
+-- error_code: why it failed, in a word
+-- input_tokens: tokens sent, not from the provider's cache
+-- cached_tokens: tokens read from the provider's cache
+-- output_tokens: tokens received, without reasoning
+-- reasoning_tokens: tokens of reasoning
+-- cost_usd: what it cost; NULL: no price is known
+-- latency_ms: from request to whole answer, in milliseconds
+-- prompt_template_id: the template
+-- template: its name
+-- template_version: the version that was sent
+-- template_version_hash: content hash of that version
+-- workflow_template_usage_id: the record that this node uses this version
+-- created_at: the moment in its id, by which months are kept
 SELECT
     pe.organization_id,
     fe.requested_by,

@@ -83,10 +83,9 @@ def test_doctor_says_which_warehouse_and_why(
     warehouse_url: str, warehouse_engine: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["doctor", "--warehouse", warehouse_url]) == 0
-    lines = dict(
-        line.split(maxsplit=1)
-        for line in capsys.readouterr().out.replace("chosen by", "why").splitlines()
-    )
+    facts, _, risks = capsys.readouterr().out.replace("chosen by", "why").partition("\n\n")
+    lines = dict(line.split(maxsplit=1) for line in facts.splitlines())
+    assert "remedy" in risks or "No risk" in risks
     assert lines["why"] == "the argument"
     assert warehouse_engine in lines["warehouse"]
     assert lines["promptstudio-lab"] == __version__

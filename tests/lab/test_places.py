@@ -381,7 +381,7 @@ def test_archived_template_that_is_used_can_be_archived_anyway(lab: Lab) -> None
 def test_undo_never_leaves_a_thing_nowhere(lab: Lab) -> None:
     lab.library("support").create()
     as_somebody(lab, "ada").flow("support/triage")
-    with pytest.raises(Conflict, match="'triage' would lie nowhere"):
+    with pytest.raises(Conflict, match="would leave a prompt flow of ada without it"):
         lab.undo()
     assert paths(lab) == ["support", "support/triage"]
 

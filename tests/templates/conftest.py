@@ -6,3 +6,4 @@ from tests.warehouse import conftest
 
 shared = conftest.shared
 place = conftest.place
+own_place = conftest.own_place

@@ -14,8 +14,10 @@ from promptstudio_lab.warehouse.entities import (
     PromptTemplate,
     PromptTemplateVersion,
 )
+from promptstudio_lab.warehouse.history.changelog import Stream
+from promptstudio_lab.warehouse.history.undo import redo, undo
 from promptstudio_lab.warehouse.rows import find
-from tests.warehouse.parts import make_flow
+from tests.warehouse.parts import finish, make_flow, opened, start
 
 if TYPE_CHECKING:
     from tests.warehouse.parts import Place
@@ -96,7 +98,7 @@ def test_references_name_versions(place: Place) -> None:
         ("a@1.5", ("a@1.5", None)),
     ],
 )
-def test_reference_is_a_path_and_a_version(reference: str, parts: tuple[str, int | None]) -> None:
+def test_reference_is_a_path_and_a_version(reference: str, parts: tuple[str, object]) -> None:
     assert parse_reference(reference) == parts
 
 
@@ -189,3 +191,52 @@ def test_templates_are_listed_by_path(place: Place) -> None:
     found = place.see(lambda s: store.listed(s, place.lab_id))
     assert [path for path, _ in found] == ["Drafts/loose", "a/z/deep", "b/x", "b/y"]
     assert {row.current_version for _, row in found} == {1}
+
+
+def steps(place: Place, stream_id: str) -> list[str]:
+    rows = place.see(lambda s: find(s, ChangeLog, order=("seq",), stream_id=stream_id))
+    return [row.op_type for row in rows]
+
+
+def test_the_current_version_is_in_the_log_and_comes_back_by_undo(place: Place) -> None:
+    stream = Stream("lab", place.lab_id)
+    saved = [save(place, text) for text in ("a", "b", "a", "a")]
+    assert steps(place, place.lab_id) == [
+        "create library",
+        "create template",
+        "save version",
+        "save version",
+        "save version",
+    ]
+    place.do(lambda s: undo(s, stream))
+    assert load(place, PATH) == saved[1]
+    place.do(lambda s: undo(s, stream))
+    assert load(place, PATH) == saved[0]
+    place.do(lambda s: redo(s, stream))
+    assert load(place, PATH) == saved[1]
+    assert history(place, saved[0].template_id) == [(1, "a"), (2, "b")], "versions never go"
+    assert save(place, "c").version == 3
+
+
+def test_an_inline_prompt_is_logged_with_its_flow(place: Place) -> None:
+    flow = make_flow(place)
+    for text in ("a", "b", "b"):
+        inline(place, flow, "ask", text)
+    assert steps(place, flow) == ["create template", "save version", "save version"]
+
+
+def save_many(url: str, number: int, count: int) -> None:
+    with opened(url) as place:
+        for turn in range(count):
+            save(place, f"text {number} {turn}")
+
+
+def test_processes_that_save_at_once_number_their_versions_in_one_row(
+    own_place: Place, warehouse_url: str
+) -> None:
+    first = save(own_place, "first")
+    running = [start(save_many, warehouse_url, number, 15) for number in range(3)]
+    assert finish(running) == [0, 0, 0]
+    found = history(own_place, first.template_id)
+    assert [number for number, _ in found] == list(range(1, 47))
+    assert len({text for _, text in found}) == 46

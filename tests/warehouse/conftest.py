@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import make_url
 
 from promptstudio_lab.warehouse.connect import Warehouse
 from tests.servers import fresh_database
+from tests.warehouse.months import MARCH, Filled, made
 from tests.warehouse.parts import Place, opened, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlalchemy import URL
 
@@ -91,3 +95,48 @@ def postgresql_place(postgresql_url: str) -> Iterator[Place]:
     """Give a lab in an open PostgreSQL warehouse."""
     with opened(postgresql_url) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def old(
+    warehouse_engine: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Warehouse]:
+    """Give a warehouse in which each test has an organisation and a year of its own."""
+    with ExitStack() as stack:
+        if warehouse_engine == "sqlite":
+            url = f"sqlite:///{tmp_path_factory.mktemp('old') / 'warehouse.db'}"
+        else:
+            server = request.getfixturevalue("postgresql_server")
+            fresh = stack.enter_context(fresh_database(server))
+            url = fresh.render_as_string(hide_password=False)
+        yield stack.enter_context(closing(Warehouse(url)))
+
+
+@pytest.fixture(scope="module")
+def years(old: Warehouse) -> Iterator[int]:
+    """Give years that no other test of this warehouse uses."""
+    assert old.owned
+    return count(1971)
+
+
+@pytest.fixture
+def filled(
+    old: Warehouse, years: Iterator[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Filled:
+    """Give runs of March, at its very edges, and of April."""
+    monkeypatch.setenv("PROMPTSTUDIO_COLD", str(tmp_path))
+    folder = (
+        tmp_path if old.dialect == "postgresql" else Path(make_url(old.url).database or "").parent
+    )
+    place = settled(old)
+    found = Filled(place, made(place), MARCH.replace(year=next(years)), folder)
+    first = found.march.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    for moment in (
+        first,
+        found.march,
+        found.april - timedelta(milliseconds=1),
+        found.april,
+        found.april + timedelta(days=3),
+    ):
+        found.run(moment)
+    return found

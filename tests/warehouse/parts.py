@@ -67,9 +67,9 @@ def settled(warehouse: Warehouse) -> Place:
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Place]:
+def opened(url: str, **more: Any) -> Iterator[Place]:  # what else the warehouse takes
     """Give a place in the warehouse of that address, which is closed with the block."""
-    with closing(Warehouse(url)) as warehouse:
+    with closing(Warehouse(url, **more)) as warehouse:
         actor = enter(warehouse, name="analyst")
         yield Place(warehouse, actor, open_lab(warehouse, actor).id)
 
@@ -130,10 +130,10 @@ def start(work: Callable[..., None], *arguments: object) -> BaseProcess:
     return process
 
 
-def finish(running: list[BaseProcess]) -> list[int | None]:
+def finish(running: list[BaseProcess], patience_s: float = PATIENCE_S) -> list[int | None]:
     """Wait for processes and return how they ended; one that does not end is killed: -9."""
     for process in running:
-        process.join(PATIENCE_S)
+        process.join(patience_s)
         if process.is_alive():
             process.kill()
             process.join()

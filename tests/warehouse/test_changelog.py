@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,20 @@ from sqlalchemy import delete, select, text
 
 from promptstudio_lab.errors import Conflict, NotFound, WarehouseError
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.values import content_hash
-from promptstudio_lab.warehouse.entities import ChangeLog, FlowNode, Payload, PromptFlow
-from promptstudio_lab.warehouse.history import changelog
+from promptstudio_lab.warehouse.entities import (
+    ChangeLog,
+    FlowNode,
+    Payload,
+    PromptFlow,
+    PromptLibraryPermission,
+)
+from promptstudio_lab.warehouse.history import patches
 from promptstudio_lab.warehouse.history import undo as taking_back
+from promptstudio_lab.warehouse.history.chain import HASHED, chained
 from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, record, since
+from promptstudio_lab.warehouse.history.verify import verify
 from promptstudio_lab.warehouse.rows import find, first
-from promptstudio_lab.warehouse.types import CanonicalJson
+from promptstudio_lab.warehouse.types import CanonicalJson, iso
 from tests.warehouse.parts import (
     Place,
     added,
@@ -121,6 +129,26 @@ def test_operation_sent_at_once_is_done_once(place: Place, flow: str) -> None:
     assert sorted(each.again for each in done) == [False, True, True, True]
     assert {each.seq for each in done} == {2}
     assert [row.seq for row in entries(place, flow)] == [1, 2]
+
+
+def send_much(url: str, flow: str, node: str, keys: list[str]) -> None:
+    with opened(url) as place:
+        for key in keys:
+            log(place, flow, set_fields(node, position_x=1.0), op_id=key)
+
+
+def test_operations_sent_by_two_processes_at_once_are_done_once(
+    own_place: Place, warehouse_url: str
+) -> None:
+    flow = make_flow(own_place)
+    node, keys = make_node(own_place, flow), [new_id() for _ in range(OPERATIONS)]
+    running = [start(send_much, warehouse_url, flow, node, keys) for _ in range(2)]
+    assert finish(running) == [0, 0]
+    rows = entries(own_place, flow)
+    assert [row.seq for row in rows] == list(range(1, OPERATIONS + 2))
+    assert sorted(row.op_id for row in rows[1:]) == sorted(keys)
+    assert own_place.see(lambda session: session.get(FlowNode, node)).row_version == OPERATIONS + 1
+    assert own_place.see(verify).ok
 
 
 def test_failed_operation_leaves_no_gap(place: Place, flow: str) -> None:
@@ -332,9 +360,8 @@ def test_edit_of_a_removed_row_is_kept_but_not_done(place: Place, flow: str) -> 
 def chain(rows: list[ChangeLog]) -> list[str]:
     hashes: list[str] = []
     for row in rows:
-        previous = hashes[-1] if hashes else None
-        parts = [previous, row.stream_id, row.seq, row.op_id, row.actor_id, row.patch, row.inverse]
-        hashes.append(content_hash(parts))
+        plain = {name: getattr(row, name) for name in HASHED} | {"created_at": iso(row.created_at)}
+        hashes.append(chained(hashes[-1] if hashes else None, plain))
     return hashes
 
 
@@ -367,14 +394,43 @@ def test_free_text_lies_outside_the_log(place: Place, flow: str, field: str) -> 
 
 
 def test_documents_of_every_editable_table_are_free_text() -> None:
-    documents = {
-        column.name
-        for entity in changelog._TABLES.values()
-        for column in entity.__table__.columns
-        if isinstance(column.type, CanonicalJson) or column.name in {"name", "description"}
+    for name, table in patches.TABLES.items():
+        documents = {
+            column.name for column in table.columns if isinstance(column.type, CanonicalJson)
+        }
+        written = {"name", "description", "label"} & set(table.columns.keys())
+        assert documents | written <= patches.FREE_TEXT[name]
+    assert {"config", "policy", "label"} <= patches.FREE_TEXT["flow_node"]
+    assert "name" in patches.FREE_TEXT["template_label"]
+
+
+def test_moments_are_changed_and_come_back(place: Place) -> None:
+    stream, key, permission = Stream("lab", place.lab_id), new_id(), new_id()
+    library = {"prompt_lab_id": place.lab_id, "parent_id": None, "name": "mine"}
+    until = "2027-01-02T03:04:05.000006+00:00"
+    given = {
+        "library_id": key,
+        "principal_kind": "user",
+        "principal": CANARY,
+        "permission": "view",
+        "expires_at": until,
     }
-    assert "config" in documents
-    assert documents <= changelog._FREE_TEXT
+    table = "prompt_library_permission"
+    for type_, change in [
+        ("create library", Change("prompt_library", key, "insert", library)),
+        ("grant", Change(table, permission, "insert", given)),
+        ("keep", Change(table, permission, "update", {"expires_at": None})),
+    ]:
+        place.do(partial(record, stream=stream, operation=Operation(type_, (change,))))
+
+    def expires() -> str | None:
+        row = place.see(lambda session: session.get(PromptLibraryPermission, permission))
+        return None if row.expires_at is None else iso(row.expires_at)
+
+    assert expires() is None
+    place.do(lambda session: taking_back.undo(session, stream))
+    assert expires() == until
+    assert CANARY not in json.dumps([row.patch for row in entries(place, place.lab_id)])
 
 
 def test_undo_of_erased_text_says_so(place: Place, flow: str) -> None:

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event, func, select, update
+from sqlalchemy import event, func, select, text, update
 
 from promptstudio_lab.errors import WarehouseError, WarehouseUnavailable
 from promptstudio_lab.ids import new_id
@@ -144,6 +144,52 @@ def test_losers_of_a_deadlock_try_again(postgresql_place: Place) -> None:
         thread.join()
     assert len(tries) == 3
     assert words(place) == sorted([*keys, *(f"{key} done" for key in keys)])
+
+
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+def test_unit_that_others_keep_crossing_is_told(postgresql_place: Place, state: str) -> None:
+    tries = []
+
+    def work(session: Session) -> None:
+        tries.append(1)
+        session.add(SubjectKey(id=new_id(), subject_ref="half"))
+        session.flush()
+        session.execute(text(f"DO 'BEGIN RAISE EXCEPTION USING ERRCODE = ''{state}''; END'"))
+
+    with pytest.raises(WarehouseUnavailable, match=r"change the same rows.*5 tries.*try again"):
+        postgresql_place.do(work)
+    assert len(tries) == 5
+    assert words(postgresql_place) == []
+
+
+def test_units_that_see_an_old_state_are_done_again(postgresql_place: Place) -> None:
+    place = postgresql_place
+    place.do(lambda s: s.execute(update(PromptLab).values(description="0")))
+    levels = {"isolation_level": "REPEATABLE READ"}
+    place.warehouse.engine.update_execution_options(**levels)
+
+    def count_up() -> None:
+        def work(session: Session) -> None:
+            (lab,) = find(session, PromptLab)
+            time.sleep(0.05)
+            lab.description = str(int(lab.description or 0) + 1)
+
+        place.do(work)
+
+    threads = [Thread(target=count_up) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [lab.description for lab in place.see(lambda s: find(s, PromptLab))] == ["3"]
+
+
+def test_options_of_an_address_are_kept(postgresql_url: str) -> None:
+    there = f"{postgresql_url}&options=-c%20statement_timeout%3D12345"
+    with opened(there) as place:
+        found = place.see(lambda s: s.execute(text("SHOW statement_timeout")).scalar_one())
+        zone = place.see(lambda s: s.execute(text("SHOW timezone")).scalar_one())
+    assert (found, zone) == ("12345ms", "UTC")
 
 
 def fork_and_write(url: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from promptstudio_lab.errors import WarehouseUnavailable
 from promptstudio_lab.warehouse.engines.locks import FairLock
 from tests.warehouse.parts import finish, processes, start
 
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.sharedctypes import Synchronized
     from multiprocessing.synchronize import Event
-    from pathlib import Path
 
 ROUNDS = 40
 TURNS = 20
@@ -25,6 +27,8 @@ MOST_BEFORE_ME = 3  # who has it, who is next, and who asked at the same moment
 HOLD_S = 0.002
 FORK_S = 30.0
 SOON_S = 5.0
+PATIENCE_S = 0.5
+LINE_S = 0.3  # until somebody who asks stands where he will wait
 
 
 def count_up(lock: Path, counter: Path) -> None:
@@ -101,6 +105,88 @@ def test_lock_of_the_killed_is_free(tmp_path: Path) -> None:
     with FairLock(tmp_path / "lock").held():
         assert time.monotonic() - began < SOON_S
     assert finish([holder]) == [-9]
+
+
+def test_line_that_does_not_move_names_the_holder(tmp_path: Path) -> None:
+    mine, theirs = processes.Pipe()
+    holder = start(hold_forever, tmp_path / "lock", theirs)
+    assert mine.recv() == "held"
+    told = rf"waited {PATIENCE_S:g} s to write.*process {holder.pid}\b.*holds {tmp_path}/lock"
+    for _ in range(2):
+        began = time.monotonic()
+        with (
+            pytest.raises(WarehouseUnavailable, match=told),
+            FairLock(tmp_path / "lock", PATIENCE_S).held(),
+        ):
+            pass
+        assert PATIENCE_S <= time.monotonic() - began < SOON_S
+    holder.kill()
+    assert finish([holder]) == [-9]
+    with FairLock(tmp_path / "lock", SOON_S).held():
+        pass
+
+
+def descriptors(folder: Path) -> int:
+    """Return how many files of a folder this process has open."""
+    links = [os.path.realpath(at) for at in Path("/proc/self/fd").iterdir()]
+    return len([at for at in links if at.startswith(str(folder))])
+
+
+def test_turn_that_was_given_up_is_nobodys(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+
+    def give_up() -> None:
+        with pytest.raises(WarehouseUnavailable), FairLock(lock, PATIENCE_S).held():
+            pass
+
+    with ThreadPoolExecutor(3) as pool:
+        with FairLock(lock).held():
+            # One stands in the gate, the others before it.
+            for waiting in [pool.submit(give_up) for _ in range(3)]:
+                waiting.result()
+        with FairLock(lock, SOON_S).held():
+            pass
+    until = time.monotonic() + SOON_S
+    while descriptors(tmp_path) and time.monotonic() < until:
+        time.sleep(HOLD_S)
+    assert descriptors(tmp_path) == 0
+
+
+def wait_in_line(lock: Path, told: Connection) -> None:
+    told.send("waiting")
+    try:
+        with FairLock(lock).held():
+            told.send("held")
+    except KeyboardInterrupt:
+        told.send("stopped")
+    with FairLock(lock).held():
+        told.send("held")
+
+
+@pytest.mark.parametrize("before_me", [0, 1], ids=["in the gate", "before the gate"])
+def test_ctrl_c_ends_the_wait(tmp_path: Path, before_me: int) -> None:
+    lock = tmp_path / "lock"
+    pipes = [processes.Pipe() for _ in range(before_me + 1)]
+    with FairLock(lock).held():
+        waiting = []
+        for mine, theirs in pipes:
+            waiting.append(start(wait_in_line, lock, theirs))
+            assert mine.recv() == "waiting"
+            time.sleep(LINE_S)
+        os.kill(waiting[-1].pid or 0, signal.SIGINT)
+        told = pipes[-1][0]
+        assert told.poll(SOON_S)
+        assert told.recv() == "stopped"
+    assert finish(waiting) == [0] * len(waiting)
+    assert told.recv() == "held"
+
+
+def test_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    with (
+        pytest.raises(WarehouseUnavailable, match=r"cannot use the lock .*nowhere"),
+        FairLock(tmp_path / "nowhere" / "lock").held(),
+    ):
+        pass
 
 
 def fork_while_held(lock: Path, seconds: Connection) -> None:

@@ -23,6 +23,7 @@ from promptstudio_lab.errors import (
 from promptstudio_lab.ids import new_id, time_of
 from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.entities import PromptFlow, PromptLab
+from promptstudio_lab.warehouse.history.verify import verify
 from promptstudio_lab.warehouse.rows import find
 from promptstudio_lab.warehouse.schema import backup, files, migrate
 from promptstudio_lab.warehouse.schema.files import folder, statements
@@ -137,6 +138,18 @@ def test_an_upgraded_warehouse_goes_on(older: str) -> None:
         assert lab.trace("support/classify")["calls"].sum() == 12
         assert flow.run(ticket="I was charged twice").outputs["label"]
         assert lab.runs().height == 14
+    finally:
+        lab.warehouse.close()
+
+
+def test_the_log_of_an_upgraded_warehouse_verifies(older: str) -> None:
+    upgraded(older).close()
+    lab = ps.connect(older, user="ada")
+    try:
+        with lab.warehouse.reading(lab.actor) as session:
+            found = verify(session)
+        assert found.ok
+        assert found.operations == len(kept()["change_log"])
     finally:
         lab.warehouse.close()
 

@@ -16,6 +16,7 @@ from sqlalchemy import NullPool, create_engine, inspect, text
 from promptstudio_lab.errors import SchemaMismatch
 from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.entities import Entity
+from promptstudio_lab.warehouse.queries.views import views
 from promptstudio_lab.warehouse.schema import migrate
 from promptstudio_lab.warehouse.schema.ddl import schema_sql
 from promptstudio_lab.warehouse.schema.files import folder, statements
@@ -36,7 +37,7 @@ NAMED = {
     "ix_node_execution_node_id_performance": ["node_id", "execution_time_ms", "cost"],
     "ix_execution_metric_name_timestamp": ["metric_name", "metric_timestamp"],
 }
-VIEWS = {"v_flow_execution", "v_node_execution", "v_trace", "v_template_performance"}
+VIEWS = {view.name for view in views()}
 INDEXED = ("flow_execution", "node_execution", "execution_metric")
 CRASHED = 41
 

@@ -18,7 +18,7 @@ from promptstudio_lab.errors import WarehouseError, WarehouseUnavailable
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.warehouse.append import insert_missing
 from promptstudio_lab.warehouse.connect import Warehouse
-from promptstudio_lab.warehouse.engines import sqlite
+from promptstudio_lab.warehouse.engines import location
 from promptstudio_lab.warehouse.types import now
 from tests.warehouse.parts import Place, count, file_of, finish, opened, processes, start
 
@@ -282,18 +282,18 @@ def mounts(tmp_path: Path) -> Path:
 )
 def test_network_file_systems_are_refused(mounts: Path, place: str, kind: str) -> None:
     with pytest.raises(WarehouseUnavailable, match=rf"network file system \({kind}\).*PostgreSQL"):
-        sqlite._refuse_network(Path(place), mounts)
+        location.refuse_network(Path(place), mounts)
 
 
 @pytest.mark.parametrize(
     "place", ["/shared/local/warehouse.db", "/sharedly/warehouse.db", "/var/warehouse.db"]
 )
 def test_local_file_systems_are_fine(mounts: Path, place: str) -> None:
-    sqlite._refuse_network(Path(place), mounts)
+    location.refuse_network(Path(place), mounts)
 
 
 def test_machine_without_a_list_of_mounts_is_fine(tmp_path: Path) -> None:
-    sqlite._refuse_network(tmp_path / "warehouse.db", tmp_path / "nothing")
+    location.refuse_network(tmp_path / "warehouse.db", tmp_path / "nothing")
 
 
 def test_folder_is_no_warehouse(tmp_path: Path) -> None:

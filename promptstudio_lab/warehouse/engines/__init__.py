@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from promptstudio_lab.errors import SchemaMismatch
+from promptstudio_lab.errors import SchemaMismatch, WarehouseError, WarehouseUnavailable
+
+PATIENCE_S = 30.0  # how long a write waits for a turn, another program or a server
+
+
+class ConnectionLost(WarehouseUnavailable):
+    """The server went away, so what was under way may be done again."""
 
 
 def moved(where: str, revision: str) -> SchemaMismatch:
@@ -10,4 +16,11 @@ def moved(where: str, revision: str) -> SchemaMismatch:
     return SchemaMismatch(
         f"the schema of {where} has moved since this process opened it with {revision}. Nothing "
         "was written; restart the kernel to work with the new one."
+    )
+
+
+def halved() -> WarehouseError:
+    """Return the refusal to go on with, or to commit, what an error has already undone."""
+    return WarehouseError(
+        "an error has ended this transaction and nothing of it was kept; do the whole unit again"
     )

@@ -111,7 +111,7 @@ class Partitioned(Fact):
     PostgreSQL keeps each month in a partition, so what must be unique is derived into the id.
     """
 
-    storage: ClassVar[dict[str, Any]] = {"postgresql_partition_by": "RANGE (id)"}
+    storage: ClassVar[dict[str, Any]] = {"postgresql_partition_by": "RANGE (id)"}  # of its dialect
 
 
 class Shown:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import Table
-
 from promptstudio_lab.errors import NotFound
-from promptstudio_lab.values import Json
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.entities import Entity
 from promptstudio_lab.warehouse.entities.tenancy import AuditableEntity
 from promptstudio_lab.warehouse.types import CanonicalJson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Mapping
 
+    from sqlalchemy import Table
     from sqlalchemy.orm import Session
+
+    from promptstudio_lab.values import Json
 
 Action = Literal["insert", "update", "delete", "restore"]
 
@@ -83,8 +82,8 @@ def without_text(session: Session, *patches: list[Json]) -> list[list[Json]]:
     return [[_kept(each, ids) for each in patch] for patch in patches]
 
 
-def _kept(each: Json, ids: Iterable[str]) -> dict[str, Json]:
-    texts, ids = FREE_TEXT[each["table"]], iter(ids)
+def _kept(each: Json, ids: Iterator[str]) -> dict[str, Json]:
+    texts = FREE_TEXT[each["table"]]
     fields = {
         name: {_REFERENCE: next(ids)} if name in texts else value
         for name, value in sorted(each["fields"].items())

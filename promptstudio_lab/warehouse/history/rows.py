@@ -7,17 +7,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import (
-    ColumnElement,
-    Insert,
-    Select,
-    Update,
-    and_,
-    bindparam,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm.util import identity_key
 
 from promptstudio_lab.warehouse.history.patches import ENTITIES, TABLES, Change
@@ -26,7 +16,7 @@ from promptstudio_lab.warehouse.types import UTCDateTime, iso, now
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import BindParameter, ColumnElement, Connection, Insert, Select, Update
     from sqlalchemy.orm import Session
 
     from promptstudio_lab.identity import Actor
@@ -39,28 +29,37 @@ _LIVE = {"insert", "restore"}
 _OPPOSITE = {"insert": "delete", "restore": "delete", "delete": "restore", "update": "update"}
 
 
-def carry_out(session: Session, changes: Sequence[Change]) -> list[Change] | None:
-    """Do all changes and return their inverses, the last change's first; or do none.
+def carry_out(
+    session: Session, operations: Sequence[Sequence[Change]]
+) -> list[list[Change] | None]:
+    """Do operations in order, all changes of each or none of them.
 
     Returns:
-        None if a row that should change is gone, or one that should come is there.
+        For each operation the inverses of its changes, the last change's first; None if a row that
+        should change is gone, or one that should come is there.
     """
     actor: Actor = session.info["actor"]
-    connection = session.connection()
-    rows = _read(connection, actor, changes)
-    if not all(_possible(rows.get((change.table, change.id)), change) for change in changes):
-        return None
-    inverses: list[Change] = []
+    changes = [change for operation in operations for change in operation]
+    rows = _read(session.connection(), actor, changes)
+    inverses: list[list[Change] | None] = []
     writes: list[Write] = []
-    for change in changes:
-        inverse, write = _step(rows, change, actor)
-        inverses.insert(0, inverse)
-        writes.append(write)
-    for _, same in groupby(writes, key=lambda write: id(write[0])):
-        group = list(same)
-        connection.execute(group[0][0], [values for _, values in group])
+    for operation in operations:
+        if not all(_possible(rows.get((each.table, each.id)), each) for each in operation):
+            inverses.append(None)
+            continue
+        steps = [_step(rows, change, actor) for change in operation]
+        inverses.append([inverse for inverse, _ in reversed(steps)])
+        writes += [write for _, write in steps]
+    _do(session.connection(), writes)
     _forget(session, changes)
     return inverses
+
+
+def _do(connection: Connection, writes: Sequence[Write]) -> None:
+    for _, same in groupby(writes, key=lambda write: id(write[0])):
+        group = list(same)
+        values = [each for _, each in group]
+        connection.execute(group[0][0], values if len(values) > 1 else values[0])
 
 
 def _read(
@@ -70,20 +69,25 @@ def _read(
     for table in {change.table for change in changes}:
         mine = [change for change in changes if change.table == table]
         columns = tuple(sorted({name for change in mine for name in change.fields}))
-        query = _select(table, columns)
-        asked = {"organization": actor.organization_id, "ids": sorted({each.id for each in mine})}
+        ids = sorted({change.id for change in mine})
+        several = len(ids) > 1
+        asked = {"organization": actor.organization_id, "ids": ids if several else ids[0]}
+        query = _select(table, columns, several=several)
         for row in connection.execute(query, asked).mappings():
             found[table, row["id"]] = dict(row)
     return found
 
 
 @lru_cache(maxsize=512)
-def _select(table: str, columns: tuple[str, ...]) -> Select[Any]:  # columns of any type
+def _select(
+    table: str, columns: tuple[str, ...], *, several: bool
+) -> Select[Any]:  # columns of any type
     rows = TABLES[table]
+    ids: BindParameter[str] = bindparam("ids", expanding=several)
     wanted = [rows.c[name] for name in ("id", "deleted_at", *columns)]
     return select(*wanted).where(
         rows.c.organization_id == bindparam("organization"),
-        rows.c.id.in_(bindparam("ids", expanding=True)),
+        rows.c.id.in_(ids) if several else rows.c.id == ids,
     )
 
 
@@ -129,7 +133,7 @@ def _update(table: str, columns: tuple[str, ...]) -> Update:
     return (
         update(rows)
         .where(
-            and_(rows.c.organization_id == bindparam("organization")),
+            rows.c.organization_id == bindparam("organization"),
             rows.c.id == bindparam("the_id"),
         )
         .values({**values, "row_version": rows.c.row_version + 1})

@@ -27,6 +27,7 @@ _FINISHED = (
     "dataset_item",
     "workflow_template_usage",
     "experiment_exposure",
+    "cold_partition",
 )
 _LONGEST = 40
 

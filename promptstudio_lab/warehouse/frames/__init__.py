@@ -1,0 +1,1 @@
+"""SQL in, polars out: every read that a person analyses."""

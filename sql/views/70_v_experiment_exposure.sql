@@ -1,0 +1,44 @@
+-- Grain: one row a unit and variant that it met, with how its runs ended.
+-- organization_id: whose row it is
+-- experiment_id: the experiment
+-- experiment: its name
+-- flow_id: the flow
+-- variant_id: the variant
+-- variant: its name
+-- is_control: whether it is the control
+-- unit_key: the item or person
+-- exposed_at: when they first met
+-- exposure_count: how often
+-- executions: finished runs
+-- success_rate: share of the judged runs that did their job
+-- quality: mean score
+-- cost_usd: what the runs cost, as far as prices are known
+-- mean_execution_time_ms: mean of a run's time, in milliseconds
+SELECT
+    x.organization_id,
+    x.experiment_id,
+    e.name AS experiment,
+    e.flow_id,
+    x.variant_id,
+    v.name AS variant,
+    v.is_control,
+    x.unit_key,
+    x.exposed_at,
+    x.exposure_count,
+    count(fe.id) AS executions,
+    avg(CASE WHEN fe.success IS NULL THEN NULL WHEN fe.success THEN 1.0 ELSE 0.0 END)
+        AS success_rate,
+    avg(fe.quality) AS quality,
+    CAST(sum(fe.total_cost) AS DOUBLE PRECISION) / 1e9 AS cost_usd,
+    avg(fe.execution_time_ms) AS mean_execution_time_ms
+FROM experiment_exposure AS x
+JOIN experiment AS e ON e.id = x.experiment_id
+JOIN flow_variant AS v ON v.id = x.variant_id
+LEFT JOIN flow_execution AS fe
+    ON fe.experiment_id = x.experiment_id
+    AND fe.variant_id = x.variant_id
+    AND fe.unit_key = x.unit_key
+    AND fe.status IN ('succeeded', 'failed', 'partial')
+GROUP BY
+    x.organization_id, x.experiment_id, e.name, e.flow_id, x.variant_id, v.name, v.is_control,
+    x.unit_key, x.exposed_at, x.exposure_count;
