@@ -217,11 +217,17 @@ def test_library_is_copied_with_all_that_is_in_it(lab: Lab) -> None:
     assert len(new.graph_now.nodes) == 3
 
 
-def test_the_same_cell_over_a_copied_flow_changes_nothing(lab: Lab) -> None:
+def test_the_cell_of_a_copied_flow_goes_on_where_it_was(lab: Lab) -> None:
     furnished(lab)
-    lab.flow("support/triage").copy("support/other")
-    seq = lab.flow("support/other").head().seq
-    assert classifying(lab, "support/label@1", "support/other").head().seq == seq
+    flow = lab.flow("support/triage")
+    node = flow.graph_now.by_key["classify"]
+    flow.apply({"type": "rename", "node": node.id, "key": "sort"})
+    flow.copy("support/other")
+    copied = lab.flow("support/other").head()
+    assert classifying(lab, "support/label@1", "support/other").head().seq == copied.seq
+    changed = classifying(lab, "support/label@2", "support/other").head().graph
+    assert set(changed.by_id) == set(copied.graph.by_id)
+    assert changed.by_key["sort"].config["prompt"] == {"ref": "support/label@2"}
 
 
 def test_template_is_copied_with_its_current_or_all_versions(lab: Lab) -> None:
