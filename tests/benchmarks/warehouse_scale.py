@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +37,9 @@ from tests.servers import fresh_database, postgresql
 from tests.warehouse.parts import Place, file_of, make_flow, make_node, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
     from promptstudio_lab.warehouse.connect import Warehouse
@@ -205,7 +207,12 @@ def parents(place: Place, things: Things) -> None:
         for run, at, _ in things.runs()
     )
     while group := list(islice(rows, GROUP)):
-        place.write(lambda c, group=group: insert_missing(c, "flow_execution", RUN, group))  # type: ignore[misc]  # bound in this line
+        place.write(partial(into, "flow_execution", RUN, group))
+
+
+def into(table: str, columns: Sequence[str], rows: Group, connection: Connection) -> None:
+    """Insert a group."""
+    insert_missing(connection, table, columns, rows)
 
 
 def calls(place: Place, things: Things) -> None:
@@ -220,7 +227,7 @@ def calls(place: Place, things: Things) -> None:
             )
             for r in group
         ]  # fmt: skip
-        place.write(lambda c, rows=rows: insert_missing(c, "prompt_execution", CALL, rows))  # type: ignore[misc]  # as above
+        place.write(partial(into, "prompt_execution", CALL, rows))
 
 
 def ours(place: Place) -> Send:
