@@ -1,5 +1,19 @@
--- Which executions used a version of a template, in which flows, at what cost and success.
--- A node execution names its flow itself: of the chain in v_trace no more is read than is counted.
+-- Grain: one row a template version, flow version and node that used it.
+-- organization_id: whose row it is
+-- prompt_template_id: the template
+-- template: its name
+-- template_version: the version
+-- flow_id: the flow
+-- flow: its name
+-- flow_version: the saved version of the flow
+-- node_key: the node
+-- flow_executions: in how many runs
+-- node_executions: in how many nodes of them
+-- calls: provider calls
+-- cost_usd: what they cost, as far as prices are known
+-- unpriced_calls: calls without a known price
+-- success_rate: share of calls that succeeded
+-- mean_latency_ms: mean of a call's latency, in milliseconds
 SELECT
     pe.organization_id,
     pe.prompt_template_id,
