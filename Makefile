@@ -41,11 +41,13 @@ clean: ## remove everything that was built
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find promptstudio_lab tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# The lock is whole, so pip has nothing to resolve.
 $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	@echo "Installing the locked dependencies: some minutes, once"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --require-hashes -r $<
 	@touch $@
 
 # Without Node everything but the JupyterLab part works; each `make` then looks again, in a second.

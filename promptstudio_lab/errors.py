@@ -30,7 +30,8 @@ PromptStudioError
 └── AnalysisError           the question cannot be answered from these numbers
 ```
 
-A message says what was found, what was allowed and the next step.
+A message says what was found, what was allowed and the next step. `WarehouseUpgraded` is no error
+but a warning: what was asked for was done, and something else as well.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ from promptstudio_lab.errors import (
 ALL = [
     thing
     for _, thing in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(thing, Exception) and thing.__module__ == errors.__name__
+    if issubclass(thing, Exception)
+    and not issubclass(thing, Warning)
+    and thing.__module__ == errors.__name__
 ]
 
 

@@ -177,7 +177,9 @@ class Recorder:
                 for entry in entries:
                     self._commit([entry])
                 return
-            failure = self._failure = error
+            failure = error
+            # What comes after a loss may only be its consequence: the first failure is the reason.
+            self._failure = self._failure or error
         _tell(entries, failure)
 
     def _keep(self, rows: Rows) -> None:

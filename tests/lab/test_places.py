@@ -398,7 +398,7 @@ def test_undo_never_puts_a_library_into_itself(lab: Lab) -> None:
 def test_undo_says_that_a_name_is_taken(lab: Lab) -> None:
     lab.flow("support/a").rename("b")
     as_somebody(lab, "ada").flow("support/a")
-    with pytest.raises(Conflict, match="a name in it is taken"):
+    with pytest.raises(Conflict, match="something else has its name"):
         lab.undo()
     assert paths(lab, "flow") == ["support/a", "support/b"]
 

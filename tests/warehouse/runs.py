@@ -27,6 +27,7 @@ EVERY = 50  # a node of so many fails
 def key_at(moment: datetime, number: int) -> str:
     """Return the key of that number of a moment.
 
+    >>> from datetime import UTC
     >>> key_at(datetime(2026, 1, 1, tzinfo=UTC), 1)
     '019b76da-a800-7000-8000-000000000001'
     """
