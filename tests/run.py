@@ -16,6 +16,7 @@ from tests.conftest import MISSING_FILE
 ROOT = Path(__file__).parents[1]
 EXTENSION = ROOT / "extension"
 NODE = "Node: the lint and the tests of the extension"
+WORKERS = 2  # each starts a PostgreSQL and a browser of its own
 WHOLE = ("stats", "metrics")  # packages whose every branch is covered
 
 
@@ -60,6 +61,7 @@ def gates() -> list[Step]:
         Step("extension: lint", ("npm", "run", "--silent", "--if-present", "lint"), EXTENSION),
         Step("extension: tests", ("npm", "run", "--silent", "--if-present", "test"), EXTENSION),
     ]
+    counted = [f"tests/{package}" for package in WHOLE]
     whole = ",".join(f"promptstudio_lab/{package}/*" for package in WHOLE)
     return [
         Step("ruff check", ("ruff", "check")),
@@ -67,7 +69,8 @@ def gates() -> list[Step]:
         Step("mypy", ("mypy",)),
         Step("import-linter", ("lint-imports",)),
         *(extension if _has_extension() and shutil.which("npm") else ()),
-        Step("pytest", ("pytest", "--cov", "--cov-report=")),
+        Step("pytest", ("pytest", f"--numprocesses={WORKERS}", "--dist=loadfile")),
+        Step("pytest, counting branches", ("pytest", *counted, "--cov", "--cov-report=")),
         Step("coverage", ("coverage", "report", f"--include={whole}", "--fail-under=100")),
     ]
 

@@ -92,7 +92,9 @@ def test_every_field_of_a_run_and_its_nodes_is_what_the_engine_told(
     assert run["id"] == ended.run.input.run_id
     assert run["requested_by"] == run["executed_by"] == run["created_by"] == lab.actor.id
     assert (run["trigger"], run["origin"]) == ("cell", None)
-    assert (run["flow_id"], run["flow_version"], run["change_seq"]) == (head.id, 1, head.seq)
+    (version,) = rows(lab, "prompt_flow_version")
+    assert (run["flow_id"], run["flow_version"]) == (head.id, version["version"])
+    assert run["change_seq"] == version["at_seq"]
     assert run["status"] == "succeeded"
     assert bool(run["success"]) is True
     assert run["quality"] == 1.0
