@@ -18,7 +18,7 @@ from promptstudio_lab.values import without_surrogates
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from promptstudio_lab.engine.budget import Budget
     from promptstudio_lab.engine.plan import Prompt, Step
@@ -53,6 +53,7 @@ class NodeContext:
         self.run, self.step, self.node_execution_id = run, step, node_execution_id
         self._sink, self._budget, self._on_text = sink, budget, on_text
         self.calls: list[CallEnded] = []
+        self._attempts = 0
 
     @property
     def prompt(self) -> str:
@@ -70,16 +71,31 @@ class NodeContext:
         self,
         messages: list[tuple[str, str]],
         *,
-        model: str,
+        models: Sequence[str],
         returns: Mapping[str, Json] | None,
         options: Mapping[str, Json],
     ) -> str:
-        """Return a model's whole answer, trying again where that helps.
+        """Return a model's whole answer, trying again, and then the next model, where that helps.
 
         Raises:
-            ProviderError: what the last try ended in.
+            ProviderError: what the last model ended in.
             BudgetExceeded: if the call could break the budget.
         """
+        for model in models[:-1]:
+            try:
+                return await self._ask(model, messages, returns, options)
+            except ProviderError:
+                # Its calls are on record with what they cost; the next model is asked.
+                continue
+        return await self._ask(models[-1] if models else "", messages, returns, options)
+
+    async def _ask(
+        self,
+        model: str,
+        messages: list[tuple[str, str]],
+        returns: Mapping[str, Json] | None,
+        options: Mapping[str, Json],
+    ) -> str:
         name = model or self.run.plan.default_model
         provider, _, bare = name.partition(":")
         request = ChatRequest(
@@ -92,13 +108,17 @@ class NodeContext:
         most = retry.attempts(self.step.policy)
         for attempt in range(1, most + 1):
             try:
-                return (await self._try(provider, request, attempt)).text
+                return (await self._try(provider, request, self._next_attempt())).text
             except ProviderError as error:
                 wait = retry.wait_s(error, attempt)
                 if wait is None or attempt == most:
                     raise
                 await asyncio.sleep(wait)
         raise AssertionError
+
+    def _next_attempt(self) -> int:
+        self._attempts += 1
+        return self._attempts
 
     async def _try(self, provider: str, request: ChatRequest, attempt: int) -> Reply:
         reserved = worst_case(provider, request)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import FlowInvalid
+from promptstudio_lab.flows.graph import NOTE
+from promptstudio_lab.flows.shape import ports_of
 from promptstudio_lab.flows.validate import errors, validate
 from promptstudio_lab.nodes import kinds
 
@@ -56,16 +58,49 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One node, ready to run."""
+    """One node, ready to run.
+
+    Attributes:
+        node_id: the node.
+        key: its name in its body.
+        name: its name in the whole flow, as `each/classify`.
+        kind: what it is.
+        config: what its kind needs to know.
+        policy: how it is run.
+        bindings: where its inputs come from.
+        when: the branches of which one must be open.
+        prompt: the template version that it runs with.
+        body: the nodes inside it, or those of the flow that it runs.
+        flow: the flow that it is a node of, when that is not the plan's own.
+    """
 
     node_id: str
     key: str
+    name: str
     kind: str
     config: Mapping[str, Json]
     policy: Mapping[str, Json]
     bindings: tuple[Binding, ...]
     when: tuple[Binding, ...]
     prompt: Prompt | None
+    body: tuple[Step, ...] = ()
+    flow: FlowNamed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowNamed:
+    """A version of a flow."""
+
+    flow_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A flow that another one runs, compiled."""
+
+    flow: FlowNamed
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +153,19 @@ class Plan:
     batch_id: str | None = None
 
 
-def compile_steps(graph: Graph, facts: Facts, prompts: Mapping[str, Prompt]) -> tuple[Step, ...]:
-    """Return a flow's nodes as steps.
+def compile_steps(
+    graph: Graph,
+    facts: Facts,
+    prompts: Mapping[str, Prompt],
+    called: Mapping[str, Called] | None = None,
+) -> tuple[Step, ...]:
+    """Return a flow's nodes as steps, each with the steps of its body.
 
     Args:
         graph: the flow.
         facts: what it refers to.
         prompts: the template version of each node that has a prompt, by node id.
+        called: the flows that it runs, by reference as its nodes write it.
 
     Raises:
         FlowInvalid: with every problem, if the flow cannot run.
@@ -132,30 +173,56 @@ def compile_steps(graph: Graph, facts: Facts, prompts: Mapping[str, Prompt]) -> 
     problems = errors(validate(graph, facts))
     if problems:
         raise FlowInvalid(problems)
-    return tuple(_step(graph, node, facts, prompts) for node in graph.nodes)
+    return _Compiler(graph, facts, prompts, called or {}).body(None)
 
 
-def _step(graph: Graph, node: Node, facts: Facts, prompts: Mapping[str, Prompt]) -> Step:
-    ports = kinds[node.kind].ports(node.config, facts.variables_of)
-    bindings: list[Binding] = []
-    when: list[Binding] = []
-    for edge in graph.into(node.id):
-        port = ports.input(edge.target_port)
-        binding = Binding(
-            port=edge.target_port,
-            source=edge.source,
-            output=edge.source_port,
-            path=tuple(filter(None, edge.source_path.split("."))),
-            many=bool(port and port.many),
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    graph: Graph
+    facts: Facts
+    prompts: Mapping[str, Prompt]
+    called: Mapping[str, Called]
+
+    def body(self, parent: str | None) -> tuple[Step, ...]:
+        inside = self.graph.inside(parent)
+        return tuple(self._step(node) for node in inside if node.kind != NOTE)
+
+    def _step(self, node: Node) -> Step:
+        bindings, when = self._bindings(node)
+        return Step(
+            node_id=node.id,
+            key=node.key,
+            name=self.graph.name(node),
+            kind=node.kind,
+            config=node.config,
+            policy=node.policy,
+            bindings=bindings,
+            when=when,
+            prompt=self.prompts.get(node.id),
+            body=self.body(node.id) if kinds[node.kind].container else self._called(node),
         )
-        (when if port and port.type == "branch" else bindings).append(binding)
-    return Step(
-        node_id=node.id,
-        key=node.key,
-        kind=node.kind,
-        config=node.config,
-        policy=node.policy,
-        bindings=tuple(bindings),
-        when=tuple(when),
-        prompt=prompts.get(node.id),
-    )
+
+    def _called(self, node: Node) -> tuple[Step, ...]:
+        found = self.called.get(str(node.config.get("flow"))) if node.kind == "subflow" else None
+        return tuple(_within(found.flow, step) for step in found.steps) if found else ()
+
+    def _bindings(self, node: Node) -> tuple[tuple[Binding, ...], tuple[Binding, ...]]:
+        ports = ports_of(self.graph, node, self.facts)
+        bindings: list[Binding] = []
+        when: list[Binding] = []
+        for edge in self.graph.into(node.id):
+            port = ports.input(edge.target_port) if ports else None
+            binding = Binding(
+                port=edge.target_port,
+                source=edge.source,
+                output=edge.source_port,
+                path=tuple(filter(None, edge.source_path.split("."))),
+                many=bool(port and port.many),
+            )
+            (when if port and port.type == "branch" else bindings).append(binding)
+        return tuple(bindings), tuple(when)
+
+
+def _within(flow: FlowNamed, step: Step) -> Step:
+    body = tuple(_within(flow, inner) for inner in step.body)
+    return replace(step, body=body, flow=step.flow or flow)

@@ -9,8 +9,8 @@ from promptstudio_lab.errors import FlowError, did_you_mean
 from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.flows.graph import FORMAT, KEY, parse_binding
 from promptstudio_lab.nodes import kinds
+from promptstudio_lab.nodes.logic.switch import DEFAULT
 from promptstudio_lab.nodes.ports import WHEN
-from promptstudio_lab.nodes.switch import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -162,7 +162,7 @@ class Builder:
         policy: dict[str, Json],
         bindings: dict[str, list[str]],
     ) -> Handle:
-        ports = kinds[kind].ports(config, self._facts(config.get("prompt", {})).variables_of)
+        ports = kinds[kind].ports(config, self._facts(config.get("prompt", {})))
         _check_inputs(key, ports, bindings)
         entry: dict[str, Json] = {
             "kind": kind,

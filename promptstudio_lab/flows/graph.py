@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = "promptstudio.flow/1"
+NOTE = "note"  # the kind of what is written beside a flow and does nothing in it
+_DEEPEST = 16
 KEY = re.compile(r"[A-Za-z_][\w-]{0,63}")
 
 # Nodes of a document without identities get theirs from their keys.
@@ -35,6 +37,7 @@ class Node:
         version: of its kind's config.
         x: its place on the canvas, in pixels.
         y: its place on the canvas, in pixels.
+        parent: the id of the `map` or `loop` whose body it belongs to, or None.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Node:
     version: int = 1
     x: float = 0.0
     y: float = 0.0
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,33 @@ class Graph:
 
     @cached_property
     def by_key(self) -> dict[str, Node]:
-        """Return the nodes by name."""
-        return {node.key: node for node in self.nodes}
+        """Return the nodes by name; a node of a body is `container/node`."""
+        return {self.name(node): node for node in self.nodes}
+
+    def name(self, node: Node) -> str:
+        """Return a node's name in the whole flow: its key behind those of what it lies in.
+
+        >>> flow = Graph((Node("1", "each", "map"), Node("2", "item", "input", parent="1")))
+        >>> [flow.name(node) for node in flow.nodes]
+        ['each', 'each/item']
+        """
+        parts, above = [node.key], node.parent
+        # Rows may say anything: a body that lies in itself has a name all the same.
+        while above in self.by_id and len(parts) < _DEEPEST:
+            parts.append(self.by_id[above].key)
+            above = self.by_id[above].parent
+        return "/".join(reversed(parts))
+
+    def inside(self, parent: str | None) -> tuple[Node, ...]:
+        """Return the nodes of a body, or those of the flow itself for None."""
+        return self._inside.get(parent, ())
+
+    @cached_property
+    def _inside(self) -> dict[str | None, tuple[Node, ...]]:
+        found: dict[str | None, tuple[Node, ...]] = {}
+        for node in self.nodes:
+            found[node.parent] = (*found.get(node.parent, ()), node)
+        return found
 
     def into(self, node_id: str) -> list[Edge]:
         """Return the edges that end in a node."""
@@ -118,7 +147,7 @@ class Graph:
         return {
             "format": FORMAT,
             "nodes": {
-                node.key: {
+                self.name(node): {
                     "kind": node.kind,
                     "v": node.version,
                     "config": dict(node.config),
@@ -126,15 +155,19 @@ class Graph:
                     "in": self._bindings(node),
                 }
                 for node in self.nodes
+                if node.kind != NOTE
             },
         }
 
     def document(self) -> dict[str, Json]:
         """Return the canonical document: the semantics, then identities and layout."""
+        named = {self.name(node): node for node in self.nodes}
+        notes = {name: dict(node.config) for name, node in named.items() if node.kind == NOTE}
         return {
             **self.semantics,
-            "ids": {node.key: node.id for node in self.nodes},
-            "layout": {node.key: {"x": node.x, "y": node.y} for node in self.nodes},
+            **({"notes": notes} if notes else {}),
+            "ids": {name: node.id for name, node in named.items()},
+            "layout": {name: {"x": node.x, "y": node.y} for name, node in named.items()},
         }
 
     @cached_property
@@ -176,18 +209,21 @@ def from_document(document: Json) -> Graph:
     if document.get("format") != FORMAT:
         message = f"/format is {document.get('format')!r}; this version reads {FORMAT!r}"
         raise FlowError(message)
-    entries = _object(document, "nodes", "")
+    notes = _object(document, "notes", "")
+    entries = {
+        **_object(document, "nodes", ""),
+        **{key: {"kind": NOTE, "config": config} for key, config in notes.items()},
+    }
     ids, layout = _object(document, "ids", ""), _object(document, "layout", "")
-    nodes = tuple(_node(key, entry, ids, layout) for key, entry in entries.items())
-    _check_identities(nodes)
-    by_key = {node.key: node for node in nodes}
+    by_name = {name: _node(name, entry, ids, layout) for name, entry in entries.items()}
+    _check_identities(by_name)
     edges = tuple(
-        _edge(by_key, node, port, text, order)
-        for node in nodes
-        for port, texts in _object(entries[node.key], "in", f"/nodes/{node.key}").items()
+        _edge(by_name, name, port, text, order)
+        for name, entry in entries.items()
+        for port, texts in _object(entry, "in", f"/nodes/{name}").items()
         for order, text in enumerate(texts if isinstance(texts, list) else [texts])
     )
-    return Graph(nodes, edges)
+    return Graph(tuple(by_name.values()), edges)
 
 
 def parse_binding(text: str) -> tuple[str, str, str]:
@@ -211,13 +247,18 @@ def _object(parent: Mapping[str, Json], name: str, pointer: str) -> dict[str, Js
     return value
 
 
-def _check_identities(nodes: tuple[Node, ...]) -> None:
+def _check_identities(by_name: Mapping[str, Node]) -> None:
     first: dict[str, str] = {}
-    for node in nodes:
+    for name, node in by_name.items():
         if node.id in first:
-            message = f"/ids/{node.key} is {node.id!r}, which is {first[node.id]!r} already"
+            message = f"/ids/{name} is {node.id!r}, which is {first[node.id]!r} already"
             raise FlowError(message)
-        first[node.id] = node.key
+        first[node.id] = name
+    for name in by_name:
+        above = name.rpartition("/")[0]
+        if above and above not in by_name:
+            message = f"/nodes/{name} lies in {above!r}, which is no node"
+            raise FlowError(message)
 
 
 def _identity(ids: Mapping[str, Json], key: str) -> str:
@@ -248,38 +289,43 @@ def _coordinate(place: Mapping[str, Json], name: str, key: str) -> float:
     return number
 
 
-def _node(key: str, entry: Json, ids: Mapping[str, Json], layout: Mapping[str, Json]) -> Node:
-    if not KEY.fullmatch(key):
-        message = f"/nodes: the id {key!r} is not a name such as 'classify'"
+def _node(name: str, entry: Json, ids: Mapping[str, Json], layout: Mapping[str, Json]) -> Node:
+    above, _, key = name.rpartition("/")
+    if not all(KEY.fullmatch(part) for part in name.split("/")):
+        message = f"/nodes: the id {name!r} is not a name such as 'classify'"
         raise FlowError(message)
     if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
-        message = f"/nodes/{key} has no kind"
+        message = f"/nodes/{name} has no kind"
         raise FlowError(message)
-    place = _object(layout, key, "/layout")
+    place = _object(layout, name, "/layout")
     return Node(
-        id=_identity(ids, key),
+        id=_identity(ids, name),
         key=key,
         kind=entry["kind"],
-        config=_object(entry, "config", f"/nodes/{key}"),
-        policy=_object(entry, "policy", f"/nodes/{key}"),
-        version=_version(entry, key),
-        x=_coordinate(place, "x", key),
-        y=_coordinate(place, "y", key),
+        config=_object(entry, "config", f"/nodes/{name}"),
+        policy=_object(entry, "policy", f"/nodes/{name}"),
+        version=_version(entry, name),
+        x=_coordinate(place, "x", name),
+        y=_coordinate(place, "y", name),
+        parent=_identity(ids, above) if above else None,
     )
 
 
-def _edge(by_key: Mapping[str, Node], node: Node, port: str, text: str, order: int) -> Edge:
-    source, source_port, path = parse_binding(text)
+def _edge(by_name: Mapping[str, Node], name: str, port: str, text: str, order: int) -> Edge:
+    node, (source, source_port, path) = by_name[name], parse_binding(text)
     try:
-        check_text(f"{port}{path}{source_port}", f"/nodes/{node.key}/in: a binding")
+        check_text(f"{port}{path}{source_port}", f"/nodes/{name}/in: a binding")
     except ValueRefused as error:
         raise FlowError(str(error)) from None
-    if source not in by_key:
-        message = f"/nodes/{node.key}/in/{port}: the edge comes from {source!r}, which is no node"
+    # An edge stays inside its body, so a binding names its source as the body does.
+    above = name.rpartition("/")[0]
+    giver = by_name.get(f"{above}/{source}" if above else source)
+    if giver is None:
+        message = f"/nodes/{name}/in/{port}: the edge comes from {source!r}, which is no node"
         raise FlowError(message)
     return Edge(
         id=derived_id(node.id, port, text, order),
-        source=by_key[source].id,
+        source=giver.id,
         source_port=source_port,
         source_path=path,
         target=node.id,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import OperationRefused, ValueRefused, did_you_mean
 from promptstudio_lab.flows.graph import KEY, Edge, Graph, Node
+from promptstudio_lab.flows.shape import ports_of
 from promptstudio_lab.flows.validate import find_cycle, refuse_edge
 from promptstudio_lab.ids import is_id
 from promptstudio_lab.nodes import kinds
@@ -172,8 +173,8 @@ def _configure(
         raise OperationRefused(message)
     found = [Change("flow_node", node.id, "update", fields)]
     if "config" in fields and node.kind in kinds:
-        after = kinds[node.kind].ports(fields["config"], facts.variables_of)
-        found += _dropped_edges(graph, node, after)
+        after = ports_of(graph, replace(node, config=fields["config"]), facts)
+        found += _dropped_edges(graph, node, after) if after else []
     return found
 
 
@@ -254,10 +255,7 @@ def _refuse(graph: Graph, edge: Edge, facts: Facts, *, strict: bool) -> None:
     if any(edge.binding == other.binding for other in graph.edges):
         message = f"{source.key!r} feeds {target.key}.{edge.target_port} already"
         raise OperationRefused(message)
-    shapes = [
-        kinds[node.kind].ports(node.config, facts.variables_of) if node.kind in kinds else None
-        for node in (source, target)
-    ]
+    shapes = [ports_of(graph, node, facts) for node in (source, target)]
     refusal = refuse_edge(shapes[0], shapes[1], edge, source.key, target.key)
     if refusal and (strict or refusal[0] not in _OF_TYPES):
         raise OperationRefused(refusal[1])
@@ -325,6 +323,7 @@ _FIELDS = {
     "policy": "policy",
     "position_x": "x",
     "position_y": "y",
+    "parent_node_id": "parent",
 }
 
 

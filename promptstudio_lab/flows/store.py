@@ -123,6 +123,7 @@ _OF_NODES = (
     "policy",
     "position_x",
     "position_y",
+    "parent_node_id",
 )
 _OF_EDGES = (
     "id",
@@ -290,6 +291,7 @@ def node_of(row: _Values) -> Node:
         version=row.kind_version,
         x=row.position_x,
         y=row.position_y,
+        parent=row.parent_node_id,
     )
 
 

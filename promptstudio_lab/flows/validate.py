@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from promptstudio_lab.errors import TemplateSyntaxError, ValueRefused, did_you_mean
+from promptstudio_lab.flows.shape import Surroundings
 from promptstudio_lab.nodes import Kind, Port, Ports, kinds, mismatch
 from promptstudio_lab.nodes.kind import POLICY_SCHEMA
 from promptstudio_lab.nodes.ports import type_at
@@ -73,7 +74,7 @@ def validate(graph: Graph, facts: Facts) -> tuple[Problem, ...]:
             found += _prompt(node, facts)
             found += _model(node, facts)
             found += _returns(node)
-            shapes[node.id] = kind.ports(node.config, facts.variables_of)
+            shapes[node.id] = kind.ports(node.config, Surroundings(facts, graph, node))
     for node in graph.nodes:
         found += _inputs(graph, node, shapes)
     found += _whole(graph)

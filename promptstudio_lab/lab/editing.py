@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from promptstudio_lab.errors import PromptStudioError
 from promptstudio_lab.flows.draw import ACCENTS, headline
 from promptstudio_lab.flows.operations import check_shape
+from promptstudio_lab.flows.shape import ports_of
 from promptstudio_lab.flows.validate import validate
 from promptstudio_lab.nodes import Ports, kinds, mismatch
 from promptstudio_lab.nodes.ports import TYPES, WHEN
@@ -52,7 +53,7 @@ class Editing:
             "seq": head.seq,
             "kinds": kind_views(),
             "types": type_matrix(),
-            "nodes": [_node(node, facts) for node in head.graph.nodes],
+            "nodes": [_node(head.graph, node, facts) for node in head.graph.nodes],
             "edges": [_edge(edge) for edge in head.graph.edges],
             "problems": _problems(head.graph, facts),
         }
@@ -141,17 +142,17 @@ def type_matrix() -> dict[str, dict[str, str | None]]:
 
 
 def _views(head: FlowHead, wanted: Collection[str], facts: Facts) -> list[Json]:
-    return [_node(node, facts) for node in head.graph.nodes if node.id in wanted]
+    return [_node(head.graph, node, facts) for node in head.graph.nodes if node.id in wanted]
 
 
-def _node(node: Node, facts: Facts) -> dict[str, Json]:
-    known = node.kind in kinds
-    ports = kinds[node.kind].ports(node.config, facts.variables_of) if known else Ports(open=True)
+def _node(graph: Graph, node: Node, facts: Facts) -> dict[str, Json]:
+    ports = ports_of(graph, node, facts) or Ports(open=True)
     prompt = node.config.get("prompt")
     return {
         "id": node.id,
         "key": node.key,
         "kind": node.kind,
+        "parent": node.parent,
         "config": dict(node.config),
         "policy": dict(node.policy),
         "x": node.x,

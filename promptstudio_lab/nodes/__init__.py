@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from promptstudio_lab.nodes.kind import Context, Kind, kinds
+from promptstudio_lab.nodes.kind import Context, Kind, Known, Signature, Waiting, kinds
 from promptstudio_lab.nodes.ports import Port, Ports, mismatch
 
-__all__ = ["Context", "Kind", "Port", "Ports", "kinds", "mismatch"]
+__all__ = [
+    "Context",
+    "Kind",
+    "Known",
+    "Port",
+    "Ports",
+    "Signature",
+    "Waiting",
+    "kinds",
+    "mismatch",
+]

@@ -9,17 +9,39 @@ from promptstudio_lab.errors import ValueRefused
 from promptstudio_lab.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from promptstudio_lab.nodes.ports import Ports
+    from promptstudio_lab.nodes.ports import Port, Ports
     from promptstudio_lab.values import Json
 
 
-class Variables(Protocol):
-    """Tells which variables a prompt needs."""
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a body or another flow takes and gives, seen from outside.
 
-    def __call__(self, prompt: Mapping[str, Json]) -> tuple[str, ...] | None:
-        """Return the names, or None when the template that it refers to is not known."""
+    Attributes:
+        inputs: one port an input node of it.
+        outputs: one port a field of its output nodes.
+    """
+
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
+
+
+class Known(Protocol):
+    """What a kind may know of a node's surroundings when it tells the node's ports."""
+
+    @property
+    def body(self) -> Signature:
+        """Return what the nodes inside the node take and give."""
+        ...
+
+    def variables(self, prompt: Mapping[str, Json]) -> tuple[str, ...] | None:
+        """Return a prompt's variables, or None when the template it refers to is not known."""
+        ...
+
+    def flow(self, reference: str) -> Signature | None:
+        """Return what another flow takes and gives, or None when it is not known."""
         ...
 
 
@@ -35,7 +57,7 @@ class Context(Protocol):
         self,
         messages: list[tuple[str, str]],
         *,
-        model: str,
+        models: Sequence[str],
         returns: Mapping[str, Json] | None,
         options: Mapping[str, Json],
     ) -> str:
@@ -43,11 +65,84 @@ class Context(Protocol):
 
         Args:
             messages: pairs of role and content.
-            model: `provider:model`.
+            models: each `provider:model`, asked one after the other until one answers; the
+                lab's own where there is none.
             returns: the JSON Schema that the answer must fit, or None.
             options: `temperature`, `max_tokens` and `seed` where given.
+
+        Raises:
+            ProviderError: what the last model ended in.
+            BudgetExceeded: if the call could break the budget.
         """
         ...
+
+    async def body(self, values: Mapping[str, Json], place: str) -> Mapping[str, Json]:
+        """Run the nodes inside this node once and return their outputs by field.
+
+        Args:
+            values: by the names of the body's inputs.
+            place: which time it is, as `[3]`; it is part of the path of what runs.
+
+        Raises:
+            NodeFailed: naming the node that failed.
+        """
+        ...
+
+    async def compute(
+        self, source: str, inputs: Mapping[str, Json], timeout_s: float
+    ) -> Mapping[str, Json]:
+        """Run approved Python code in a child process and return what it returned.
+
+        Raises:
+            NodeFailed: if it is not approved, failed or took too long.
+        """
+        ...
+
+    async def fetch(self, request: Mapping[str, Json], timeout_s: float) -> Mapping[str, Json]:
+        """Make one HTTP request to a host that the user allows.
+
+        Args:
+            request: `method`, `url`, `headers` and `body`.
+            timeout_s: the total deadline.
+
+        Returns:
+            `status`, `headers` and `text`.
+        """
+        ...
+
+    async def query(
+        self, connection: str, sql: str, parameters: Mapping[str, Json], most: int
+    ) -> list[Json]:
+        """Return the rows of a SELECT on one of the user's own named connections.
+
+        Raises:
+            NodeFailed: if there is no such connection, or the statement would write.
+        """
+        ...
+
+    def answer(self, question: Mapping[str, Json]) -> Json:
+        """Return what a person answered; until then the run stands still.
+
+        Args:
+            question: what the person is shown: `prompt`, `schema` and `value`.
+
+        Raises:
+            Waiting: if nobody has answered yet.
+        """
+        ...
+
+    def metric(self, name: str, value: float, unit: str | None = None, **dimensions: Json) -> None:
+        """Keep a measurement of this node."""
+        ...
+
+
+class Waiting(Exception):
+    """A node waits for a person."""
+
+    def __init__(self, question: Mapping[str, Json]) -> None:
+        """Keep what is asked."""
+        super().__init__("waits for an answer")
+        self.question = dict(question)
 
 
 @dataclass(frozen=True)
@@ -64,6 +159,8 @@ class Kind:
         schema: the JSON Schema of its config: the inspector is drawn from it.
         headline: the config field that the node's card shows.
         side_effects: whether running it reaches outside: `none`, `idempotent` or `unsafe`.
+        container: whether other nodes lie inside it: its body.
+        once_a_batch: whether it runs once over all items of a batch, and not for each.
     """
 
     name: ClassVar[str]
@@ -75,8 +172,10 @@ class Kind:
     schema: ClassVar[Mapping[str, Json]]
     headline: ClassVar[str] = ""
     side_effects: ClassVar[str] = "none"
+    container: ClassVar[bool] = False
+    once_a_batch: ClassVar[bool] = False
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
+    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         """Return the openings that a node with this config has."""
         raise NotImplementedError
 
@@ -93,18 +192,12 @@ class Kind:
         raise NotImplementedError
 
 
-def variables_in(prompt: Json, variables_of: Variables) -> tuple[str, ...] | None:
-    """Return a prompt's variables, or None when they cannot be known: its text may be anything.
-
-    >>> variables_in({"text": "Hi {{ x }}"}, lambda prompt: ("x",))
-    ('x',)
-    >>> variables_in("Hi", lambda prompt: ("x",)) is None
-    True
-    """
+def variables_in(prompt: Json, known: Known) -> tuple[str, ...] | None:
+    """Return a prompt's variables, or None when they cannot be known: its text may be anything."""
     if not isinstance(prompt, dict):
         return None
     try:
-        return variables_of(prompt)
+        return known.variables(prompt)
     except ValueRefused:
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.nodes.kind import Context, Kind, Variables
+from promptstudio_lab.nodes.kind import Context, Kind, Known
 from promptstudio_lab.nodes.ports import Port, Ports
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Probe(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:  # noqa: ARG002 — every kind has one signature
+    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:  # noqa: ARG002 — every kind has one signature
         """Return the inputs that the config names, and one output."""
         names = config.get("inputs") or ["a"]
         return Ports(tuple(Port(n, many=True, required=False) for n in names), (Port("value"),))

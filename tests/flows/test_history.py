@@ -52,7 +52,7 @@ def same_kind(random: Random, graph: Graph, node: str) -> Json:
 
 def some_wire(random: Random, graph: Graph) -> Json:
     """Return an edge between two that fit, if there are any."""
-    shapes = [(n.id, kinds[n.kind].ports(n.config, Facts().variables_of)) for n in graph.nodes]
+    shapes = [(n.id, kinds[n.kind].ports(n.config, Facts())) for n in graph.nodes]
     fitting = [
         {"source": one, "source_port": given.name, "target": other, "target_port": taken.name}
         for one, gives in shapes

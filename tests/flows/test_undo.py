@@ -171,9 +171,7 @@ class Edits(RuleBasedStateMachine):
     @rule(pick=st.integers(0, 500))
     def connect_what_fits(self, pick: int) -> None:
         """Connect two that fit, if there are any."""
-        shapes = [
-            (n, kinds[n.kind].ports(n.config, Facts().variables_of)) for n in self.graph.nodes
-        ]
+        shapes = [(n, kinds[n.kind].ports(n.config, Facts())) for n in self.graph.nodes]
         fitting = [
             (one.id, given.name, other.id, taken.name)
             for one, gives in shapes

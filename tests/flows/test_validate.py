@@ -354,9 +354,9 @@ def test_two_hundred_nodes_are_looked_at_once_each(monkeypatch: pytest.MonkeyPat
     counted = type(kinds["prompt"])
     shape, into = counted.ports, Graph.into
 
-    def ports(self: Any, config: Json, variables_of: Any) -> Ports:  # any kind, any facts
+    def ports(self: Any, config: Json, known: Any) -> Ports:  # any kind, any facts
         calls["ports"] += 1
-        return shape(self, config, variables_of)
+        return shape(self, config, known)
 
     def looked(self: Graph, node_id: str) -> list[Edge]:
         calls["into"] += 1
@@ -384,9 +384,9 @@ def test_facts_know_texts_and_their_variables() -> None:
     assert FACTS.text({"ref": "support/classify@3"}) == "Label: {{ ticket }}"
     assert FACTS.text({"ref": "nowhere"}) is None
     assert FACTS.text({}) == ""
-    assert FACTS.variables_of({"text": "{{ b }}{{ a.c }}"}) == ("b", "a")
-    assert FACTS.variables_of({"text": "{{ b"}) is None
-    assert FACTS.variables_of({"ref": "nowhere"}) is None
+    assert FACTS.variables({"text": "{{ b }}{{ a.c }}"}) == ("b", "a")
+    assert FACTS.variables({"text": "{{ b"}) is None
+    assert FACTS.variables({"ref": "nowhere"}) is None
 
 
 def test_the_schemas_of_all_kinds_refuse_an_unknown_setting() -> None:

@@ -14,11 +14,11 @@ from promptstudio_lab.errors import BadReply, MissingVariable, NodeFailed
 from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.flows.operations import _starting_config
 from promptstudio_lab.nodes import Kind, kinds, mismatch
-from promptstudio_lab.nodes.llm import shaped
+from promptstudio_lab.nodes.models.llm import shaped
 from promptstudio_lab.nodes.ports import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from promptstudio_lab.values import Json
 
@@ -38,13 +38,13 @@ class Answers:
         self,
         messages: list[tuple[str, str]],
         *,
-        model: str,
+        models: Sequence[str],
         returns: Mapping[str, Json] | None,
         options: Mapping[str, Json],
     ) -> str:
         """Answer."""
         self.asked.append(
-            {"messages": messages, "model": model, "returns": returns, "options": options}
+            {"messages": messages, "models": list(models), "returns": returns, "options": options}
         )
         return self.answer
 
@@ -83,7 +83,7 @@ def test_a_kind_is_documented(name: str, kind: Kind) -> None:
 def test_a_kind_has_ports_from_its_defaults(name: str, kind: Kind) -> None:
     config = _starting_config(name)
     Draft202012Validator(dict(kind.schema)).validate(config)
-    ports = kind.ports(config, Facts().variables_of)
+    ports = kind.ports(config, Facts())
     assert not ports.open
     for side in (ports.inputs, ports.outputs):
         names = [port.name for port in side]
@@ -98,7 +98,7 @@ def test_a_kind_has_ports_from_its_defaults(name: str, kind: Kind) -> None:
 @pytest.mark.parametrize(("name", "kind"), ALL, ids=NAMES)
 def test_a_kind_runs_on_its_defaults_and_gives_only_what_it_declares(name: str, kind: Kind) -> None:
     config = _starting_config(name)
-    ports = kind.ports(config, Facts().variables_of)
+    ports = kind.ports(config, Facts())
     inputs = {port.name: ["one"] if port.many else "one" for port in ports.inputs}
     if name == "input":
         inputs = {"value": "one"}
@@ -121,7 +121,7 @@ def test_input_and_output_pass_values_on_untouched() -> None:
     value = {"a": [1, None, "ü"]}
     assert run("input", {"type": "json"}, {"value": value}) == {"value": value}
     assert run("output", {"fields": ["a"]}, {"a": value}) == {"a": value}
-    port = kinds["input"].ports({"type": "table"}, Facts().variables_of).outputs[0]
+    port = kinds["input"].ports({"type": "table"}, Facts()).outputs[0]
     assert port.type == "table"
 
 
@@ -140,7 +140,7 @@ def test_an_llm_asks_once_with_its_settings() -> None:
     assert run("llm", config, {"x": "this"}, context) == {"text": "fine"}
     (asked,) = context.asked
     assert asked["messages"] == [("system", "Be brief."), ("user", "Label this")]
-    assert asked["model"] == "a:b"
+    assert asked["models"] == ["a:b"]
     assert asked["options"] == {"temperature": 0, "seed": 3}, "0 is a setting, not an absence"
 
 
@@ -173,7 +173,7 @@ def test_an_answer_of_another_shape_is_a_typed_error(answer: str, said: str) -> 
 
 
 def test_a_missing_template_leaves_the_inputs_open() -> None:
-    ports = kinds["llm"].ports({"prompt": {"ref": "a/b@1"}}, Facts().variables_of)
+    ports = kinds["llm"].ports({"prompt": {"ref": "a/b@1"}}, Facts())
     assert ports.open
     found = ports.input("anything")
     assert found is not None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptstudio_lab.errors import PromptStudioError
-from promptstudio_lab.nodes.llm import shaped
+from promptstudio_lab.nodes.models.llm import shaped
 from promptstudio_lab.nodes.ports import TYPES, WHEN, Port, Ports, mismatch, type_at, type_of
 
 if TYPE_CHECKING:

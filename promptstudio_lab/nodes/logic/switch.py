@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds, texts
+from promptstudio_lab.nodes.kind import Context, Kind, Known, kinds, texts
 from promptstudio_lab.nodes.ports import Port, Ports
 from promptstudio_lab.values import Json, dumps
 
@@ -37,7 +37,7 @@ class Switch(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
+    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         """Return one branch a case, and the default."""
         names = [*texts(config.get("cases", ["yes"])), DEFAULT]
         return Ports((Port("value"),), tuple(Port(name, "branch") for name in names))

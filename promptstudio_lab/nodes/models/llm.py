@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from promptstudio_lab.errors import BadReply, ValueRefused
-from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Variables, kinds, variables_in
+from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Known, kinds, variables_in
 from promptstudio_lab.nodes.ports import Port, Ports
 from promptstudio_lab.nodes.shapes import checker
 from promptstudio_lab.rendering import render
@@ -29,6 +29,12 @@ class Llm(Kind):
         "type": "object",
         "properties": {
             "model": {"title": "Model", "type": "string", "format": "model"},
+            "fallback": {
+                "title": "Fallback models",
+                "description": "Asked one after the other when the model before has failed.",
+                "type": "array",
+                "items": {"type": "string", "format": "model"},
+            },
             "prompt": PROMPT_SCHEMA,
             "system": {"title": "System message", "type": "string", "format": "multiline"},
             "returns": {
@@ -45,9 +51,9 @@ class Llm(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
+    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         """Return one input a variable; the answer as `json` when a shape is asked for."""
-        names = variables_in(config.get("prompt", {}), variables_of)
+        names = variables_in(config.get("prompt", {}), known)
         inputs = tuple(Port(name) for name in names or ())
         returns = config.get("returns")
         answer = (
@@ -64,10 +70,12 @@ class Llm(Kind):
             messages.insert(0, ("system", str(config["system"])))
         options = {name: config[name] for name in _OPTIONS if config.get(name) is not None}
         returns = config.get("returns")
-        text = await context.ask(
-            messages, model=str(config.get("model", "")), returns=returns, options=options
-        )
+        text = await context.ask(messages, models=_models(config), returns=returns, options=options)
         return {"text": text, **({"json": shaped(text, returns)} if returns else {})}
+
+
+def _models(config: Mapping[str, Json]) -> list[str]:
+    return [str(config.get("model", "")), *map(str, config.get("fallback", []))]
 
 
 _OPTIONS = ("temperature", "max_tokens", "seed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds, texts
+from promptstudio_lab.nodes.kind import Context, Kind, Known, kinds, texts
 from promptstudio_lab.nodes.ports import Port, Ports
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Output(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
+    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         """Return one input a field."""
         names = texts(config.get("fields", ["answer"]))
         return Ports(inputs=tuple(map(Port, names)))

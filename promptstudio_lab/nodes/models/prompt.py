@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Variables, kinds, variables_in
+from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Known, kinds, variables_in
 from promptstudio_lab.nodes.ports import Port, Ports
 from promptstudio_lab.rendering import render
 
@@ -30,9 +30,9 @@ class Prompt(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
+    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         """Return one input a variable."""
-        names = variables_in(config.get("prompt", {}), variables_of)
+        names = variables_in(config.get("prompt", {}), known)
         inputs = tuple(Port(name) for name in names or ())
         return Ports(inputs, (Port("text", "text"),), open=names is None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.kind import Context, Kind, Known, kinds
 from promptstudio_lab.nodes.ports import Port, Ports
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Merge(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
+    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         """Return one input for any number of edges."""
         kind = "list" if config.get("strategy") == "list" else "any"
         return Ports((Port("in", many=True),), (Port("value", kind),))

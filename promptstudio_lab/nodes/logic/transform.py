@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from promptstudio_lab.errors import NodeFailed, ValueRefused
-from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.kind import Context, Kind, Known, kinds
 from promptstudio_lab.nodes.ports import Port, Ports
 from promptstudio_lab.values import Json, dumps, loads
 
@@ -51,7 +51,7 @@ class Transform(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
+    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         """Return one value in, one out."""
         step = _STEPS.get(str(config.get("do", "trim")), ("any", None))
         return Ports((Port("value"),), (Port("value", step[0]),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.nodes.kind import Context, Kind, Variables, kinds
+from promptstudio_lab.nodes.kind import Context, Kind, Known, kinds
 from promptstudio_lab.nodes.ports import Port, Ports
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Input(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], variables_of: Variables) -> Ports:
+    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         """Return one output of the declared type."""
         return Ports(outputs=(Port("value", str(config.get("type", "text"))),))
 

@@ -1,0 +1,1 @@
+"""Branches, repetition and small changes of values."""

@@ -1,0 +1,1 @@
+"""Prompts, and who answers them."""

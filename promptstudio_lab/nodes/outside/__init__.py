@@ -1,0 +1,1 @@
+"""What reaches beyond the flow: code, hosts, databases and people."""
