@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from promptstudio_lab.engine.cache import cache_key
 from promptstudio_lab.engine.call import NodeContext
-from promptstudio_lab.engine.records import NodeEnded, RunStarted, Sink, Status
+from promptstudio_lab.engine.live import Kept
+from promptstudio_lab.engine.records import NodeEnded, Status
 from promptstudio_lab.errors import PromptStudioError, ProviderError
-from promptstudio_lab.ids import derived_id
-from promptstudio_lab.nodes import kinds
+from promptstudio_lab.nodes import Waiting, kinds
 from promptstudio_lab.values import dumps, total, without_surrogates
 from promptstudio_lab.warehouse.types import now
 
@@ -19,44 +20,86 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
-    from promptstudio_lab.engine.budget import Budget
+    from promptstudio_lab.engine.call import Body
+    from promptstudio_lab.engine.live import Live
     from promptstudio_lab.engine.plan import Step
     from promptstudio_lab.values import Json
 
 
 async def run_node(
-    run: RunStarted,
+    live: Live,
     step: Step,
     inputs: Mapping[str, Json] | None,
-    sink: Sink,
-    budget: Budget,
-    on_text: Callable[[str, str], None] | None = None,
+    path: str,
+    body: Body,
 ) -> NodeEnded:
     """Run one node and tell the sink how it ended.
 
     Args:
-        run: the run it belongs to.
+        live: the run it belongs to.
         step: the node.
         inputs: its values, or None to skip it.
-        sink: whoever listens.
-        budget: what may be spent.
-        on_text: gets (node key, text) as a model answers.
+        path: where in the flow's bodies it runs.
+        body: runs the nodes inside it once.
 
     Returns:
         How it ended; a failure is a record and not an exception.
     """
     begun = _Begun(now(), perf_counter())
-    key = derived_id(run.input.run_id, step.node_id, "")
-    hear = partial(on_text, step.key) if on_text else None
-    context = NodeContext(run, step, key, sink, budget, hear)
+    context = NodeContext(live, step, path, body)
+    known = live.past.kept.get((step.node_id, path))
+    if known is not None:
+        return await _repeated(context, begun, inputs, known)
+    key = cache_key(live.run.plan, step, inputs) if live.cache and inputs is not None else None
+    if live.cache is None or key is None:
+        return await _told(context, begun, inputs, None)
+    found = await live.cache.claim(key)
+    if found is not None:
+        return await _repeated(context, begun, inputs, found, key)
+    ended: NodeEnded | None = None
     try:
-        outcome = await _outcome(step, inputs, context)
+        ended = await _told(context, begun, inputs, key)
+    finally:
+        live.cache.settle(key, _to_repeat(ended))
+    return ended
+
+
+def _to_repeat(ended: NodeEnded | None) -> Kept | None:
+    if ended is None or ended.status != "succeeded":
+        return None
+    tokens = ended.input_tokens, ended.output_tokens
+    return Kept(ended.node_execution_id, ended.status, ended.outputs, ended.cost, *tokens)
+
+
+async def _told(
+    context: NodeContext, begun: _Begun, inputs: Mapping[str, Json] | None, key: str | None
+) -> NodeEnded:
+    try:
+        outcome = await _outcome(context.step, inputs, context)
     except asyncio.CancelledError:
         cut = _ended(context, begun, inputs, _Outcome("cancelled"))
-        await sink.node_ended(cut)
+        await context.live.sink.node_ended(cut)
         raise NodeCut(cut) from None
     ended = _ended(context, begun, inputs, outcome)
-    await sink.node_ended(ended)
+    if ended.status == "succeeded":
+        ended = replace(ended, cache_key=key)
+    await context.live.sink.node_ended(ended)
+    return ended
+
+
+async def _repeated(
+    context: NodeContext,
+    begun: _Begun,
+    inputs: Mapping[str, Json] | None,
+    known: Kept,
+    key: str | None = None,
+) -> NodeEnded:
+    """Give again what a node gave; a row of this run stands already, another run's is named."""
+    outcome = _Outcome("skipped" if known.status == "skipped" else "succeeded", known.outputs)
+    ended = replace(_ended(context, begun, inputs, outcome), original=known, cache_key=key)
+    if known.here:
+        return replace(ended, node_execution_id=known.node_execution_id)
+    await context.live.sink.node_ended(ended)
     return ended
 
 
@@ -70,6 +113,7 @@ class _Outcome(NamedTuple):
     outputs: Mapping[str, Json] | None = None
     error_code: str | None = None
     error: str | None = None
+    question: Mapping[str, Json] | None = None
 
 
 class NodeCut(asyncio.CancelledError):
@@ -87,12 +131,15 @@ class Caught(NamedTuple):
     value: Json = None
     error_code: str | None = None
     error: str | None = None
+    question: Mapping[str, Json] | None = None
 
 
 async def caught(work: Callable[[], Awaitable[Json]]) -> Caught:
     """Run a node or a scorer, which may be anybody's code; whatever it raises is a record."""
     try:
         return Caught(await work())
+    except Waiting as waiting:
+        return Caught(question=waiting.question)
     except PromptStudioError as failure:
         return Caught(None, _code(failure), without_surrogates(str(failure)))
     except Exception as failure:  # noqa: BLE001 — it may be anybody's code; the record keeps it
@@ -111,6 +158,8 @@ async def _outcome(step: Step, inputs: Mapping[str, Json] | None, context: NodeC
         return outputs
 
     found = await caught(work)
+    if found.question is not None:
+        return _Outcome("waiting", question=found.question)
     if found.error is not None:
         return _Outcome("failed", None, found.error_code, found.error)
     return _Outcome("succeeded", found.value)
@@ -128,8 +177,9 @@ def _ended(
 ) -> NodeEnded:
     usages = [call.reply.usage for call in context.calls if call.reply]
     return NodeEnded(
-        run=context.run,
+        run=context.live.run,
         step=context.step,
+        path=context.path,
         node_execution_id=context.node_execution_id,
         status=outcome.status,
         started_at=begun.at,
@@ -143,4 +193,6 @@ def _ended(
         cost=total(call.cost for call in context.calls),
         input_tokens=total(usage.read_tokens if usage else None for usage in usages),
         output_tokens=total(usage.written_tokens if usage else None for usage in usages),
+        question=outcome.question,
+        metrics=tuple(context.metrics),
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import astuple, replace
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from promptstudio_lab.engine import retry
-from promptstudio_lab.engine.records import AttemptStarted, CallEnded, RunStarted, Sink
+from promptstudio_lab.engine.records import AttemptStarted, CallEnded, Measured, measured
 from promptstudio_lab.errors import BadReply, ProviderError, ProviderTimeout
 from promptstudio_lab.ids import derived_id
+from promptstudio_lab.nodes import Waiting
 from promptstudio_lab.providers import provider_of
 from promptstudio_lab.providers.chat import ChatRequest, Message, Reply
 from promptstudio_lab.providers.prices import price, worst_case
@@ -18,9 +20,9 @@ from promptstudio_lab.values import without_surrogates
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from promptstudio_lab.engine.budget import Budget
+    from promptstudio_lab.engine.live import Live
     from promptstudio_lab.engine.plan import Prompt, Step
     from promptstudio_lab.values import Json
 
@@ -28,31 +30,26 @@ _TIMEOUT_S = 120.0
 _MOST_TOKENS = 2**53
 
 
+# Runs the nodes inside a node once: values by input, and which time it is.
+Body: TypeAlias = "Callable[[Mapping[str, Json], str], Awaitable[Mapping[str, Json]]]"
+
+
 class NodeContext:
     """What one running node may reach.
 
     Args:
-        run: the run it belongs to.
+        live: the run it belongs to.
         step: the node.
-        node_execution_id: the key of its row.
-        sink: whoever listens.
-        budget: what may still be spent.
-        on_text: gets each piece of streamed text.
+        path: where in the flow's bodies it runs.
+        body: runs the nodes inside it once.
     """
 
-    def __init__(
-        self,
-        run: RunStarted,
-        step: Step,
-        node_execution_id: str,
-        sink: Sink,
-        budget: Budget,
-        on_text: Callable[[str], None] | None = None,
-    ) -> None:
+    def __init__(self, live: Live, step: Step, path: str, body: Body) -> None:
         """Begin with no calls made."""
-        self.run, self.step, self.node_execution_id = run, step, node_execution_id
-        self._sink, self._budget, self._on_text = sink, budget, on_text
+        self.live, self.step, self.path, self.body = live, step, path, body
+        self.node_execution_id = live.key(step, path)
         self.calls: list[CallEnded] = []
+        self.metrics: list[Measured] = []
         self._attempts = 0
 
     @property
@@ -96,7 +93,7 @@ class NodeContext:
         returns: Mapping[str, Json] | None,
         options: Mapping[str, Json],
     ) -> str:
-        name = model or self.run.plan.default_model
+        name = model or self.live.run.plan.default_model
         provider, _, bare = name.partition(":")
         request = ChatRequest(
             model=bare,
@@ -116,23 +113,73 @@ class NodeContext:
                 await asyncio.sleep(wait)
         raise AssertionError
 
+    async def compute(
+        self, source: str, inputs: Mapping[str, Json], timeout_s: float
+    ) -> Mapping[str, Json]:
+        """Run approved Python code in a child process and return what it returned."""
+        # Few flows reach outside, and what they need for it is slow to load.
+        from promptstudio_lab.engine.reach.code import compute
+
+        return await compute(source, inputs, timeout_s)
+
+    async def fetch(self, request: Mapping[str, Json], timeout_s: float) -> Mapping[str, Json]:
+        """Make one HTTP request to a host that the user allows."""
+        from promptstudio_lab.engine.reach.http import fetch
+
+        return await fetch(request, timeout_s)
+
+    async def query(
+        self, connection: str, sql: str, parameters: Mapping[str, Json], most: int
+    ) -> list[Json]:
+        """Return the rows of a SELECT on one of the user's own named connections."""
+        from promptstudio_lab.warehouse.outside import query
+
+        return await asyncio.to_thread(query, connection, sql, parameters, most)
+
+    def answer(self, question: Mapping[str, Json]) -> Json:
+        """Return what a person answered.
+
+        Raises:
+            Waiting: if nobody has answered yet.
+        """
+        place = (self.step.node_id, self.path)
+        if place not in self.live.past.answers:
+            raise Waiting(question)
+        return self.live.past.answers[place]
+
+    def metric(
+        self, name: str, value: float, unit: str | None = None, **dimensions: Json
+    ) -> None:
+        """Keep a measurement of this node.
+
+        Raises:
+            ValueRefused: for a value that is no finite number.
+        """
+        self.metrics.append(measured(name, value, unit, dimensions))
+
+    def _hear(self) -> Callable[[str], None] | None:
+        hear = self.live.on_text
+        return partial(hear, self.step.name) if hear else None
+
     def _next_attempt(self) -> int:
         self._attempts += 1
         return self._attempts
 
     async def _try(self, provider: str, request: ChatRequest, attempt: int) -> Reply:
         reserved = worst_case(provider, request)
-        self._budget.reserve(reserved)
+        self.live.budget.reserve(reserved)
         cost: int | None = 0
-        begun = AttemptStarted(self.run, self.step, self.node_execution_id, attempt, now())
+        begun = AttemptStarted(
+            self.live.run, self.step, self.path, self.node_execution_id, attempt, now()
+        )
         try:
-            await self._sink.attempt_started(begun)
+            await self.live.sink.attempt_started(begun)
             # From here on the call may have been made, so until its end it counts in full.
             cost = None
             call = await self._call(begun, provider, request)
             cost = call.cost
         finally:
-            self._budget.settle(reserved, cost)
+            self.live.budget.settle(reserved, cost)
         if call.failure is not None:
             raise call.failure
         if call.reply is None:
@@ -176,13 +223,13 @@ class NodeContext:
             price_source=source,
         )
         self.calls.append(call)
-        await self._sink.call_ended(call)
+        await self.live.sink.call_ended(call)
         return call
 
     async def _send(self, provider: str, request: ChatRequest) -> Reply:
         try:
             async with asyncio.timeout(request.timeout_s):
-                return await provider_of(provider).complete(request, self._on_text)
+                return await provider_of(provider).complete(request, self._hear())
         except TimeoutError:
             message = f"{provider}:{request.model} did not answer within {request.timeout_s:g} s"
             raise ProviderTimeout(message) from None

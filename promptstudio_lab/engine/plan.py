@@ -118,7 +118,8 @@ class Variant:
     variant_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+# One compiled plan is told from another by identity: what is computed once for it is found again.
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Everything that `execute_batch` needs.
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from promptstudio_lab.errors import ValueRefused
+from promptstudio_lab.values import check_text, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from promptstudio_lab.engine.live import Kept
     from promptstudio_lab.engine.plan import Plan, Prompt, Step, Variant
     from promptstudio_lab.errors import ProviderError
     from promptstudio_lab.providers.chat import ChatRequest, Reply
     from promptstudio_lab.scorers import Score
     from promptstudio_lab.values import Json
 
-Status = Literal["succeeded", "failed", "skipped", "cancelled", "partial"]
+Status = Literal["succeeded", "failed", "skipped", "cancelled", "partial", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,42 @@ class RunInput:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins."""
+    """A run begins, or goes on: `epoch` counts how often."""
 
     plan: Plan
     variant: Variant
     input: RunInput
     started_at: datetime
+    epoch: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A further measurement of a node."""
+
+    name: str
+    value: float
+    unit: str | None
+    dimensions: Mapping[str, Json]
+
+
+def measured(
+    name: str, value: float, unit: str | None, dimensions: Mapping[str, Json]
+) -> Measured:
+    """Return a measurement that every engine can keep.
+
+    Raises:
+        ValueRefused: for a value that is no finite number, and dimensions without a JSON form.
+
+    >>> measured("words", 12, None, {})
+    Measured(name='words', value=12.0, unit=None, dimensions={})
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        message = f"the metric {name!r} is {value!r}, which is no finite number"
+        raise ValueRefused(message)
+    check_text(name, "a metric's name")
+    dumps(dict(dimensions))
+    return Measured(name, float(value), unit, dict(dimensions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +88,7 @@ class AttemptStarted:
 
     run: RunStarted
     step: Step
+    path: str
     node_execution_id: str
     attempt: int
     started_at: datetime
@@ -81,11 +117,18 @@ class NodeEnded:
     """A node is over.
 
     Attributes:
-        cost: nano-dollars, the sum over its calls; None when one of them has no known price.
+        path: where in the flow's bodies it ran, as `each[3]`; empty for the flow's own nodes.
+        cost: nano-dollars, the sum over its calls; None when one of them has no known price. What
+            the nodes inside it cost is theirs.
+        cache_key: under which it can be found again, when it may be.
+        original: what really ran, when this only repeats it.
+        question: what a person is asked, while the node waits.
+        metrics: what it measured.
     """
 
     run: RunStarted
     step: Step
+    path: str
     node_execution_id: str
     status: Status
     started_at: datetime
@@ -99,6 +142,10 @@ class NodeEnded:
     cost: int | None
     input_tokens: int | None
     output_tokens: int | None
+    cache_key: str | None = None
+    original: Kept | None = None
+    question: Mapping[str, Json] | None = None
+    metrics: tuple[Measured, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, singledispatch
 from typing import TYPE_CHECKING, Any
 
+from promptstudio_lab.engine.pinned import pinned
 from promptstudio_lab.engine.records import (
     AttemptStarted,
     CallEnded,
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from promptstudio_lab.engine.plan import Plan
     from promptstudio_lab.warehouse.append import Row
     from promptstudio_lab.warehouse.payloads import PayloadAddress
 
-EPOCH = 1
 _UNKNOWN_YET = False
-_NOT_CACHED = False
 
 # Parents before those that refer to them.
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -35,18 +35,20 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "id", "organization_id", "flow_id", "flow_version", "change_seq", "variant_id",
         "experiment_id", "dataset_item_id", "batch_id", "unit_key", "requested_by", "executed_by",
         "trigger", "origin", "status", "started_at", "simulated", "input_payload_id",
-        "lease_owner", "lease_until", "lease_epoch", "created_at", "created_by",
+        "lease_owner", "lease_until", "lease_epoch", "plan_payload_id", "created_at", "created_by",
     ),
     "node_attempt": (
         "id", "organization_id", "flow_execution_id", "node_execution_id", "node_id", "attempt",
-        "status", "started_at", "lease_epoch", "created_at", "created_by",
+        "status", "started_at", "lease_epoch", "node_key", "path", "question_payload_id",
+        "created_at", "created_by",
     ),
     "node_execution": (
         "id", "organization_id", "flow_execution_id", "flow_id", "flow_version", "node_id",
         "node_key", "path", "status", "started_at", "completed_at", "execution_time_ms", "cost",
         "input_tokens", "output_tokens", "cache_hit", "attempt_count", "prompt_template_id",
         "template_version", "prompt_execution_id", "input_payload_id", "output_payload_id",
-        "error_code", "error_payload_id", "created_at", "created_by",
+        "error_code", "error_payload_id", "cache_key", "saved_cost", "original_node_execution_id",
+        "created_at", "created_by",
     ),
     "prompt_execution": (
         "id", "organization_id", "flow_execution_id", "node_execution_id", "call_index",
@@ -54,6 +56,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "error_code", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost",
         "price_source", "latency_ms", "first_token_ms", "request_payload_id",
         "response_payload_id", "provider_request_id", "simulated", "created_at", "created_by",
+    ),
+    "execution_metric": (
+        "id", "organization_id", "flow_execution_id", "node_execution_id", "metric_name",
+        "metric_value", "metric_unit", "metric_timestamp", "dimensions", "created_at",
+        "created_by",
     ),
     "experiment_exposure": (
         "id", "organization_id", "experiment_id", "variant_id", "unit_key", "exposed_at",
@@ -134,7 +141,8 @@ def _started(
         run.variant.variant_id, plan.experiment_id, item.item_id, plan.batch_id, item.unit_key,
         plan.requested_by, plan.executed_by, plan.trigger, plan.origin, "running", run.started_at,
         _UNKNOWN_YET, _payload(rows, run, address, dict(item.values)),
-        owner, until, EPOCH, _made_at(run), plan.executed_by,
+        owner, until, run.epoch, _plan_payload(rows, run, address), _made_at(run),
+        plan.executed_by,
     )  # fmt: skip
     if plan.experiment_id and run.variant.variant_id and item.unit_key is not None:
         rows.add(
@@ -158,7 +166,8 @@ def _attempt(
         "node_attempt",
         attempt_id(attempt), plan.organization_id, attempt.run.input.run_id,
         attempt.node_execution_id, attempt.step.node_id, attempt.attempt, "started",
-        attempt.started_at, EPOCH, _made_at(attempt.run), plan.executed_by,
+        attempt.started_at, attempt.run.epoch, attempt.step.name, attempt.path, None,
+        _made_at(attempt.run), plan.executed_by,
     )  # fmt: skip
     return rows
 
@@ -171,23 +180,50 @@ def _node(
     until: datetime | None = None,
 ) -> Rows:
     rows, run, step = Rows(), node.run, node.step
+    if node.question is not None:
+        _question(rows, node, address)
+        return rows
     used = next((call for call in reversed(node.calls) if call.failure is None), None)
     prompt = step.prompt
     rows.add(
         "node_execution",
-        node.node_execution_id, run.plan.organization_id, run.input.run_id, run.plan.flow_id,
-        run.plan.flow_version, step.node_id, step.key, "", node.status, node.started_at,
+        node.node_execution_id, run.plan.organization_id, run.input.run_id,
+        step.flow.flow_id if step.flow else run.plan.flow_id,
+        step.flow.version if step.flow else run.plan.flow_version,
+        step.node_id, step.key, node.path, node.status, node.started_at,
         node.completed_at, node.execution_time_ms, node.cost, node.input_tokens,
-        node.output_tokens, _NOT_CACHED, max(1, len(node.calls)),
+        node.output_tokens, node.original is not None, max(1, len(node.calls)),
         prompt.template_id if prompt else None, prompt.version if prompt else None,
         used.prompt_execution_id if used else None,
         _payload(rows, run, address, node.inputs), _payload(rows, run, address, node.outputs),
-        node.error_code, _payload(rows, run, address, node.error),
+        node.error_code, _payload(rows, run, address, node.error), node.cache_key,
+        node.original.cost if node.original else None,
+        node.original.node_execution_id if node.original else None,
         _made_at(run), run.plan.executed_by,
     )  # fmt: skip
+    for metric in node.metrics:
+        rows.add(
+            "execution_metric",
+            derived_id(node.node_execution_id, "metric", metric.name, dumps(metric.dimensions)),
+            run.plan.organization_id, run.input.run_id, node.node_execution_id, metric.name,
+            metric.value, metric.unit, node.completed_at, metric.dimensions or None,
+            _made_at(run), run.plan.executed_by,
+        )  # fmt: skip
     for index, call in enumerate(node.calls):
         _call(rows, call, index, address)
     return rows
+
+
+def _question(rows: Rows, node: NodeEnded, address: PayloadAddress) -> None:
+    """A node that waits is an attempt with a question; its execution is written when it is over."""
+    run, step = node.run, node.step
+    rows.add(
+        "node_attempt",
+        derived_id(node.node_execution_id, "question"), run.plan.organization_id,
+        run.input.run_id, node.node_execution_id, step.node_id, 1, "waiting", node.started_at,
+        run.epoch, step.name, node.path, _payload(rows, run, address, node.question),
+        _made_at(run), run.plan.executed_by,
+    )  # fmt: skip
 
 
 def _call(rows: Rows, call: CallEnded, index: int, address: PayloadAddress) -> None:
@@ -233,10 +269,10 @@ def _ended(
     error = {"node": ended.failed_node, "message": ended.error} if ended.error else None
     rows.updates["run"] = [
         (
-            ended.status, ended.completed_at, ended.execution_time_ms, ended.cost,
+            ended.status, None if ended.status == "waiting" else ended.completed_at, ended.execution_time_ms, ended.cost,
             ended.input_tokens, ended.output_tokens, succeeded(ended), value, ended.simulated,
             _payload(rows, run, address, dict(ended.outputs)), ended.error_code,
-            _payload(rows, run, address, error), run.input.run_id, owner, EPOCH,
+            _payload(rows, run, address, error), run.input.run_id, owner, run.epoch,
         )
     ]  # fmt: skip
     return rows
@@ -250,7 +286,7 @@ def succeeded(ended: RunEnded) -> bool | None:
 
     A run that failed did not succeed; a run without a judgement is missing data.
     """
-    if ended.status == "cancelled":
+    if ended.status in {"cancelled", "waiting"}:
         return None
     if ended.status == "failed":
         return False
@@ -278,7 +314,20 @@ def _payload(rows: Rows, run: RunStarted, address: PayloadAddress, value: Json) 
     if value is None:
         return None
     text = dumps(value)
-    key = address.of(text)
+    return _keep(rows, run, address.of(text), text)
+
+
+def _plan_payload(rows: Rows, run: RunStarted, address: PayloadAddress) -> str:
+    return _keep(rows, run, *_plan_text(run.plan, address))
+
+
+@lru_cache(maxsize=16)
+def _plan_text(plan: Plan, address: PayloadAddress) -> tuple[str, str]:
+    text = dumps(pinned(plan))
+    return address.of(text), text
+
+
+def _keep(rows: Rows, run: RunStarted, key: str, text: str) -> str:
     plan = run.plan
     rows.add(
         "payload",

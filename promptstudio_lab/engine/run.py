@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.engine.attempt import NodeCut, caught, run_node
+from promptstudio_lab.engine.live import Live, Past
 from promptstudio_lab.engine.records import (
     NodeEnded,
     RunEnded,
@@ -17,7 +19,8 @@ from promptstudio_lab.engine.records import (
     Sink,
     Status,
 )
-from promptstudio_lab.nodes import kinds
+from promptstudio_lab.errors import NodeFailed
+from promptstudio_lab.nodes import Waiting, kinds
 from promptstudio_lab.scorers import Score
 from promptstudio_lab.values import total
 from promptstudio_lab.warehouse.types import now
@@ -26,18 +29,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from promptstudio_lab.engine.budget import Budget
+    from promptstudio_lab.engine.cache import Cache
     from promptstudio_lab.engine.plan import Binding, Plan, Step
     from promptstudio_lab.values import Json
 
 _ABSENT = object()
 
 
-async def run_item(
+async def run_item(  # noqa: PLR0913 — what one run may bring along
     plan: Plan,
     item: RunInput,
     sink: Sink,
     budget: Budget,
     on_text: Callable[[str, str], None] | None = None,
+    *,
+    cache: Cache | None = None,
+    past: Past | None = None,
 ) -> RunEnded:
     """Run one item through one variant and return how it ended; it never raises for a node.
 
@@ -46,38 +53,46 @@ async def run_item(
         item: the item and its variant.
         sink: whoever listens; it has heard everything when this returns.
         budget: what may be spent.
-        on_text: gets (node key, text) as models answer.
+        on_text: gets (node name, text) as models answer.
+        cache: finds what other runs have paid for.
+        past: what this run, or another one of the same flow, gave already.
     """
     started = perf_counter()
-    run = RunStarted(plan, plan.variants[item.variant], item, now())
-    await sink.run_started(run)
-    state = _State(run, sink, budget, on_text)
+    past = past or Past()
+    run = RunStarted(plan, plan.variants[item.variant], item, now(), past.epoch)
+    live = Live(run, sink, budget, on_text, past, cache)
+    if past.epoch == 1:
+        await sink.run_started(run)
+    scope = _Scope(live, run.variant.steps, item.values, "")
     try:
-        await state.finish()
+        await scope.finish()
     except asyncio.CancelledError:
-        await sink.run_ended(await _ended(state, started, cancelled=True))
+        await sink.run_ended(await _ended(scope, started, cancelled=True))
         raise
-    ended = await _ended(state, started)
+    ended = await _ended(scope, started)
     await sink.run_ended(ended)
     return ended
 
 
 @dataclass
-class _State:
-    run: RunStarted
-    sink: Sink
-    budget: Budget
-    on_text: Callable[[str, str], None] | None
+class _Scope:
+    """The nodes of the flow itself, or of a body, while they run once."""
+
+    live: Live
+    steps: tuple[Step, ...]
+    values: Mapping[str, Json]
+    path: str
     outputs: dict[str, Mapping[str, Json]] = field(default_factory=dict)
-    ended: list[NodeEnded] = field(default_factory=list)
+    answers: dict[str, Json] = field(default_factory=dict)
     failed: NodeEnded | None = None
+    question: Mapping[str, Json] | None = None
     waiting: dict[str, int] = field(default_factory=dict)
     feeds: dict[str, list[Step]] = field(default_factory=dict)
     ready: deque[Step] = field(default_factory=deque)
     tasks: set[asyncio.Task[NodeEnded]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        for step in self.run.variant.steps:
+        for step in self.steps:
             sources = {binding.source for binding in (*step.bindings, *step.when)}
             self.waiting[step.node_id] = len(sources)
             for source in sources:
@@ -91,7 +106,7 @@ class _State:
             while (self.ready or self.tasks) and self.failed is None:
                 await self._go_on()
         except NodeCut as cut:
-            self.ended.append(cut.node)
+            self.live.ended.append(cut.node)
             raise
         finally:
             await self._end_the_rest()
@@ -101,9 +116,9 @@ class _State:
             task.cancel()
         for task in self.tasks:
             try:
-                self.ended.append(await task)
+                self.live.ended.append(await task)
             except NodeCut as cut:
-                self.ended.append(cut.node)
+                self.live.ended.append(cut.node)
             except asyncio.CancelledError:
                 # It had not begun.
                 continue
@@ -111,17 +126,17 @@ class _State:
     async def _go_on(self) -> None:
         while self.ready:
             step = self.ready.popleft()
-            inputs = gather(step, self.outputs, self.run.input.values)
+            if kinds[step.kind].once_a_batch:
+                continue
+            inputs = gather(step, self.outputs, self.values)
             alone = not self.ready and not self.tasks
+            work = run_node(self.live, step, inputs, self.path, partial(self._body, step))
             # A node that waits for nobody else's answer needs no task of its own.
-            if inputs is None or alone or kinds[step.kind].side_effects == "none":
-                self._done(
-                    await run_node(self.run, step, inputs, self.sink, self.budget, self.on_text)
-                )
+            if inputs is None or alone or not _waits(step):
+                self._done(await work)
                 if self.failed is not None:
                     return
             else:
-                work = run_node(self.run, step, inputs, self.sink, self.budget, self.on_text)
                 self.tasks.add(asyncio.create_task(work))
         if self.tasks:
             done, self.tasks = await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -129,14 +144,42 @@ class _State:
                 self._done(task.result())
 
     def _done(self, node: NodeEnded) -> None:
-        self.ended.append(node)
+        self.live.ended.append(node)
+        if node.status == "waiting":
+            # Whatever needs the answer stands still; the rest goes on.
+            self.question = node.question
+            return
         if node.status == "failed" and node.step.policy.get("on_error", "fail") == "fail":
             self.failed = node
+        if node.step.kind == "output":
+            self.answers.update(node.outputs or {})
         self.outputs[node.step.node_id] = node.outputs or {}
         for step in self.feeds.get(node.step.node_id, ()):
             self.waiting[step.node_id] -= 1
             if not self.waiting[step.node_id]:
                 self.ready.append(step)
+
+    async def _body(
+        self, step: Step, values: Mapping[str, Json], place: str
+    ) -> Mapping[str, Json]:
+        path = f"{self.path}/{step.key}{place}".removeprefix("/")
+        inside = _Scope(self.live, step.body, values, path)
+        await inside.finish()
+        if inside.failed is not None:
+            # A failure deeper down has named its node already.
+            reason = str(inside.failed.error)
+            own = f"{inside.failed.step.key}: {reason}"
+            message = reason if inside.failed.step.body else own
+            raise NodeFailed(message)
+        if inside.question is not None:
+            raise Waiting(inside.question)
+        return inside.answers
+
+
+def _waits(step: Step) -> bool:
+    return kinds[step.kind].side_effects != "none" or bool(step.body) or bool(
+        step.policy.get("cache")
+    )
 
 
 def gather(
@@ -183,44 +226,45 @@ def _follow(binding: Binding, outputs: Mapping[str, Mapping[str, Json]]) -> Json
     return value
 
 
-async def _ended(state: _State, started: float, *, cancelled: bool = False) -> RunEnded:
-    answers: dict[str, Json] = {}
-    for node in state.ended:
-        if node.step.kind == "output":
-            answers.update(node.outputs or {})
-    status: Status = "succeeded" if answers else "partial"
-    if cancelled:
-        status = "cancelled"
-    elif state.failed is not None:
+def _status(scope: _Scope) -> Status:
+    if scope.failed is not None:
         # A call that the budget forbade says nothing about the flow: it can be made later.
-        status = "cancelled" if state.failed.error_code == "budget_exceeded" else "failed"
-        answers = {}
-    calls = [call for node in state.ended for call in node.calls]
+        return "cancelled" if scope.failed.error_code == "budget_exceeded" else "failed"
+    if scope.question is not None:
+        return "waiting"
+    return "succeeded" if scope.answers else "partial"
+
+
+async def _ended(scope: _Scope, started: float, *, cancelled: bool = False) -> RunEnded:
+    status: Status = "cancelled" if cancelled else _status(scope)
+    answers = scope.answers if status != "failed" and not scope.failed else {}
+    nodes, failed, past = scope.live.ended, scope.failed, scope.live.past
+    calls = [call for node in nodes for call in node.calls]
     return RunEnded(
-        run=state.run,
+        run=scope.live.run,
         status=status,
         completed_at=now(),
         execution_time_ms=(perf_counter() - started) * 1e3,
         outputs=answers,
-        score=await _score(state, status, answers),
-        cost=total([node.cost for node in state.ended]),
-        input_tokens=total([node.input_tokens for node in state.ended]),
-        output_tokens=total([node.output_tokens for node in state.ended]),
-        simulated=any(call.reply.simulated for call in calls if call.reply),
-        error_code=state.failed.error_code if state.failed else None,
-        error=state.failed.error if state.failed else None,
-        failed_node=state.failed.step.key if state.failed else None,
-        nodes=tuple(state.ended),
+        score=await _score(scope.live.run, status, answers),
+        cost=total([past.cost, *(node.cost for node in nodes)]),
+        input_tokens=total([past.input_tokens, *(node.input_tokens for node in nodes)]),
+        output_tokens=total([past.output_tokens, *(node.output_tokens for node in nodes)]),
+        simulated=past.simulated or any(c.reply.simulated for c in calls if c.reply),
+        error_code=failed.error_code if failed else None,
+        error=failed.error if failed else None,
+        failed_node=failed.step.name if failed else None,
+        nodes=tuple(nodes),
     )
 
 
-async def _score(state: _State, status: Status, answers: Mapping[str, Json]) -> Score | None:
-    scorer = state.run.plan.scorer
-    if scorer is None or status == "cancelled":
+async def _score(run: RunStarted, status: Status, answers: Mapping[str, Json]) -> Score | None:
+    scorer = run.plan.scorer
+    if scorer is None or status in {"cancelled", "waiting"}:
         return None
 
     async def work() -> Json:
-        return scorer.score(answers, state.run.input.values)
+        return scorer.score(answers, run.input.values)
 
     found = await caught(work)
     if found.error is not None:

@@ -1,4 +1,4 @@
-"""The openings of a flow's nodes, which depend on their config, their body and what they refer to."""
+"""The openings of a flow's nodes: they depend on config, body and what is referred to."""
 
 from __future__ import annotations
 

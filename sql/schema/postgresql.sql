@@ -724,6 +724,7 @@ CREATE TABLE flow_execution (
     lease_owner TEXT,
     lease_until TIMESTAMP WITH TIME ZONE,
     lease_epoch BIGINT DEFAULT '1' NOT NULL,
+    plan_payload_id UUID,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_flow_execution PRIMARY KEY (id),
@@ -733,7 +734,7 @@ CREATE TABLE flow_execution (
     CONSTRAINT fk_flow_execution_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id),
     CONSTRAINT fk_flow_execution_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
     CONSTRAINT fk_flow_execution_organization_id_dataset_item_id FOREIGN KEY(organization_id, dataset_item_id) REFERENCES dataset_item (organization_id, id),
-    CONSTRAINT ck_flow_execution_status CHECK (status IN ('running', 'succeeded', 'failed', 'cancelled', 'interrupted', 'partial')),
+    CONSTRAINT ck_flow_execution_status CHECK (status IN ('running', 'succeeded', 'failed', 'cancelled', 'interrupted', 'partial', 'waiting')),
     CONSTRAINT ck_flow_execution_trigger CHECK (trigger IN ('cell', 'tab', 'schedule', 'cli', 'assistant'))
 )
  PARTITION BY RANGE (id);
@@ -815,6 +816,9 @@ CREATE TABLE node_execution (
     output_payload_id UUID,
     error_code TEXT,
     error_payload_id UUID,
+    cache_key TEXT,
+    saved_cost BIGINT,
+    original_node_execution_id UUID,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_node_execution PRIMARY KEY (id),
@@ -826,6 +830,8 @@ CREATE TABLE node_execution (
     CONSTRAINT ck_node_execution_status CHECK (status IN ('succeeded', 'failed', 'skipped', 'cancelled'))
 )
  PARTITION BY RANGE (id);
+
+CREATE INDEX ix_node_execution_cache_key ON node_execution (cache_key) WHERE cache_key IS NOT NULL;
 
 CREATE INDEX ix_node_execution_created_at ON node_execution USING brin (created_at);
 
@@ -847,12 +853,17 @@ CREATE TABLE node_attempt (
     completed_at TIMESTAMP WITH TIME ZONE,
     error_code TEXT,
     lease_epoch BIGINT NOT NULL,
+    node_key TEXT,
+    path TEXT,
+    question_payload_id UUID,
+    answer_payload_id UUID,
+    answered_by TEXT,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_node_attempt PRIMARY KEY (id),
     CONSTRAINT fk_node_attempt_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
     CONSTRAINT fk_node_attempt_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
-    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed'))
+    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed', 'unknown', 'waiting'))
 )
  PARTITION BY RANGE (id);
 

@@ -750,6 +750,7 @@ CREATE TABLE flow_execution (
     lease_owner TEXT,
     lease_until TEXT,
     lease_epoch INTEGER DEFAULT '1' NOT NULL,
+    plan_payload_id TEXT,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_flow_execution PRIMARY KEY (id),
@@ -759,7 +760,7 @@ CREATE TABLE flow_execution (
     CONSTRAINT fk_flow_execution_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id),
     CONSTRAINT fk_flow_execution_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
     CONSTRAINT fk_flow_execution_organization_id_dataset_item_id FOREIGN KEY(organization_id, dataset_item_id) REFERENCES dataset_item (organization_id, id),
-    CONSTRAINT ck_flow_execution_status CHECK (status IN ('running', 'succeeded', 'failed', 'cancelled', 'interrupted', 'partial')),
+    CONSTRAINT ck_flow_execution_status CHECK (status IN ('running', 'succeeded', 'failed', 'cancelled', 'interrupted', 'partial', 'waiting')),
     CONSTRAINT ck_flow_execution_trigger CHECK (trigger IN ('cell', 'tab', 'schedule', 'cli', 'assistant'))
 )
  STRICT;
@@ -843,6 +844,9 @@ CREATE TABLE node_execution (
     output_payload_id TEXT,
     error_code TEXT,
     error_payload_id TEXT,
+    cache_key TEXT,
+    saved_cost INTEGER,
+    original_node_execution_id TEXT,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_node_execution PRIMARY KEY (id),
@@ -854,6 +858,8 @@ CREATE TABLE node_execution (
     CONSTRAINT ck_node_execution_status CHECK (status IN ('succeeded', 'failed', 'skipped', 'cancelled'))
 )
  STRICT;
+
+CREATE INDEX ix_node_execution_cache_key ON node_execution (cache_key) WHERE cache_key IS NOT NULL;
 
 CREATE INDEX ix_node_execution_created_at ON node_execution (created_at);
 
@@ -875,12 +881,17 @@ CREATE TABLE node_attempt (
     completed_at TEXT,
     error_code TEXT,
     lease_epoch INTEGER NOT NULL,
+    node_key TEXT,
+    path TEXT,
+    question_payload_id TEXT,
+    answer_payload_id TEXT,
+    answered_by TEXT,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_node_attempt PRIMARY KEY (id),
     CONSTRAINT fk_node_attempt_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
     CONSTRAINT fk_node_attempt_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
-    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed'))
+    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed', 'unknown', 'waiting'))
 )
  STRICT;
 

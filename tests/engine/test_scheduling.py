@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from promptstudio_lab.engine.pinned import pinned, unpinned
 from promptstudio_lab.engine.budget import Budget
 from promptstudio_lab.engine.plan import compile_steps
 from promptstudio_lab.engine.records import NodeEnded, Nowhere, RunEnded, RunStarted
@@ -300,7 +301,16 @@ def test_a_flow_that_cannot_run_is_not_compiled() -> None:
 def test_a_plan_can_be_sent_away() -> None:
     plan = plan_of(routed(), scorer=Exact("answer"))
     again = pickle.loads(pickle.dumps(plan))  # noqa: S301 — pickled in this line
-    assert again == plan
+    assert pinned(again) == pinned(plan)
+    told = unpinned(
+        pinned(plan),
+        asked=plan.requested_by,
+        runs=plan.executed_by,
+        trigger=plan.trigger,
+        origin=plan.origin,
+    )
+    assert told.variants == plan.variants
+    assert pinned(told) == pinned(plan)
     assert run(again, {"x": "a"}).outputs == {"answer": "Left a"}
 
 

@@ -150,7 +150,7 @@ SHAPE: Json = {"type": "object", "properties": {"n": {"type": "integer"}}, "requ
 def test_an_llm_gives_json_when_a_shape_is_asked_for() -> None:
     found = run("llm", {"returns": SHAPE}, {}, Answers(answer='{"n": 4}'))
     assert found == {"text": '{"n": 4}', "json": {"n": 4}}
-    names = [port.name for port in kinds["llm"].ports({"returns": SHAPE}, lambda _: ()).outputs]
+    names = [port.name for port in kinds["llm"].ports({"returns": SHAPE}, Facts()).outputs]
     assert names == ["json", "text"], "a bare handle of a shaped answer means the json"
 
 
@@ -199,7 +199,7 @@ def test_transforms(do: str, value: Json, expected: Json) -> None:
 def test_a_transform_that_cannot_parse_says_so() -> None:
     with pytest.raises(NodeFailed, match="cannot parse"):
         run("transform", {"do": "parse_json"}, {"value": "{"})
-    assert kinds["transform"].ports({"do": "parse_json"}, lambda _: ()).outputs[0].type == "json"
+    assert kinds["transform"].ports({"do": "parse_json"}, Facts()).outputs[0].type == "json"
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_transform_that_cannot_parse_says_so() -> None:
 )
 def test_a_switch_opens_one_branch(value: Json, branch: str) -> None:
     assert run("switch", {"cases": ["a", "b", "1"]}, {"value": value}) == {branch: True}
-    ports = kinds["switch"].ports({"cases": ["a", "b"]}, lambda _: ())
+    ports = kinds["switch"].ports({"cases": ["a", "b"]}, Facts())
     assert [port.name for port in ports.outputs] == ["a", "b", "default"]
     assert {port.type for port in ports.outputs} == {"branch"}
 
@@ -221,4 +221,4 @@ def test_a_switch_names_values_as_json_does(value: Json, case: str) -> None:
 def test_a_merge_gives_the_first_or_all() -> None:
     assert run("merge", {}, {"in": ["x", "y"]}) == {"value": "x"}
     assert run("merge", {"strategy": "list"}, {"in": ["x", "y"]}) == {"value": ["x", "y"]}
-    assert kinds["merge"].ports({"strategy": "list"}, lambda _: ()).outputs[0].type == "list"
+    assert kinds["merge"].ports({"strategy": "list"}, Facts()).outputs[0].type == "list"

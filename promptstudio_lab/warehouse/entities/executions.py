@@ -5,7 +5,7 @@ Totals are sums over the leaves: one `prompt_execution` a provider call, and not
 
 from __future__ import annotations
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from promptstudio_lab.warehouse.entities.tenancy import (
@@ -39,15 +39,18 @@ FLOW_STATUSES = (
     "cancelled",
     "interrupted",
     "partial",
+    "waiting",
 )
 NODE_STATUSES = ("succeeded", "failed", "skipped", "cancelled")
-ATTEMPT_STATUSES = ("started", "succeeded", "failed")
+ATTEMPT_STATUSES = ("started", "succeeded", "failed", "unknown", "waiting")
 
 
 class FlowExecution(Partitioned, Entity):
     """One run of a flow on one item: who asked, who executed, from where, and the core measures.
 
-    It is inserted as `running` and finished once, by compare-and-set on its lease epoch.
+    It is inserted as `running` and finished once, by compare-and-set on its lease epoch. While a
+    person is asked it is `waiting`. `plan_payload_id` is what it runs, pinned: one payload for all
+    runs of the same plan.
     """
 
     __tablename__ = "flow_execution"
@@ -81,6 +84,7 @@ class FlowExecution(Partitioned, Entity):
     lease_owner: Mapped[OptionalWords]
     lease_until: Mapped[OptionalMoment]
     lease_epoch: Mapped[Count] = mapped_column(default=1, server_default="1")
+    plan_payload_id: Mapped[OptionalKey]
 
     @classmethod
     def parts(cls) -> TableParts:
@@ -103,7 +107,8 @@ class NodeExecution(Partitioned, Entity):
     """One node of one run, finished. The template version is the one that really ran.
 
     `prompt_execution_id` names the call whose answer was used. The calls refer to this row, so it
-    does not refer back: a month could not be let go while each holds the other.
+    does not refer back: a month could not be let go while each holds the other. A cache hit costs
+    nothing, and says what it saved and which execution really ran.
     """
 
     __tablename__ = "node_execution"
@@ -130,6 +135,9 @@ class NodeExecution(Partitioned, Entity):
     output_payload_id: Mapped[OptionalKey]
     error_code: Mapped[OptionalWords]
     error_payload_id: Mapped[OptionalKey]
+    cache_key: Mapped[OptionalWords]
+    saved_cost: Mapped[OptionalCount]
+    original_node_execution_id: Mapped[OptionalKey]
 
     @classmethod
     def parts(cls) -> TableParts:
@@ -145,11 +153,21 @@ class NodeExecution(Partitioned, Entity):
             Index("ix_node_execution_node_id_performance", "node_id", "execution_time_ms", "cost"),
             Index("ix_node_execution_flow_execution_id", "flow_execution_id"),
             Index("ix_node_execution_created_at", "created_at", postgresql_using="brin"),
+            Index(
+                "ix_node_execution_cache_key",
+                "cache_key",
+                sqlite_where=text("cache_key IS NOT NULL"),
+                postgresql_where=text("cache_key IS NOT NULL"),
+            ),
         )
 
 
 class NodeAttempt(Partitioned, Entity):
-    """A try of a node with side effects, committed before the call that it announces."""
+    """A try of a node with side effects, committed before the call that it announces.
+
+    A try whose process died is of `unknown` outcome. A node that asks a person is `waiting`, with
+    its question, until the answer is there.
+    """
 
     __tablename__ = "node_attempt"
     referred = False
@@ -163,6 +181,11 @@ class NodeAttempt(Partitioned, Entity):
     completed_at: Mapped[OptionalMoment]
     error_code: Mapped[OptionalWords]
     lease_epoch: Mapped[Count]
+    node_key: Mapped[OptionalWords]
+    path: Mapped[OptionalWords]
+    question_payload_id: Mapped[OptionalKey]
+    answer_payload_id: Mapped[OptionalKey]
+    answered_by: Mapped[OptionalWords]
 
     @classmethod
     def parts(cls) -> TableParts:

@@ -401,6 +401,7 @@ CREATE TABLE flow_execution (
     lease_owner TEXT,
     lease_until TIMESTAMP WITH TIME ZONE,
     lease_epoch BIGINT DEFAULT '1' NOT NULL,
+    plan_payload_id UUID,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_flow_execution PRIMARY KEY (id),
@@ -410,7 +411,7 @@ CREATE TABLE flow_execution (
     CONSTRAINT fk_flow_execution_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id),
     CONSTRAINT fk_flow_execution_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
     CONSTRAINT fk_flow_execution_organization_id_dataset_item_id FOREIGN KEY(organization_id, dataset_item_id) REFERENCES dataset_item (organization_id, id),
-    CONSTRAINT ck_flow_execution_status CHECK (status IN ('running', 'succeeded', 'failed', 'cancelled', 'interrupted', 'partial')),
+    CONSTRAINT ck_flow_execution_status CHECK (status IN ('running', 'succeeded', 'failed', 'cancelled', 'interrupted', 'partial', 'waiting')),
     CONSTRAINT ck_flow_execution_trigger CHECK (trigger IN ('cell', 'tab', 'schedule', 'cli', 'assistant'))
 )
  PARTITION BY RANGE (id);
@@ -440,6 +441,9 @@ CREATE TABLE node_execution (
     output_payload_id UUID,
     error_code TEXT,
     error_payload_id UUID,
+    cache_key TEXT,
+    saved_cost BIGINT,
+    original_node_execution_id UUID,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_node_execution PRIMARY KEY (id),
@@ -464,12 +468,17 @@ CREATE TABLE node_attempt (
     completed_at TIMESTAMP WITH TIME ZONE,
     error_code TEXT,
     lease_epoch BIGINT NOT NULL,
+    node_key TEXT,
+    path TEXT,
+    question_payload_id UUID,
+    answer_payload_id UUID,
+    answered_by TEXT,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_node_attempt PRIMARY KEY (id),
     CONSTRAINT fk_node_attempt_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
     CONSTRAINT fk_node_attempt_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
-    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed'))
+    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed', 'unknown', 'waiting'))
 )
  PARTITION BY RANGE (id);
 
@@ -639,6 +648,8 @@ CREATE INDEX ix_flow_execution_experiment_id ON flow_execution (experiment_id, v
 CREATE INDEX ix_flow_execution_flow_id_status ON flow_execution (flow_id, status);
 
 CREATE UNIQUE INDEX ux_template_label_prompt_template_id_name_live ON template_label (organization_id, prompt_template_id, name) WHERE deleted_at IS NULL;
+
+CREATE INDEX ix_node_execution_cache_key ON node_execution (cache_key) WHERE cache_key IS NOT NULL;
 
 CREATE INDEX ix_node_execution_created_at ON node_execution USING brin (created_at);
 

@@ -614,6 +614,59 @@ DROP TABLE flow_edge;
 
 ALTER TABLE new_flow_edge RENAME TO flow_edge;
 
+CREATE TABLE new_flow_execution (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    flow_id TEXT NOT NULL,
+    flow_version INTEGER NOT NULL,
+    change_seq INTEGER NOT NULL,
+    variant_id TEXT,
+    experiment_id TEXT,
+    dataset_item_id TEXT,
+    batch_id TEXT,
+    unit_key TEXT,
+    requested_by TEXT NOT NULL,
+    executed_by TEXT NOT NULL,
+    "trigger" TEXT NOT NULL,
+    origin TEXT,
+    status TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    completed_at TEXT,
+    execution_time_ms REAL,
+    total_cost INTEGER,
+    total_input_tokens INTEGER,
+    total_output_tokens INTEGER,
+    success INTEGER,
+    quality REAL,
+    simulated INTEGER DEFAULT '0' NOT NULL,
+    input_payload_id TEXT,
+    output_payload_id TEXT,
+    error_code TEXT,
+    error_payload_id TEXT,
+    lease_owner TEXT,
+    lease_until TEXT,
+    lease_epoch INTEGER DEFAULT '1' NOT NULL,
+    plan_payload_id TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_flow_execution PRIMARY KEY (id),
+    CONSTRAINT ux_flow_execution_organization_id_id UNIQUE (organization_id, id),
+    CONSTRAINT fk_flow_execution_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_flow_execution_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT fk_flow_execution_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id),
+    CONSTRAINT fk_flow_execution_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
+    CONSTRAINT fk_flow_execution_organization_id_dataset_item_id FOREIGN KEY(organization_id, dataset_item_id) REFERENCES dataset_item (organization_id, id),
+    CONSTRAINT ck_flow_execution_status CHECK (status IN ('running', 'succeeded', 'failed', 'cancelled', 'interrupted', 'partial', 'waiting')),
+    CONSTRAINT ck_flow_execution_trigger CHECK (trigger IN ('cell', 'tab', 'schedule', 'cli', 'assistant'))
+)
+ STRICT;
+
+INSERT INTO new_flow_execution (id, organization_id, flow_id, flow_version, change_seq, variant_id, experiment_id, dataset_item_id, batch_id, unit_key, requested_by, executed_by, "trigger", origin, status, started_at, completed_at, execution_time_ms, total_cost, total_input_tokens, total_output_tokens, success, quality, simulated, input_payload_id, output_payload_id, error_code, error_payload_id, lease_owner, lease_until, lease_epoch, created_at, created_by) SELECT id, organization_id, flow_id, flow_version, change_seq, variant_id, experiment_id, dataset_item_id, batch_id, unit_key, requested_by, executed_by, "trigger", origin, status, started_at, completed_at, execution_time_ms, total_cost, total_input_tokens, total_output_tokens, success, quality, simulated, input_payload_id, output_payload_id, error_code, error_payload_id, lease_owner, lease_until, lease_epoch, created_at, created_by FROM flow_execution;
+
+DROP TABLE flow_execution;
+
+ALTER TABLE new_flow_execution RENAME TO flow_execution;
+
 CREATE TABLE new_node_execution (
     id TEXT NOT NULL,
     organization_id TEXT NOT NULL,
@@ -639,6 +692,9 @@ CREATE TABLE new_node_execution (
     output_payload_id TEXT,
     error_code TEXT,
     error_payload_id TEXT,
+    cache_key TEXT,
+    saved_cost INTEGER,
+    original_node_execution_id TEXT,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_node_execution PRIMARY KEY (id),
@@ -669,12 +725,17 @@ CREATE TABLE new_node_attempt (
     completed_at TEXT,
     error_code TEXT,
     lease_epoch INTEGER NOT NULL,
+    node_key TEXT,
+    path TEXT,
+    question_payload_id TEXT,
+    answer_payload_id TEXT,
+    answered_by TEXT,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_node_attempt PRIMARY KEY (id),
     CONSTRAINT fk_node_attempt_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
     CONSTRAINT fk_node_attempt_organization_id_flow_execution_id FOREIGN KEY(organization_id, flow_execution_id) REFERENCES flow_execution (organization_id, id),
-    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed'))
+    CONSTRAINT ck_node_attempt_status CHECK (status IN ('started', 'succeeded', 'failed', 'unknown', 'waiting'))
 )
  STRICT;
 
@@ -781,6 +842,16 @@ CREATE UNIQUE INDEX ux_pin_prompt_template_id_pinned_for_live ON pin (organizati
 CREATE UNIQUE INDEX ux_pin_workflow_library_id_pinned_for_live ON pin (organization_id, workflow_library_id, pinned_for) WHERE deleted_at IS NULL;
 
 CREATE UNIQUE INDEX ux_template_label_prompt_template_id_name_live ON template_label (organization_id, prompt_template_id, name) WHERE deleted_at IS NULL;
+
+CREATE INDEX ix_flow_execution_batch_id ON flow_execution (batch_id);
+
+CREATE INDEX ix_flow_execution_created_at_cost ON flow_execution (created_at, total_cost);
+
+CREATE INDEX ix_flow_execution_experiment_id ON flow_execution (experiment_id, variant_id);
+
+CREATE INDEX ix_flow_execution_flow_id_status ON flow_execution (flow_id, status);
+
+CREATE INDEX ix_node_execution_cache_key ON node_execution (cache_key) WHERE cache_key IS NOT NULL;
 
 CREATE INDEX ix_node_execution_created_at ON node_execution (created_at);
 
