@@ -6,7 +6,7 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.engine.resume import mark_interrupted
+from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.money import format_usd
 from promptstudio_lab.settings import choose_warehouse
 from promptstudio_lab.warehouse.archive import archive, restore_month

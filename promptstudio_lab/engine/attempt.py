@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.engine.cache import cache_key
 from promptstudio_lab.engine.call import NodeContext
-from promptstudio_lab.engine.live import Kept
 from promptstudio_lab.engine.records import NodeEnded, Status
+from promptstudio_lab.engine.replay.past import Kept
 from promptstudio_lab.errors import PromptStudioError, ProviderError
 from promptstudio_lab.nodes import Waiting, kinds
 from promptstudio_lab.values import dumps, total, without_surrogates
@@ -150,6 +150,9 @@ async def caught(work: Callable[[], Awaitable[Json]]) -> Caught:
 async def _outcome(step: Step, inputs: Mapping[str, Json] | None, context: NodeContext) -> _Outcome:
     if inputs is None:
         return _Outcome("skipped")
+    if context.live.past.closed and kinds[step.kind].side_effects != "none":
+        message = "this run never reached the node, so there is nothing to repeat"
+        return _Outcome("failed", None, "not_recorded", message)
 
     async def work() -> Json:
         outputs = await kinds[step.kind].run(step.config, inputs, context)

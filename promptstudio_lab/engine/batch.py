@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from promptstudio_lab.engine.budget import Budget
+    from promptstudio_lab.engine.cache import Cache
     from promptstudio_lab.engine.plan import Plan
     from promptstudio_lab.engine.records import RunEnded, RunInput, Sink
 
@@ -57,6 +58,8 @@ async def execute_batch(  # noqa: PLR0913 — what a batch needs, wherever it ru
     progress: Progress,
     on_ended: Callable[[RunEnded], None],
     concurrency: int = CONCURRENCY,
+    cache: Cache | None = None,
+    on_text: Callable[[str, str], None] | None = None,
 ) -> None:
     """Run items side by side, each through its variant.
 
@@ -68,6 +71,8 @@ async def execute_batch(  # noqa: PLR0913 — what a batch needs, wherever it ru
         progress: kept up to date; setting its `stop` ends the batch early.
         on_ended: gets each item as it ends, in the order of ending.
         concurrency: how many items run at once.
+        cache: finds what other runs have paid for.
+        on_text: gets (node name, text) as models answer.
 
     Raises:
         RunError: if the concurrency is not between 1 and 10,000.
@@ -79,7 +84,7 @@ async def execute_batch(  # noqa: PLR0913 — what a batch needs, wherever it ru
 
     async def work() -> None:
         for item in _until_stopped(waiting, progress):
-            ended = await run_item(plan, item, sink, budget)
+            ended = await run_item(plan, item, sink, budget, on_text, cache=cache)
             progress.count(ended)
             on_ended(ended)
 

@@ -11,8 +11,8 @@ from promptstudio_lab.values import content_hash
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from promptstudio_lab.engine.live import Kept
     from promptstudio_lab.engine.plan import Plan, Step
+    from promptstudio_lab.engine.replay.past import Kept
     from promptstudio_lab.values import Json
 
 _REMEMBERED = 10_000

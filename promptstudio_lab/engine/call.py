@@ -9,13 +9,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
 from promptstudio_lab.engine import retry
+from promptstudio_lab.engine.limits import limiter
 from promptstudio_lab.engine.records import AttemptStarted, CallEnded, Measured, measured
-from promptstudio_lab.errors import BadReply, ProviderError, ProviderTimeout
+from promptstudio_lab.errors import BadReply, ProviderError, ProviderTimeout, RateLimited
 from promptstudio_lab.ids import derived_id
 from promptstudio_lab.nodes import Waiting
 from promptstudio_lab.providers import provider_of
 from promptstudio_lab.providers.chat import ChatRequest, Message, Reply
-from promptstudio_lab.providers.prices import price, worst_case
+from promptstudio_lab.providers.prices import most_tokens, price, worst_case
 from promptstudio_lab.values import without_surrogates
 from promptstudio_lab.warehouse.types import now
 
@@ -107,6 +108,9 @@ class NodeContext:
             try:
                 return (await self._try(provider, request, self._next_attempt())).text
             except ProviderError as error:
+                if isinstance(error, RateLimited):
+                    # Others need not find out for themselves.
+                    limiter(provider).pause(error.retry_after_s or 0.0)
                 wait = retry.wait_s(error, attempt)
                 if wait is None or attempt == most:
                     raise
@@ -147,9 +151,7 @@ class NodeContext:
             raise Waiting(question)
         return self.live.past.answers[place]
 
-    def metric(
-        self, name: str, value: float, unit: str | None = None, **dimensions: Json
-    ) -> None:
+    def metric(self, name: str, value: float, unit: str | None = None, **dimensions: Json) -> None:
         """Keep a measurement of this node.
 
         Raises:
@@ -166,6 +168,7 @@ class NodeContext:
         return self._attempts
 
     async def _try(self, provider: str, request: ChatRequest, attempt: int) -> Reply:
+        await limiter(provider).wait(most_tokens(request))
         reserved = worst_case(provider, request)
         self.live.budget.reserve(reserved)
         cost: int | None = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from promptstudio_lab.engine.replay.past import FIRST
 from promptstudio_lab.errors import ValueRefused
 from promptstudio_lab.values import check_text, dumps
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from promptstudio_lab.engine.live import Kept
     from promptstudio_lab.engine.plan import Plan, Prompt, Step, Variant
+    from promptstudio_lab.engine.replay.past import Kept, Past
     from promptstudio_lab.errors import ProviderError
     from promptstudio_lab.providers.chat import ChatRequest, Reply
     from promptstudio_lab.scorers import Score
@@ -33,6 +34,7 @@ class RunInput:
         values: the item, by column; the flow's inputs take theirs by name.
         unit_key: what experiments pair by.
         item_id: the row of the dataset, when it is kept there.
+        past: what the run, or another one of the same flow, gave already.
     """
 
     run_id: str
@@ -40,17 +42,17 @@ class RunInput:
     values: Mapping[str, Json]
     unit_key: str | None = None
     item_id: str | None = None
+    past: Past = FIRST
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins, or goes on: `epoch` counts how often."""
+    """A run begins, or goes on."""
 
     plan: Plan
     variant: Variant
     input: RunInput
     started_at: datetime
-    epoch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,7 @@ class Measured:
     dimensions: Mapping[str, Json]
 
 
-def measured(
-    name: str, value: float, unit: str | None, dimensions: Mapping[str, Json]
-) -> Measured:
+def measured(name: str, value: float, unit: str | None, dimensions: Mapping[str, Json]) -> Measured:
     """Return a measurement that every engine can keep.
 
     Raises:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache, singledispatch
 from typing import TYPE_CHECKING, Any
 
-from promptstudio_lab.engine.pinned import pinned
 from promptstudio_lab.engine.records import (
     AttemptStarted,
     CallEnded,
@@ -14,6 +13,7 @@ from promptstudio_lab.engine.records import (
     RunEnded,
     RunStarted,
 )
+from promptstudio_lab.engine.replay.pinned import pinned
 from promptstudio_lab.ids import derived_id, time_of
 from promptstudio_lab.values import Json, dumps
 from promptstudio_lab.warehouse import payloads
@@ -141,7 +141,7 @@ def _started(
         run.variant.variant_id, plan.experiment_id, item.item_id, plan.batch_id, item.unit_key,
         plan.requested_by, plan.executed_by, plan.trigger, plan.origin, "running", run.started_at,
         _UNKNOWN_YET, _payload(rows, run, address, dict(item.values)),
-        owner, until, run.epoch, _plan_payload(rows, run, address), _made_at(run),
+        owner, until, run.input.past.epoch, _plan_payload(rows, run, address), _made_at(run),
         plan.executed_by,
     )  # fmt: skip
     if plan.experiment_id and run.variant.variant_id and item.unit_key is not None:
@@ -166,7 +166,7 @@ def _attempt(
         "node_attempt",
         attempt_id(attempt), plan.organization_id, attempt.run.input.run_id,
         attempt.node_execution_id, attempt.step.node_id, attempt.attempt, "started",
-        attempt.started_at, attempt.run.epoch, attempt.step.name, attempt.path, None,
+        attempt.started_at, attempt.run.input.past.epoch, attempt.step.name, attempt.path, None,
         _made_at(attempt.run), plan.executed_by,
     )  # fmt: skip
     return rows
@@ -221,7 +221,7 @@ def _question(rows: Rows, node: NodeEnded, address: PayloadAddress) -> None:
         "node_attempt",
         derived_id(node.node_execution_id, "question"), run.plan.organization_id,
         run.input.run_id, node.node_execution_id, step.node_id, 1, "waiting", node.started_at,
-        run.epoch, step.name, node.path, _payload(rows, run, address, node.question),
+        run.input.past.epoch, step.name, node.path, _payload(rows, run, address, node.question),
         _made_at(run), run.plan.executed_by,
     )  # fmt: skip
 
@@ -272,7 +272,7 @@ def _ended(
             ended.status, None if ended.status == "waiting" else ended.completed_at, ended.execution_time_ms, ended.cost,
             ended.input_tokens, ended.output_tokens, succeeded(ended), value, ended.simulated,
             _payload(rows, run, address, dict(ended.outputs)), ended.error_code,
-            _payload(rows, run, address, error), run.input.run_id, owner, run.epoch,
+            _payload(rows, run, address, error), run.input.run_id, owner, run.input.past.epoch,
         )
     ]  # fmt: skip
     return rows

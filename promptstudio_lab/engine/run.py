@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.engine.attempt import NodeCut, caught, run_node
-from promptstudio_lab.engine.live import Live, Past
+from promptstudio_lab.engine.live import Live
 from promptstudio_lab.engine.records import (
     NodeEnded,
     RunEnded,
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.plan import Binding, Plan, Step
     from promptstudio_lab.values import Json
 
-_ABSENT = object()
+ABSENT = object()  # no value at all, which is not the same as null
 
 
-async def run_item(  # noqa: PLR0913 — what one run may bring along
+async def run_item(
     plan: Plan,
     item: RunInput,
     sink: Sink,
@@ -44,7 +44,6 @@ async def run_item(  # noqa: PLR0913 — what one run may bring along
     on_text: Callable[[str, str], None] | None = None,
     *,
     cache: Cache | None = None,
-    past: Past | None = None,
 ) -> RunEnded:
     """Run one item through one variant and return how it ended; it never raises for a node.
 
@@ -55,13 +54,11 @@ async def run_item(  # noqa: PLR0913 — what one run may bring along
         budget: what may be spent.
         on_text: gets (node name, text) as models answer.
         cache: finds what other runs have paid for.
-        past: what this run, or another one of the same flow, gave already.
     """
     started = perf_counter()
-    past = past or Past()
-    run = RunStarted(plan, plan.variants[item.variant], item, now(), past.epoch)
-    live = Live(run, sink, budget, on_text, past, cache)
-    if past.epoch == 1:
+    run = RunStarted(plan, plan.variants[item.variant], item, now())
+    live = Live(run, sink, budget, on_text, cache)
+    if item.past.epoch == 1:
         await sink.run_started(run)
     scope = _Scope(live, run.variant.steps, item.values, "")
     try:
@@ -126,7 +123,7 @@ class _Scope:
     async def _go_on(self) -> None:
         while self.ready:
             step = self.ready.popleft()
-            if kinds[step.kind].once_a_batch:
+            if kinds[step.kind].once_a_batch and not step.policy.get("once"):
                 continue
             inputs = gather(step, self.outputs, self.values)
             alone = not self.ready and not self.tasks
@@ -159,9 +156,7 @@ class _Scope:
             if not self.waiting[step.node_id]:
                 self.ready.append(step)
 
-    async def _body(
-        self, step: Step, values: Mapping[str, Json], place: str
-    ) -> Mapping[str, Json]:
+    async def _body(self, step: Step, values: Mapping[str, Json], place: str) -> Mapping[str, Json]:
         path = f"{self.path}/{step.key}{place}".removeprefix("/")
         inside = _Scope(self.live, step.body, values, path)
         await inside.finish()
@@ -177,8 +172,8 @@ class _Scope:
 
 
 def _waits(step: Step) -> bool:
-    return kinds[step.kind].side_effects != "none" or bool(step.body) or bool(
-        step.policy.get("cache")
+    return (
+        kinds[step.kind].side_effects != "none" or bool(step.body) or bool(step.policy.get("cache"))
     )
 
 
@@ -191,18 +186,18 @@ def gather(
     several takes the live ones; an output gives the fields that there are.
     """
     if step.kind == "input":
-        value = item.get(step.key, step.config.get("default", _ABSENT))
-        return {"value": None if value is _ABSENT else value}
-    if step.when and all(_follow(binding, outputs) is _ABSENT for binding in step.when):
+        value = item.get(step.key, step.config.get("default", ABSENT))
+        return {"value": None if value is ABSENT else value}
+    if step.when and all(follow(binding, outputs) is ABSENT for binding in step.when):
         return None
     found: dict[str, Json] = {}
     for binding in step.bindings:
-        value = _follow(binding, outputs)
+        value = follow(binding, outputs)
         if binding.many:
             found.setdefault(binding.port, [])
-            if value is not _ABSENT:
+            if value is not ABSENT:
                 found[binding.port].append(value)
-        elif value is not _ABSENT:
+        elif value is not ABSENT:
             found[binding.port] = value
         elif step.kind != "output":
             return None
@@ -214,15 +209,16 @@ def _collects(step: Step, port: str) -> bool:
     return any(binding.many for binding in step.bindings if binding.port == port)
 
 
-def _follow(binding: Binding, outputs: Mapping[str, Mapping[str, Json]]) -> Json:
-    value = outputs.get(binding.source, {}).get(binding.output, _ABSENT)
+def follow(binding: Binding, outputs: Mapping[str, Mapping[str, Json]]) -> Json:
+    """Return the value that a binding names among nodes' outputs by id, or ABSENT."""
+    value = outputs.get(binding.source, {}).get(binding.output, ABSENT)
     for part in binding.path:
         if isinstance(value, dict) and part in value:
             value = value[part]
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]
         else:
-            return _ABSENT
+            return ABSENT
     return value
 
 

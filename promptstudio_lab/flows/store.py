@@ -235,6 +235,27 @@ def save_version(session: Session, flow_id: str) -> FlowVersion:
     return FlowVersion(row.version, row.at_seq, row.content_hash, row.document)
 
 
+def version_at(session: Session, lab_id: str, reference: str) -> tuple[str, FlowVersion]:
+    """Return the flow and the version that `library/name@3` names; without a number, the newest.
+
+    Raises:
+        NotFound: if there is no such flow or version.
+    """
+    path, _, number = reference.partition("@")
+    parts, name = split(path)
+    library = find_library(session, WorkflowLibrary, lab_id, parts)
+    row = first(session, PromptFlow, workflow_library_id=library.id, name=name) if library else None
+    wanted = {"version": int(number)} if number.isdecimal() else {}
+    known = None
+    if row is not None and (not number or wanted):
+        known = first(session, PromptFlowVersion, order=("-version",), flow_id=row.id, **wanted)
+    if row is None or known is None:
+        message = f"there is no saved flow {reference!r}; flow.save() makes a version"
+        raise NotFound(message)
+    version = FlowVersion(known.version, known.at_seq, known.content_hash, known.document)
+    return row.id, version
+
+
 def use_template(
     session: Session, flow_id: str, node_id: str, template_id: str, version: int
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from promptstudio_lab.engine.resume import mark_interrupted
+from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.experiments import Experiment
 from promptstudio_lab.lab.facts import Environment
@@ -13,6 +13,8 @@ from promptstudio_lab.lab.finding import Found, find, libraries
 from promptstudio_lab.lab.flows import Flow
 from promptstudio_lab.lab.frames import Frames
 from promptstudio_lab.lab.places import Library, archived, restore
+from promptstudio_lab.lab.recorded import answered, go_on
+from promptstudio_lab.lab.runs import Run
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.settings import choose_warehouse, default_model
 from promptstudio_lab.warehouse.archive import archive, months, restore_month
@@ -25,6 +27,7 @@ from promptstudio_lab.warehouse.places.steps import take_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import timedelta
     from pathlib import Path
 
     import polars as pl
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.identity import Actor
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.settings import WarehouseChoice
+    from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.archive import Archived, Restored
     from promptstudio_lab.warehouse.history.changelog import Recorded
 
@@ -260,6 +264,50 @@ class Lab:
     def runs(self, limit: int = 100) -> pl.DataFrame:
         """Return the newest runs, one a row; runs whose process died show as `interrupted`."""
         return self.environment.runs(limit)
+
+    def resume(self, run_id: str, budget: int | None = None) -> Run:
+        """Go on with a run that waits, failed or was cut short: what is over is kept.
+
+        Args:
+            run_id: its `flow_execution_id`, as `runs()` lists it.
+            budget: what may be spent at most, as `ps.usd(1)`.
+
+        Raises:
+            NotFound: if there is no such run.
+            Conflict: if it goes on already, or has succeeded.
+        """
+        return Run(go_on(self.environment, run_id, budget), self.environment)
+
+    def questions(self) -> pl.DataFrame:
+        """Return what people are asked by runs that wait for them, oldest first."""
+        return self.environment.questions()
+
+    def answer(self, question_id: str, value: Json) -> Run:
+        """Answer a question, and go on with the run that waits for it.
+
+        Args:
+            question_id: as `questions()` lists it.
+            value: the answer.
+
+        Raises:
+            NotFound: if there is no such question.
+            Conflict: if it is answered already.
+        """
+        return self.resume(answered(self.environment, question_id, value))
+
+    def outcomes(self, experiment: str, metric: str, within: timedelta) -> pl.DataFrame:
+        """Return each exposure of an experiment with what was measured within a window after it.
+
+        Args:
+            experiment: its name.
+            metric: the name that `run.metric` was given.
+            within: how long after its exposure an outcome still counts.
+
+        Returns:
+            One row an exposure: `unit_key`, `variant`, `exposed_at`, `outcomes` (how many) and
+            `value` (their sum, null where there is none).
+        """
+        return self.environment.outcomes(experiment, metric, within)
 
     def trace(self, reference: str) -> pl.DataFrame:
         """Return where a template version was used, at what cost and with what success.

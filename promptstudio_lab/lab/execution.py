@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from promptstudio_lab.engine import loop
 from promptstudio_lab.engine.batch import CONCURRENCY, Progress, execute_batch
 from promptstudio_lab.engine.budget import Budget
-from promptstudio_lab.engine.plan import CONTROL, Plan, Prompt, Variant, compile_steps
+from promptstudio_lab.engine.cache import Cache
+from promptstudio_lab.engine.plan import (
+    CONTROL,
+    Called,
+    FlowNamed,
+    Plan,
+    Prompt,
+    Variant,
+    compile_steps,
+)
 from promptstudio_lab.engine.records import Nowhere, RunInput
+from promptstudio_lab.engine.replay.past import Kept
 from promptstudio_lab.flows import store
 from promptstudio_lab.flows.variants import Patch, patched
 from promptstudio_lab.ids import derived_id, new_id
 from promptstudio_lab.lab.faces import Bar, Silent, face
 from promptstudio_lab.templates.store import load, save_inline
 from promptstudio_lab.warehouse.access import require_on
+from promptstudio_lab.warehouse.queries.kept import cached
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from promptstudio_lab.engine.plan import Step
     from promptstudio_lab.engine.records import RunEnded
     from promptstudio_lab.flows.graph import Graph, Node
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.warehouse.connect import Session
+    from promptstudio_lab.warehouse.queries.kept import NodeGiven
 
+T = TypeVar("T")
 _BAR_AFTER_S = 1.0
 _BAR_EVERY_S = 0.1
 _DRAFT = "00000000-0000-7000-8000-000000000000"
@@ -56,15 +71,32 @@ def prepare(
         }
         facts = environment.facts(*graphs.values(), session=session)
         for checked in graphs.values():
+            # What cannot run is refused before anything is written.
             compile_steps(checked, facts, {})
         version = store.save_version(session, flow_id)
         variants = {}
         for name, chosen in graphs.items():
             prompts = _prompts(environment, session, flow_id, chosen)
-            variants[name] = Variant(name, compile_steps(chosen, facts, prompts))
+            called = _called(environment, session, chosen)
+            variants[name] = Variant(name, compile_steps(chosen, facts, prompts, called))
         return _plan(environment, flow_id, version.version, version.at_seq, variants, scorer)
 
     return environment.warehouse.transact(environment.actor, work)
+
+
+def _called(environment: Environment, session: Session, graph: Graph) -> dict[str, Called]:
+    """Compile the flows that a flow runs, each in the version that it names."""
+    references = {str(node.config.get("flow")) for node in graph.nodes if node.kind == "subflow"}
+    found = {}
+    for reference in sorted(references):
+        flow_id, version = store.version_at(session, environment.lab_id, reference)
+        inner = version.graph
+        facts = environment.facts(inner, session=session)
+        prompts = _prompts(environment, session, flow_id, inner)
+        below = _called(environment, session, inner)
+        steps = compile_steps(inner, facts, prompts, below)
+        found[reference] = Called(FlowNamed(flow_id, version.version), steps)
+    return found
 
 
 def prepare_draft(environment: Environment, graph: Graph, scorer: Scorer | None = None) -> Plan:
@@ -107,14 +139,16 @@ def execute(  # noqa: PLR0913 — what a batch needs
     environment: Environment,
     plan: Plan,
     inputs: Sequence[RunInput],
+    remember: Callable[[RunEnded], T],
     *,
     ack: str = "queued",
     budget: int | None = None,
     concurrency: int = CONCURRENCY,
     title: str = "",
     keep: bool = True,
-) -> list[RunEnded]:
-    """Run items and return how each ended, in the order of the inputs.
+    on_text: Callable[[str, str], None] | None = None,
+) -> list[T]:
+    """Run items and return what is remembered of each, in the order of the inputs.
 
     An interrupt from the keyboard stops the batch; what has ended by then is kept and returned.
 
@@ -122,23 +156,27 @@ def execute(  # noqa: PLR0913 — what a batch needs
         environment: the lab.
         plan: the compiled flow.
         inputs: the items.
+        remember: takes from a run what is wanted of it; the rest is let go, however many there are.
         ack: when a run counts as over: at its `commit`, or once it is `queued`.
         budget: nano-dollars that may be spent.
         concurrency: how many items run at once.
         title: what the progress bar says.
         keep: whether the executions are recorded.
+        on_text: gets (node name, text) as models answer.
     """
     recorder = environment.recorder(ack) if keep else None
     progress = Progress(len(inputs))
-    ended: dict[str, RunEnded] = {}
+    ended: dict[str, T] = {}
     work = execute_batch(
         plan,
         inputs,
         recorder or Nowhere(),
         budget=Budget(budget),
         progress=progress,
-        on_ended=lambda run: ended.__setitem__(run.run.input.run_id, run),
+        on_ended=lambda run: ended.__setitem__(run.run.input.run_id, remember(run)),
         concurrency=concurrency,
+        cache=Cache(partial(_cached, environment)) if keep and _remembers(plan) else None,
+        on_text=on_text,
     )
     try:
         with _Watch(progress, title):
@@ -151,6 +189,32 @@ def execute(  # noqa: PLR0913 — what a batch needs
         if recorder is not None:
             recorder.close()
     return [ended[item.run_id] for item in inputs if item.run_id in ended]
+
+
+def _remembers(plan: Plan) -> bool:
+    def any_of(steps: tuple[Step, ...]) -> bool:
+        return any(step.policy.get("cache") or any_of(step.body) for step in steps)
+
+    return any(any_of(variant.steps) for variant in plan.variants.values())
+
+
+def _cached(environment: Environment, key: str) -> Kept | None:
+    with environment.warehouse.reading(environment.actor) as session:
+        found = cached(session, key)
+    return kept(found) if found else None
+
+
+def kept(node: NodeGiven, *, here: bool = False) -> Kept:
+    """Return a recorded node as the engine takes it."""
+    return Kept(
+        node.id,
+        node.status,
+        node.outputs,
+        node.cost,
+        node.input_tokens,
+        node.output_tokens,
+        here,
+    )
 
 
 def plain_input(values: Mapping[str, object], variant: str = CONTROL) -> RunInput:

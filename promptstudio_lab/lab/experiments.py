@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.engine.batch import CONCURRENCY
 from promptstudio_lab.engine.records import RunInput
-from promptstudio_lab.engine.resume import mark_interrupted
+from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments import store
 from promptstudio_lab.experiments.report import Report, analyze
@@ -91,11 +91,12 @@ class Experiment:
             self._environment,
             plan,
             inputs,
+            lambda run: run.status,
             budget=budget,
             concurrency=concurrency,
             title=f"{self.name} · {len(self.dataset):,} items under {len(variants)} variants",
         )
-        if len(ended) == len(inputs) and all(run.status != "cancelled" for run in ended):
+        if len(ended) == len(inputs) and "cancelled" not in ended:
             self._environment.warehouse.transact(
                 self._environment.actor, lambda session: store.complete(session, started.id)
             )

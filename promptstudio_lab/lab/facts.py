@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.recorder import Recorder
-from promptstudio_lab.engine.resume import mark_interrupted
-from promptstudio_lab.errors import NotFound, TemplateError
+from promptstudio_lab.engine.replay.interrupted import mark_interrupted
+from promptstudio_lab.errors import NotFound, OperationRefused, TemplateError
 from promptstudio_lab.flows import store as flow_store
 from promptstudio_lab.flows.facts import Facts
+from promptstudio_lab.flows.shape import signature
 from promptstudio_lab.providers import providers
 from promptstudio_lab.settings import notebook
 from promptstudio_lab.templates import store as template_store
+from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.frames.query import query as read
+from promptstudio_lab.warehouse.queries.kept import questions
 from promptstudio_lab.warehouse.queries.views import views
 
 if TYPE_CHECKING:
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.flows.graph import Graph
     from promptstudio_lab.identity import Actor
+    from promptstudio_lab.nodes import Signature
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session, Warehouse
 
@@ -51,7 +57,30 @@ class Environment:
             for node in graph.nodes
             if isinstance(node.config.get("prompt"), dict)
         ]
-        return self.facts_of(prompts, session)
+        found = self.facts_of(prompts, session)
+        references = {
+            str(node.config.get("flow"))
+            for graph in graphs
+            for node in graph.nodes
+            if node.kind == "subflow"
+        }
+        if not references:
+            return found
+        if session is not None:
+            return replace(found, flows=self._flows(session, references))
+        with self.warehouse.reading(self.actor) as reading:
+            return replace(found, flows=self._flows(reading, references))
+
+    def _flows(self, session: Session, references: set[str]) -> dict[str, Signature | None]:
+        found: dict[str, Signature | None] = {}
+        for reference in references:
+            try:
+                _, version = flow_store.version_at(session, self.lab_id, reference)
+            except (NotFound, OperationRefused):
+                found[reference] = None
+                continue
+            found[reference] = signature(version.graph, self.facts(version.graph, session=session))
+        return found
 
     def facts_of(
         self, prompts: Iterable[Mapping[str, Json]], session: Session | None = None
@@ -122,6 +151,66 @@ class Environment:
         )
         bound = {"lab_id": self.lab_id, "limit": limit}
         return read(self.warehouse, self.actor, query, bound)
+
+    def questions(self) -> pl.DataFrame:
+        """Return the questions that nobody has answered, one a row."""
+        import polars as pl
+
+        with self.warehouse.reading(self.actor) as session:
+            rows = questions(session)
+        schema: dict[str, Any] = {  # polars' own union of types
+            "question_id": pl.String,
+            "node": pl.String,
+            "path": pl.String,
+            "asked_at": pl.Datetime("us", "UTC"),
+            "flow_execution_id": pl.String,
+            "prompt": pl.String,
+            "value": pl.String,
+            "schema": pl.String,
+        }
+        plain = [
+            {
+                name: dumps(value) if isinstance(value, (dict, list)) else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+        return pl.DataFrame(plain, schema=schema, orient="row", strict=False)
+
+    def outcomes(self, experiment: str, metric: str, within: timedelta) -> pl.DataFrame:
+        """Return each exposure with what was measured within a window after it."""
+        import polars as pl
+
+        exposed = (
+            "SELECT x.unit_key, x.exposed_at, v.name AS variant FROM experiment_exposure AS x "
+            "JOIN experiment AS e ON e.id = x.experiment_id "
+            "JOIN flow_variant AS v ON v.id = x.variant_id "
+            "WHERE e.name = :experiment AND x.organization_id = :organization_id"
+        )
+        found = (
+            "SELECT r.unit_key, v.name AS variant, m.metric_timestamp AS measured_at, "
+            "m.metric_value AS value FROM execution_metric AS m "
+            "JOIN flow_execution AS r ON r.id = m.flow_execution_id "
+            "JOIN experiment AS e ON e.id = r.experiment_id "
+            "JOIN flow_variant AS v ON v.id = r.variant_id "
+            "WHERE e.name = :experiment AND m.metric_name = :metric "
+            "AND m.organization_id = :organization_id"
+        )
+        named = {"experiment": experiment}
+        exposures = read(self.warehouse, self.actor, exposed, named)
+        outcomes = read(self.warehouse, self.actor, found, {**named, "metric": metric})
+        late = pl.col("measured_at") - pl.col("exposed_at")
+        counted = (
+            exposures.join(outcomes, on=["unit_key", "variant"], how="inner")
+            .filter(late.is_between(timedelta(0), within))
+            .group_by("unit_key", "variant")
+            .agg(pl.len().alias("outcomes"), pl.col("value").sum())
+        )
+        return (
+            exposures.join(counted, on=["unit_key", "variant"], how="left")
+            .with_columns(pl.col("outcomes").fill_null(0))
+            .select("unit_key", "variant", "exposed_at", "outcomes", "value")
+        )
 
     def trace(self, reference: str) -> pl.DataFrame:
         """Return where a template version was used."""

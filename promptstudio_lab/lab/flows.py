@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.batch import CONCURRENCY
@@ -15,12 +16,13 @@ from promptstudio_lab.flows.layout import places
 from promptstudio_lab.flows.operations import check_shape
 from promptstudio_lab.flows.validate import Problem, validate
 from promptstudio_lab.flows.variants import Patch, vary
-from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.batches import Batch
+from promptstudio_lab.lab.costs import Estimate, estimate
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.faces import face
 from promptstudio_lab.lab.places import Placed
-from promptstudio_lab.lab.runs import Run, batch_frame
+from promptstudio_lab.lab.runs import Run
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.values import dumps
@@ -69,6 +71,7 @@ class Flow(Placed, Builder):
         """Bind a flow; use `lab.flow` or `lab.draft` to get one."""
         super().__init__(lambda prompt: environment.facts_of([prompt]))
         self._environment, self.id, self.path = environment, flow_id, path
+        self.aggregates: dict[str, dict[str, Json]] = {}
 
     @classmethod
     def named(cls, environment: Environment, path: str) -> Flow:
@@ -134,11 +137,20 @@ class Flow(Placed, Builder):
         graph = self.graph_now
         _check_inputs(graph, inputs)
         plan = self._plan()
-        item = execution.plain_input(inputs)
-        ended = execution.execute(
-            self._environment, plan, [item], ack="commit", title=f"{self.path}", keep=bool(self.id)
+        (ended,) = execution.execute(
+            self._environment,
+            plan,
+            [execution.plain_input(inputs)],
+            lambda run: run,
+            ack="commit",
+            title=self.path,
+            keep=bool(self.id),
         )
-        return Run(ended[0])
+        return Run(ended, self._environment if self.id else None)
+
+    async def arun(self, **inputs: Json) -> Run:
+        """Do what `run` does while the notebook's own loop goes on."""
+        return await asyncio.to_thread(self.run, **inputs)
 
     def batch(
         self,
@@ -147,30 +159,43 @@ class Flow(Placed, Builder):
         scorer: Scorer | None = None,
         budget: int | None = None,
         concurrency: int = CONCURRENCY,
+        name: str | None = None,
     ) -> pl.DataFrame:
         """Run the flow on every row and return one row each.
+
+        A batch with a name goes on where it stopped when it is run again: what is over is kept.
 
         Args:
             data: a dataset, a polars or pandas frame, or a list of mappings.
             scorer: judges each run.
             budget: what may be spent at most, as `ps.usd(2)`.
             concurrency: how many rows run at once.
+            name: tells the batch from others of this flow, so that it can be resumed.
         """
         dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
         self.check_rows(dataset)
-        plan = self._plan(scorer)
-        inputs = execution.batch_inputs(new_id(), dataset.items, [CONTROL])
-        return batch_frame(
-            execution.execute(
-                self._environment,
-                plan,
-                inputs,
-                budget=budget,
-                concurrency=concurrency,
-                title=f"{self.path} · {len(dataset):,} items",
-                keep=bool(self.id),
-            )
-        )
+        work = Batch(self._environment, self._plan(scorer), dataset, name)
+        title = f"{self.path} · {len(dataset):,} items"
+        rows = work.run(budget=budget, concurrency=concurrency, title=title)
+        self.aggregates = work.aggregates
+        return rows
+
+    async def abatch(self, data: Any, **settings: Any) -> pl.DataFrame:  # as `batch` takes them
+        """Do what `batch` does while the notebook's own loop goes on."""
+        return await asyncio.to_thread(self.batch, data, **settings)
+
+    def cost(self, data: Any) -> Estimate:  # a Dataset, or a frame of either library
+        """Return what running the flow on every row is expected to cost, before any call.
+
+        From what the flow's earlier runs cost, where there are some; at most the price of the
+        longest prompts and answers. Nothing is run.
+
+        Args:
+            data: a dataset, a polars or pandas frame, or a list of mappings.
+        """
+        dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
+        self.check_rows(dataset)
+        return estimate(self._environment, self.id, self._plan(), dataset)
 
     def check_rows(self, dataset: Dataset) -> None:
         """Refuse rows that lack an input of the flow, or hold what cannot be kept, before any run.

@@ -5,16 +5,19 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from promptstudio_lab.errors import NodeFailed
+from promptstudio_lab.errors import FlowError, NodeFailed
+from promptstudio_lab.lab.recorded import go_on, measure, repeat, run_again
 from promptstudio_lab.money import format_usd, to_usd
 from promptstudio_lab.values import Json, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     import polars as pl
 
     from promptstudio_lab.engine.records import NodeEnded, RunEnded
+    from promptstudio_lab.lab.facts import Environment
 
 _SHOWN = 2_000
 _OWN_COLUMNS = frozenset(
@@ -34,9 +37,9 @@ class Run:
         simulated: whether a stand-in answered, and not a language model.
     """
 
-    def __init__(self, ended: RunEnded) -> None:
-        """Wrap a record."""
-        self._ended = ended
+    def __init__(self, ended: RunEnded, environment: Environment | None = None) -> None:
+        """Wrap a record; without an environment the run is kept nowhere."""
+        self._ended, self._environment = ended, environment
         self.id = ended.run.input.run_id
         self.status = ended.status
         self.cost_nano_usd = ended.cost
@@ -55,6 +58,65 @@ class Run:
             message = f"{self._ended.failed_node}: {self._ended.error}"
             raise NodeFailed(message)
         return dict(self._ended.outputs)
+
+    def resume(self, budget: int | None = None) -> Run:
+        """Go on with a run that waits, failed or was cut short; what is over is kept.
+
+        Args:
+            budget: what may be spent at most, as `ps.usd(1)`.
+
+        Raises:
+            Conflict: if it goes on already, or has succeeded.
+        """
+        environment = self._kept()
+        return Run(go_on(environment, self.id, budget), environment)
+
+    def rerun(self, node: str, budget: int | None = None) -> Run:
+        """Run a node and all that follows from it again; what comes before costs nothing.
+
+        Args:
+            node: the node's name.
+            budget: what may be spent at most.
+        """
+        environment = self._kept()
+        return Run(run_again(environment, self.id, node, budget), environment)
+
+    def replay(self) -> Run:
+        """Repeat the run without one call; an answer that differs is an error.
+
+        Raises:
+            Conflict: if what comes out differs from what was recorded.
+        """
+        environment = self._kept()
+        return Run(repeat(environment, self.id), environment)
+
+    def metric(
+        self,
+        name: str,
+        value: float,
+        *,
+        unit: str | None = None,
+        at: datetime | None = None,
+        key: str | None = None,
+        **dimensions: Json,
+    ) -> None:
+        """Keep a measurement of this run, now or much later; the same one is kept once.
+
+        Args:
+            name: what is measured.
+            value: a finite number.
+            unit: such as `ms` or `usd`.
+            at: when it was true, an aware datetime; by default now.
+            key: tells two measurements apart; by default the name and the dimensions do.
+            dimensions: what to group by.
+        """
+        measure(self._kept(), self.id, name, value, unit, at, key, dimensions)
+
+    def _kept(self) -> Environment:
+        if self._environment is None:
+            message = "a draft's run is kept nowhere; use lab.flow(name)"
+            raise FlowError(message)
+        return self._environment
 
     def __repr__(self) -> str:
         """Say how it ended, what it cost, and what it answered."""
@@ -80,27 +142,22 @@ class Run:
         )
 
 
-def batch_frame(ended: Sequence[RunEnded]) -> pl.DataFrame:
-    """Return one row a run: the item's key, the variant, outputs, score, tokens, cost and error."""
-    return results_frame(
-        [
-            {
-                "item": run.run.input.unit_key,
-                "variant": run.run.variant.name,
-                "status": run.status,
-                "outputs": run.outputs,
-                "score": run.score.value if run.score else None,
-                "input_tokens": run.input_tokens,
-                "output_tokens": run.output_tokens,
-                "cost_usd": None if run.cost is None else to_usd(run.cost),
-                "latency_ms": run.execution_time_ms,
-                "error": run.error,
-                "simulated": run.simulated,
-                "flow_execution_id": run.run.input.run_id,
-            }
-            for run in ended
-        ]
-    )
+def batch_row(run: RunEnded) -> dict[str, Json]:
+    """Return one run as a row: the item's key, variant, outputs, score, tokens, cost and error."""
+    return {
+        "item": run.run.input.unit_key,
+        "variant": run.run.variant.name,
+        "status": run.status,
+        "outputs": dict(run.outputs),
+        "score": run.score.value if run.score else None,
+        "input_tokens": run.input_tokens,
+        "output_tokens": run.output_tokens,
+        "cost_usd": None if run.cost is None else to_usd(run.cost),
+        "latency_ms": run.execution_time_ms,
+        "error": run.error,
+        "simulated": run.simulated,
+        "flow_execution_id": run.run.input.run_id,
+    }
 
 
 def results_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:  # columns of their own types

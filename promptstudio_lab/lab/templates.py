@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.lab.places import Labelled
 from promptstudio_lab.rendering import render, variables
@@ -11,7 +11,11 @@ from promptstudio_lab.templates import store
 from promptstudio_lab.templates.diff import diff
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.lab.flows import Flow
+    from promptstudio_lab.lab.runs import Run
     from promptstudio_lab.templates.diff import TemplateDiff
     from promptstudio_lab.templates.store import TemplateVersion
     from promptstudio_lab.values import Json
@@ -105,6 +109,44 @@ class Template(Labelled):
             MissingVariable: if one has no value.
         """
         return render(self.text, values)
+
+    def run(self, model: str = "", **values: Json) -> Run:
+        """Ask a model this prompt once; the run and its cost are kept like any other.
+
+        Args:
+            model: `provider:model`; the lab's own by default.
+            values: the variables.
+
+        Raises:
+            FlowError: naming the variable that has no value.
+        """
+        return self._tried(model).run(**values)
+
+    def batch(
+        self,
+        data: Any,  # a Dataset, or a frame of either library
+        model: str = "",
+        **settings: Any,  # as `flow.batch` takes them
+    ) -> pl.DataFrame:
+        """Ask a model this prompt for every row and return one row each.
+
+        Args:
+            data: a dataset, a frame or a list of mappings, with a column for each variable.
+            model: `provider:model`; the lab's own by default.
+            settings: `scorer`, `budget`, `concurrency` and `name`.
+        """
+        return self._tried(model).batch(data, **settings)
+
+    def _tried(self, model: str) -> Flow:
+        """Return the flow of this one prompt, which lies among the lab's flows like any other."""
+        # A flow is made of templates and not the other way round: only trying one needs both.
+        from promptstudio_lab.lab.flows import Flow
+
+        flow = Flow.named(self._environment, f"Prompts/{self._found.path}")
+        given = {name: flow.input(name, "any") for name in self.variables}
+        chosen = {"model": model} if model else {}
+        flow.output(text=flow.llm("ask", prompt=self.reference, **chosen, **given).text)
+        return flow
 
     def _key(self) -> str:
         return self._found.template_id

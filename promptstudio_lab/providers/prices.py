@@ -22,6 +22,7 @@ DEFAULT_OUTPUT_TOKENS = 4_096
 _SIMULATED = "simulated"
 _TOKENS_PER_MESSAGE = 16
 _INPUT_STEP = 1_024
+_LETTERS = 4
 
 
 def price(provider: str, reply: Reply, at: datetime) -> tuple[int | None, str | None]:
@@ -75,6 +76,17 @@ def worst_case(provider: str, request: ChatRequest) -> int:
     # Some prices hold for a part of the day, and none for less than a minute.
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     return _most(provider, request.model, read, written, minute)
+
+
+def most_tokens(request: ChatRequest) -> int:
+    """Return how many tokens a call is taken to use at most: about four letters of input a token.
+
+    >>> from promptstudio_lab.providers.chat import ChatRequest, Message
+    >>> most_tokens(ChatRequest("small", (Message("user", "Hi!!"),), max_tokens=10))
+    11
+    """
+    written = DEFAULT_OUTPUT_TOKENS if request.max_tokens is None else request.max_tokens
+    return written + sum(-(-len(message.content) // _LETTERS) for message in request.messages)
 
 
 def _simulated(model: str, read: int, written: int) -> int | None:

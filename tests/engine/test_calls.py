@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from promptstudio_lab.engine import retry
+from promptstudio_lab.engine import limits, retry
 from promptstudio_lab.engine.budget import Budget
+from promptstudio_lab.engine.limits import Limiter
 from promptstudio_lab.engine.records import AttemptStarted, CallEnded, NodeEnded, RunEnded
 from promptstudio_lab.errors import (
     BadReply,
@@ -52,6 +53,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         await real(0)
 
     monkeypatch.setattr("promptstudio_lab.engine.call.asyncio.sleep", sleep)
+    clock = Limiter(clock=lambda: sum(slept))
+    monkeypatch.setitem(limits._limiters, "scripted", clock)
     return slept
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from promptstudio_lab.engine.pinned import pinned, unpinned
 from promptstudio_lab.engine.budget import Budget
 from promptstudio_lab.engine.plan import compile_steps
 from promptstudio_lab.engine.records import NodeEnded, Nowhere, RunEnded, RunStarted
+from promptstudio_lab.engine.replay.pinned import pinned, unpinned
 from promptstudio_lab.engine.run import run_item
 from promptstudio_lab.errors import FlowInvalid
 from promptstudio_lab.flows.builder import Builder

@@ -154,7 +154,7 @@ def _run_some(experiment: Experiment, inputs: Any) -> None:  # some of its items
         for name, variant in plan.variants.items()
     }
     plan = replace(plan, variants=variants, experiment_id=started.id, batch_id=started.id)
-    execution.execute(experiment._environment, plan, inputs)
+    execution.execute(experiment._environment, plan, inputs, lambda run: run)
 
 
 def _force(lab: Lab, run_id: str, status: str) -> None:

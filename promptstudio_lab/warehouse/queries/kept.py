@@ -237,9 +237,7 @@ def answer(session: Session, question_id: str, value: Json) -> str:
     written = session.execute(
         update(NodeAttempt)
         .where(NodeAttempt.id == question_id, NodeAttempt.status == "waiting")
-        .values(
-            status="succeeded", completed_at=now(), answer_payload_id=key, answered_by=actor.id
-        )
+        .values(status="succeeded", completed_at=now(), answer_payload_id=key, answered_by=actor.id)
         .execution_options(synchronize_session=False)
     )
     if written.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE has a row count

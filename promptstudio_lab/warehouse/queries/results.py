@@ -1,37 +1,78 @@
-"""The results of an experiment, one row an item and variant, as its runs recorded them."""
+"""Results of experiments and batches, one row an item and variant, as runs recorded them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from promptstudio_lab.values import Json, loads
+from promptstudio_lab.warehouse.entities import FlowExecution, NodeExecution, Payload
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
 
-_QUERY = """
+_SELECT = """
 SELECT
-    fe.unit_key AS item, v.name AS variant, fe.status, fe.quality AS score,
+    fe.unit_key AS item, coalesce(v.name, 'control') AS variant, fe.status, fe.quality AS score,
     fe.total_input_tokens AS input_tokens, fe.total_output_tokens AS output_tokens,
     CAST(fe.total_cost AS DOUBLE PRECISION) / 1e9 AS cost_usd,
     fe.execution_time_ms AS latency_ms, problem.body AS error, fe.simulated,
     fe.id AS flow_execution_id, answer.body AS outputs
 FROM flow_execution AS fe
-JOIN flow_variant AS v ON v.id = fe.variant_id
+LEFT JOIN flow_variant AS v ON v.id = fe.variant_id
 LEFT JOIN payload AS answer ON answer.id = fe.output_payload_id
 LEFT JOIN payload AS problem ON problem.id = fe.error_payload_id
-WHERE fe.experiment_id = :experiment_id AND fe.status IN ('succeeded', 'failed', 'partial')
+WHERE fe.status IN ('succeeded', 'failed', 'partial')
     AND (fe.error_code IS NULL OR fe.error_code <> 'missing_key')
-ORDER BY fe.unit_key, v.is_control DESC, v.id
 """
+_ORDER = " ORDER BY fe.unit_key, v.is_control DESC, v.id"
 
 
 def experiment_results(session: Session, experiment_id: str) -> list[dict[str, Json]]:
     """Return each finished run: item, variant, status, outputs by name, score, cost and error."""
-    rows = session.execute(text(_QUERY), {"experiment_id": experiment_id}).mappings()
+    query = f"{_SELECT} AND fe.experiment_id = :experiment_id AND v.id IS NOT NULL {_ORDER}"
+    rows = session.execute(text(query), {"experiment_id": experiment_id}).mappings()
     return [_row(dict(row)) for row in rows]
+
+
+def batch_results(session: Session, batch_id: str) -> list[dict[str, Json]]:
+    """Return each finished run of a batch, as `experiment_results` does."""
+    query = f"{_SELECT} AND fe.batch_id = :batch_id {_ORDER}"
+    rows = session.execute(text(query), {"batch_id": batch_id}).mappings()
+    return [_row(dict(row)) for row in rows]
+
+
+def batch_runs(session: Session, batch_id: str) -> dict[str, tuple[str, str]]:
+    """Return the status and the id of each run of a batch, by its item's key."""
+    query = select(FlowExecution.unit_key, FlowExecution.status, FlowExecution.id)
+    rows = session.execute(query.where(FlowExecution.batch_id == batch_id))
+    return {str(row.unit_key): (row.status, row.id) for row in rows}
+
+
+def batch_outputs(
+    session: Session, batch_id: str, node_ids: Sequence[str]
+) -> list[dict[str, dict[str, Json]]]:
+    """Return what some nodes of each run of a batch gave: by node id, one mapping a run."""
+    query = (
+        select(FlowExecution.id, NodeExecution.node_id, Payload.body)
+        .join(NodeExecution, NodeExecution.flow_execution_id == FlowExecution.id)
+        .join(Payload, Payload.id == NodeExecution.output_payload_id)
+        .where(
+            FlowExecution.batch_id == batch_id,
+            FlowExecution.unit_key.is_not(None),
+            NodeExecution.node_id.in_(node_ids),
+            NodeExecution.path == "",
+            NodeExecution.status == "succeeded",
+        )
+        .order_by(FlowExecution.id)
+    )
+    found: dict[str, dict[str, dict[str, Json]]] = {}
+    for run, node, body in session.execute(query):
+        found.setdefault(run, {})[node] = loads(body)
+    return list(found.values())
 
 
 def _row(found: dict[str, Any]) -> dict[str, Json]:  # a row's columns have their own types

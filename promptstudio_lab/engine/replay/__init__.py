@@ -1,0 +1,1 @@
+"""Runs that go on after an interruption, and runs that are repeated."""

@@ -1,0 +1,167 @@
+"""A batch: a flow over many rows, and what runs once over all of them at the end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from promptstudio_lab.engine.plan import CONTROL, Variant
+from promptstudio_lab.engine.recorder import LEASE, lease_owner
+from promptstudio_lab.engine.records import RunInput
+from promptstudio_lab.engine.replay.interrupted import mark_interrupted
+from promptstudio_lab.engine.replay.past import Kept, Past
+from promptstudio_lab.engine.run import ABSENT, follow
+from promptstudio_lab.errors import FlowError
+from promptstudio_lab.ids import derived_id, hashed_id, new_id
+from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.recorded import downstream, past_of
+from promptstudio_lab.lab.runs import batch_row, results_frame
+from promptstudio_lab.nodes import kinds
+from promptstudio_lab.values import content_hash
+from promptstudio_lab.warehouse.queries.kept import claim, run_given
+from promptstudio_lab.warehouse.queries.results import batch_outputs, batch_results, batch_runs
+from promptstudio_lab.warehouse.types import now
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from promptstudio_lab.engine.plan import Plan, Step
+    from promptstudio_lab.lab.datasets import Dataset
+    from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.values import Json
+    from promptstudio_lab.warehouse.connect import Session
+
+_OVER = frozenset({"succeeded", "failed", "partial", "running"})
+
+
+class Batch:
+    """One batch of a flow.
+
+    Args:
+        environment: the lab.
+        plan: the compiled flow.
+        dataset: the rows.
+        name: by which it can be gone on with; None for a batch that is run once.
+    """
+
+    def __init__(
+        self, environment: Environment, plan: Plan, dataset: Dataset, name: str | None
+    ) -> None:
+        """Bind the parts.
+
+        Raises:
+            FlowError: for a named batch of a draft, which is kept nowhere.
+        """
+        self._environment, self._dataset = environment, dataset
+        self._keep = plan.flow_version > 0
+        if name is not None and not self._keep:
+            message = "a draft is kept nowhere, so its batch cannot be resumed; use lab.flow(name)"
+            raise FlowError(message)
+        self._named = name is not None
+        self._id = _id_of(plan.flow_id, name) if name is not None else new_id()
+        self._plan = replace(plan, batch_id=self._id)
+        self.aggregates: dict[str, dict[str, Json]] = {}
+
+    def run(self, *, budget: int | None, concurrency: int, title: str) -> pl.DataFrame:
+        """Run what is not over yet and return one row for each item."""
+        before = self._before() if self._named else {}
+        # The first runs of a batch tell its time, and later ones have the same keys.
+        parent = min((key for _, key in before.values()), default=new_id())
+        every = execution.batch_inputs(parent, self._dataset.items, [CONTROL])
+        inputs = [self._again(item, before) for item in every if self._open(item, before)]
+        rows = execution.execute(
+            self._environment,
+            self._plan,
+            inputs,
+            batch_row,
+            budget=budget,
+            concurrency=concurrency,
+            title=title,
+            keep=self._keep,
+        )
+        self.aggregates = self._aggregated(parent, budget)
+        known = {row["item"]: row for row in [*self._results(before), *rows]}
+        return results_frame([known[i.unit_key] for i in every if i.unit_key in known])
+
+    def _before(self) -> dict[str, tuple[str, str]]:
+        """Return the status and the run of each item that has begun, by its key."""
+        mark_interrupted(self._environment.warehouse, self._environment.actor)
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            return batch_runs(session, self._id)
+
+    def _open(self, item: RunInput, before: dict[str, tuple[str, str]]) -> bool:
+        status, _ = before.get(str(item.unit_key), ("new", ""))
+        return status not in _OVER
+
+    def _again(self, item: RunInput, before: dict[str, tuple[str, str]]) -> RunInput:
+        if str(item.unit_key) not in before:
+            return item
+        _, key = before[str(item.unit_key)]
+
+        def work(session: Session) -> RunInput:
+            given = run_given(session, key)
+            epoch = claim(session, given, lease_owner(), now() + LEASE)
+            return replace(item, run_id=key, values=given.values, past=past_of(given, epoch))
+
+        return self._environment.warehouse.transact(self._environment.actor, work)
+
+    def _aggregated(self, parent: str, budget: int | None) -> dict[str, dict[str, Json]]:
+        """Run what runs once over all items, and whatever only that feeds, as one more run."""
+        steps = self._plan.variants[CONTROL].steps
+        once = [step for step in steps if kinds[step.kind].once_a_batch]
+        if not once or not self._keep:
+            return {}
+        sources = {binding.source for step in once for binding in step.bindings}
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            given = batch_outputs(session, self._id, sorted(sources))
+        whole = _once(steps, once, given)
+        plan = replace(self._plan, variants={CONTROL: Variant(CONTROL, whole.steps)}, scorer=None)
+        item = RunInput(derived_id(parent, "aggregate", len(given)), CONTROL, {}, past=whole.past)
+        (nodes,) = execution.execute(
+            self._environment, plan, [item], lambda run: run.nodes, budget=budget
+        )
+        names = {step.node_id for step in once}
+        return {n.step.name: dict(n.outputs or {}) for n in nodes if n.step.node_id in names}
+
+    def _results(self, before: dict[str, tuple[str, str]]) -> list[dict[str, Json]]:
+        if not before:
+            return []
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            return batch_results(session, self._id)
+
+
+def _id_of(flow_id: str, name: str) -> str:
+    return hashed_id(bytes.fromhex(content_hash([flow_id, "batch", name])))
+
+
+class _Once(NamedTuple):
+    steps: tuple[Step, ...]
+    past: Past
+
+
+def _once(
+    steps: tuple[Step, ...], once: list[Step], given: list[dict[str, dict[str, Json]]]
+) -> _Once:
+    """Return the steps that run once, fed by lists of what each item's nodes gave."""
+    lists: dict[str, dict[str, Json]] = {}
+    fed = []
+    for step in once:
+        bindings = []
+        for binding in step.bindings:
+            name = ".".join((binding.output, *binding.path))
+            values = [follow(binding, outputs) for outputs in given]
+            here = [value for value in values if value is not ABSENT]
+            lists.setdefault(binding.source, {})[name] = here
+            bindings.append(replace(binding, output=name, path=(), many=False))
+        fed.append(replace(step, bindings=tuple(bindings), policy={**step.policy, "once": True}))
+    sources = [
+        replace(step, bindings=(), when=(), body=(), prompt=None)
+        for step in steps
+        if step.node_id in lists
+    ]
+    after = downstream(steps, {step.node_id for step in once})
+    rest = [step for step in steps if step.node_id in after and step not in once]
+    past = Past(kept={
+        (key, ""): Kept("", "succeeded", outputs, here=True) for key, outputs in lists.items()
+    })  # fmt: skip
+    return _Once((*sources, *fed, *rest), past)

@@ -1,0 +1,238 @@
+"""A run that is in the warehouse: go on with it, run it again from a node, repeat it, measure it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.engine.plan import CONTROL
+from promptstudio_lab.engine.recorder import LEASE, lease_owner
+from promptstudio_lab.engine.records import RunInput, measured
+from promptstudio_lab.engine.replay.interrupted import mark_interrupted
+from promptstudio_lab.engine.replay.past import Past
+from promptstudio_lab.engine.replay.pinned import unpinned
+from promptstudio_lab.errors import Conflict, FlowError, did_you_mean
+from promptstudio_lab.ids import derived_id, new_id, time_of
+from promptstudio_lab.lab import execution
+from promptstudio_lab.nodes import kinds
+from promptstudio_lab.values import dumps, total
+from promptstudio_lab.warehouse.access import require_on
+from promptstudio_lab.warehouse.append import insert_missing
+from promptstudio_lab.warehouse.queries.kept import OPEN, answer, claim, run_given
+from promptstudio_lab.warehouse.types import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from promptstudio_lab.engine.plan import Plan, Step
+    from promptstudio_lab.engine.records import RunEnded
+    from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.values import Json
+    from promptstudio_lab.warehouse.connect import Session
+    from promptstudio_lab.warehouse.queries.kept import NodeGiven, RunGiven
+
+METRIC = (
+    "id", "organization_id", "flow_execution_id", "node_execution_id", "metric_name",
+    "metric_value", "metric_unit", "metric_timestamp", "dimensions", "created_at", "created_by",
+)  # fmt: skip
+
+
+def go_on(environment: Environment, run_id: str, budget: int | None = None) -> RunEnded:
+    """Go on with a run that stands still: what is over is kept, the rest runs.
+
+    Raises:
+        NotFound: if there is no such run.
+        Conflict: if it goes on already, or has succeeded.
+    """
+    mark_interrupted(environment.warehouse, environment.actor)
+
+    def work(session: Session) -> tuple[RunGiven, int]:
+        given = run_given(session, run_id)
+        require_on(session, "run", "prompt_flow", given.flow_id)
+        return given, claim(session, given, lease_owner(), now() + LEASE)
+
+    given, epoch = environment.warehouse.transact(environment.actor, work)
+    item = replace(_item(given), past=past_of(given, epoch))
+    return _run(environment, _plan(environment, given), item, budget)
+
+
+def past_of(given: RunGiven, epoch: int) -> Past:
+    """Return what a run that goes on has behind it."""
+    done = [node for node in given.nodes if node.status in {"succeeded", "skipped"}]
+    return Past(
+        epoch=epoch,
+        kept={_place(node): execution.kept(node, here=True) for node in done},
+        answers=given.answers,
+        cost=total(node.cost for node in given.nodes),
+        input_tokens=total(node.input_tokens for node in given.nodes),
+        output_tokens=total(node.output_tokens for node in given.nodes),
+        simulated=given.simulated,
+    )
+
+
+def run_again(
+    environment: Environment, run_id: str, node: str, budget: int | None = None
+) -> RunEnded:
+    """Run a node and all that follows from it again; what comes before is taken over, at no cost.
+
+    Args:
+        environment: the lab.
+        run_id: the earlier run.
+        node: the node's name in the flow.
+        budget: nano-dollars that may be spent.
+
+    Raises:
+        FlowError: if the flow has no such node.
+    """
+    given = _given(environment, run_id)
+    plan = _plan(environment, given)
+    steps = plan.variants[given.variant or CONTROL].steps
+    names = {step.name: step for step in steps}
+    if node not in names:
+        message = f"the flow has no node {node!r} to begin at.{did_you_mean(node, names)}"
+        raise FlowError(message)
+    anew = downstream(steps, {names[node].node_id})
+    kept = {
+        _place(one): execution.kept(one)
+        for one in given.nodes
+        if one.status in {"succeeded", "skipped"} and not one.path and one.node_id not in anew
+    }
+    item = replace(_item(given), run_id=new_id(), past=Past(kept=kept, answers={}))
+    return _run(environment, plan, item, budget)
+
+
+def repeat(environment: Environment, run_id: str) -> RunEnded:
+    """Repeat a run exactly, without one call: what reached outside gives what it gave then.
+
+    Everything else is computed anew from it, so the answers can be held against the recorded ones.
+
+    Raises:
+        Conflict: if what comes out differs from what was recorded.
+    """
+    given = _given(environment, run_id)
+    plan = _plan(environment, given)
+    outside = {step.node_id for step in _all(plan.variants[given.variant or CONTROL].steps)}
+    kept = {
+        _place(node): execution.kept(node)
+        for node in given.nodes
+        if node.status in {"succeeded", "skipped"} and node.node_id in outside
+    }
+    past = Past(kept=kept, answers=given.answers, closed=True)
+    ended = _run(environment, plan, replace(_item(given), run_id=new_id(), past=past), 0)
+    if ended.status == given.status == "succeeded" and dict(ended.outputs) != given.outputs:
+        message = (
+            f"run {run_id} answered {dumps(given.outputs)} and repeats as "
+            f"{dumps(dict(ended.outputs))}: a node kind has changed since"
+        )
+        raise Conflict(message)
+    return ended
+
+
+def measure(  # noqa: PLR0913 — what a measurement says
+    environment: Environment,
+    run_id: str,
+    name: str,
+    value: float,
+    unit: str | None,
+    at: datetime | None,
+    key: str | None,
+    dimensions: dict[str, Json],
+) -> None:
+    """Keep a measurement of a run; with the same key, or the same name and dimensions, once.
+
+    Raises:
+        ValueRefused: for a value that is no finite number.
+        NotFound: if there is no such run.
+    """
+    found = measured(name, value, unit, dimensions)
+    actor = environment.actor
+
+    def work(session: Session) -> None:
+        given = run_given(session, run_id)
+        require_on(session, "run", "prompt_flow", given.flow_id)
+        row = (
+            derived_id(run_id, "metric", *([key] if key else [name, dumps(found.dimensions)])),
+            actor.organization_id, run_id, None, name, found.value, unit, at or now(),
+            found.dimensions or None, time_of(run_id), actor.id,
+        )  # fmt: skip
+        insert_missing(session.connection(), "execution_metric", METRIC, [row])
+
+    environment.warehouse.transact(actor, work)
+
+
+def answered(environment: Environment, question_id: str, value: Json) -> str:
+    """Write down an answer and return the run that may go on."""
+    dumps(value)
+    return environment.warehouse.transact(
+        environment.actor, lambda session: answer(session, question_id, value)
+    )
+
+
+def stands_still(status: str) -> bool:
+    """Tell whether a run of this status may go on."""
+    return status in OPEN
+
+
+def _given(environment: Environment, run_id: str) -> RunGiven:
+    with environment.warehouse.reading(environment.actor) as session:
+        given = run_given(session, run_id)
+        require_on(session, "run", "prompt_flow", given.flow_id)
+        return given
+
+
+def _plan(environment: Environment, given: RunGiven) -> Plan:
+    actor = environment.actor.id
+    return unpinned(
+        given.plan,
+        asked=actor,
+        runs=actor,
+        trigger=environment.trigger,
+        origin=environment.origin,
+    )
+
+
+def _item(given: RunGiven) -> RunInput:
+    return RunInput(given.id, given.variant or CONTROL, given.values, given.unit_key, given.item_id)
+
+
+def _run(environment: Environment, plan: Plan, item: RunInput, budget: int | None) -> RunEnded:
+    if item.past.epoch == 1:
+        # Looking at one run again is no part of an experiment or a batch.
+        variants = {
+            name: replace(variant, variant_id=None) for name, variant in plan.variants.items()
+        }
+        plan = replace(plan, experiment_id=None, batch_id=None, variants=variants)
+        item = replace(item, unit_key=None)
+    (ended,) = execution.execute(
+        environment, plan, [item], lambda run: run, ack="commit", budget=budget
+    )
+    return ended
+
+
+def _place(node: NodeGiven) -> tuple[str, str]:
+    return node.node_id, node.path
+
+
+def downstream(steps: Iterable[Step], first: set[str]) -> set[str]:
+    """Return nodes and everything that they feed, directly or not, by id."""
+    every, found, grown = list(steps), set(first), True
+    while grown:
+        fed = {
+            step.node_id
+            for step in every
+            if any(binding.source in found for binding in (*step.bindings, *step.when))
+        }
+        grown = not fed <= found
+        found |= fed
+    return found
+
+
+def _all(steps: Iterable[Step]) -> list[Step]:
+    """Return the nodes that reach outside, however deep they lie."""
+    return [
+        inner
+        for step in steps
+        for inner in (step, *_all(step.body))
+        if kinds[inner.kind].side_effects != "none"
+    ]
