@@ -47,7 +47,7 @@ class NodeContext:
 
     def __init__(self, live: Live, step: Step, path: str, body: Body) -> None:
         """Begin with no calls made."""
-        self.live, self.step, self.path, self.body = live, step, path, body
+        self.live, self.step, self.path, self._body = live, step, path, body
         self.node_execution_id = live.key(step, path)
         self.calls: list[CallEnded] = []
         self.metrics: list[Measured] = []
@@ -116,6 +116,10 @@ class NodeContext:
                     raise
                 await asyncio.sleep(wait)
         raise AssertionError
+
+    async def body(self, values: Mapping[str, Json], place: str) -> Mapping[str, Json]:
+        """Run the nodes inside this node once and return their outputs by field."""
+        return await self._body(values, place)
 
     async def compute(
         self, source: str, inputs: Mapping[str, Json], timeout_s: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from promptstudio_lab.settings import personal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from promptstudio_lab.values import Json
 
 _MINUTE_S = 60.0
 _BURST_S = 1.0  # what a second allows may come at once
@@ -68,7 +71,8 @@ class Limiter:
         amounts = zip(self._rates, (1, tokens), strict=True)
         waits = [rate.wait_s(amount, at) for rate, amount in amounts if rate]
         until = at + max(waits, default=0.0)
-        while (left := max(until, self._paused_until) - self._clock()) > 0:
+        # While one waits, the provider may ask for a longer pause.
+        while (left := max(until, self._paused_until) - self._clock()) > 0:  # noqa: ASYNC110 — time passes, nothing happens
             await asyncio.sleep(left)
 
     def pause(self, seconds: float) -> None:
@@ -76,10 +80,10 @@ class Limiter:
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
 
-def _rate(per_minute: float | None) -> Rate | None:
+def _rate(per_minute: Json) -> Rate | None:
     if per_minute is None:
         return None
-    if isinstance(per_minute, bool) or not isinstance(per_minute, (int, float)) or per_minute <= 0:
+    if not isinstance(per_minute, (int, float)) or not 0 < per_minute < inf:
         message = f"a rate limit is {per_minute!r}; it must be a positive number a minute"
         raise SettingsError(message)
     return Rate(per_minute)
@@ -96,7 +100,10 @@ def limiter(provider: str) -> Limiter:
     if provider not in _limiters:
         limits = personal("limits")
         own = limits.get(provider) if isinstance(limits, dict) else None
-        _limiters[provider] = Limiter(**_known(provider, own or {}))
+        known = _known(provider, own or {})
+        _limiters[provider] = Limiter(
+            known.get("requests_per_minute"), known.get("tokens_per_minute")
+        )
     return _limiters[provider]
 
 

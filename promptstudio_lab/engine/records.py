@@ -74,7 +74,8 @@ def measured(name: str, value: float, unit: str | None, dimensions: Mapping[str,
     >>> measured("words", 12, None, {})
     Measured(name='words', value=12.0, unit=None, dimensions={})
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+    number: Json = value  # a caller without a type checker may give anything
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not isfinite(number):
         message = f"the metric {name!r} is {value!r}, which is no finite number"
         raise ValueRefused(message)
     check_text(name, "a metric's name")

@@ -269,7 +269,8 @@ def _ended(
     error = {"node": ended.failed_node, "message": ended.error} if ended.error else None
     rows.updates["run"] = [
         (
-            ended.status, None if ended.status == "waiting" else ended.completed_at, ended.execution_time_ms, ended.cost,
+            ended.status, None if ended.status == "waiting" else ended.completed_at,
+            ended.execution_time_ms, ended.cost,
             ended.input_tokens, ended.output_tokens, succeeded(ended), value, ended.simulated,
             _payload(rows, run, address, dict(ended.outputs)), ended.error_code,
             _payload(rows, run, address, error), run.input.run_id, owner, run.input.past.epoch,

@@ -1,4 +1,4 @@
-"""What a batch will cost, before its first call: an interval from the past, a ceiling from prices."""
+"""What a batch will cost, before its first call: an interval from the past, a ceiling by price."""
 
 from __future__ import annotations
 

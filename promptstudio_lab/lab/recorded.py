@@ -1,14 +1,13 @@
-"""A run that is in the warehouse: go on with it, run it again from a node, repeat it, measure it."""
+"""A run in the warehouse: go on with it, run it again from a node, repeat it, measure it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.engine.plan import CONTROL
 from promptstudio_lab.engine.recorder import LEASE, lease_owner
-from promptstudio_lab.engine.records import RunInput, measured
+from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.engine.replay.past import Past
 from promptstudio_lab.engine.replay.pinned import unpinned
@@ -19,14 +18,15 @@ from promptstudio_lab.nodes import kinds
 from promptstudio_lab.values import dumps, total
 from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.append import insert_missing
-from promptstudio_lab.warehouse.queries.kept import OPEN, answer, claim, run_given
+from promptstudio_lab.warehouse.queries.kept import answer, claim, run_given
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from promptstudio_lab.engine.plan import Plan, Step
-    from promptstudio_lab.engine.records import RunEnded
+    from promptstudio_lab.engine.records import Measured, RunEnded
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session
@@ -129,32 +129,23 @@ def repeat(environment: Environment, run_id: str) -> RunEnded:
     return ended
 
 
-def measure(  # noqa: PLR0913 — what a measurement says
-    environment: Environment,
-    run_id: str,
-    name: str,
-    value: float,
-    unit: str | None,
-    at: datetime | None,
-    key: str | None,
-    dimensions: dict[str, Json],
+def measure(
+    environment: Environment, run_id: str, found: Measured, at: datetime | None, key: str | None
 ) -> None:
     """Keep a measurement of a run; with the same key, or the same name and dimensions, once.
 
     Raises:
-        ValueRefused: for a value that is no finite number.
         NotFound: if there is no such run.
     """
-    found = measured(name, value, unit, dimensions)
     actor = environment.actor
 
     def work(session: Session) -> None:
         given = run_given(session, run_id)
         require_on(session, "run", "prompt_flow", given.flow_id)
         row = (
-            derived_id(run_id, "metric", *([key] if key else [name, dumps(found.dimensions)])),
-            actor.organization_id, run_id, None, name, found.value, unit, at or now(),
-            found.dimensions or None, time_of(run_id), actor.id,
+            derived_id(run_id, "metric", *([key] if key else [found.name, dumps(dict(found.dimensions))])),
+            actor.organization_id, run_id, None, found.name, found.value, found.unit, at or now(),
+            dict(found.dimensions) or None, time_of(run_id), actor.id,
         )  # fmt: skip
         insert_missing(session.connection(), "execution_metric", METRIC, [row])
 
@@ -167,11 +158,6 @@ def answered(environment: Environment, question_id: str, value: Json) -> str:
     return environment.warehouse.transact(
         environment.actor, lambda session: answer(session, question_id, value)
     )
-
-
-def stands_still(status: str) -> bool:
-    """Tell whether a run of this status may go on."""
-    return status in OPEN
 
 
 def _given(environment: Environment, run_id: str) -> RunGiven:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from promptstudio_lab.engine.records import measured
 from promptstudio_lab.errors import FlowError, NodeFailed
 from promptstudio_lab.lab.recorded import go_on, measure, repeat, run_again
 from promptstudio_lab.money import format_usd, to_usd
@@ -110,7 +111,8 @@ class Run:
             key: tells two measurements apart; by default the name and the dimensions do.
             dimensions: what to group by.
         """
-        measure(self._kept(), self.id, name, value, unit, at, key, dimensions)
+        found = measured(name, value, unit, dimensions)
+        measure(self._kept(), self.id, found, at, key)
 
     def _kept(self) -> Environment:
         if self._environment is None:

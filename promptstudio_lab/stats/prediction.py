@@ -32,7 +32,7 @@ def total_of_more(seen: Sequence[float], count: int, alpha: float = 0.05) -> Pre
     """Return the prediction interval of the sum of `count` further observations.
 
     The t interval of a mean of future observations (Hahn & Meeker, Statistical Intervals, 1991,
-    section 4.3): n·(mean ± t(m−1)·sd·√(1/m + 1/n)) for m seen and n further ones.
+    section 4.3): n·(mean ± t(m-1)·sd·√(1/m + 1/n)) for m seen and n further ones.
 
     Args:
         seen: at least two observations.

@@ -1,4 +1,4 @@
-"""A plan as a document: every run keeps what it ran, so that it can go on or be repeated exactly."""
+"""A plan as a document: a run keeps what it ran, so that it can go on or be repeated exactly."""
 
 from __future__ import annotations
 
