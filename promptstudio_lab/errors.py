@@ -15,7 +15,8 @@ PromptStudioError
 │   └── MissingVariable         a variable has no value
 ├── FlowError
 │   ├── FlowInvalid             validation found problems; `.problems` holds them all
-│   └── OperationRefused        an edit that would break the flow
+│   ├── OperationRefused        an edit that would break the flow
+│   └── ExpressionRefused       an expression that means nothing, or cannot be worked out
 ├── DatasetError            rows that cannot become a dataset
 ├── ProviderError           `.reply` keeps what was already paid for
 │   ├── UnknownModel
@@ -129,6 +130,10 @@ class FlowInvalid(FlowError):
 
 class OperationRefused(FlowError):
     """An edit would break the flow; the message gives the reason."""
+
+
+class ExpressionRefused(FlowError):
+    """An expression means nothing, or cannot be worked out from these values."""
 
 
 class DatasetError(PromptStudioError):

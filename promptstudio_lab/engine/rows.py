@@ -181,7 +181,9 @@ def _node(
 ) -> Rows:
     rows, run, step = Rows(), node.run, node.step
     if node.question is not None:
-        _question(rows, node, address)
+        # What holds the node that asks only waits with it.
+        if not step.body:
+            _question(rows, node, address)
         return rows
     used = next((call for call in reversed(node.calls) if call.failure is None), None)
     prompt = step.prompt

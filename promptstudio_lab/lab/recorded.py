@@ -142,8 +142,9 @@ def measure(
     def work(session: Session) -> None:
         given = run_given(session, run_id)
         require_on(session, "run", "prompt_flow", given.flow_id)
+        told_apart = [key] if key else [found.name, dumps(dict(found.dimensions))]
         row = (
-            derived_id(run_id, "metric", *([key] if key else [found.name, dumps(dict(found.dimensions))])),
+            derived_id(run_id, "metric", *told_apart),
             actor.organization_id, run_id, None, found.name, found.value, found.unit, at or now(),
             dict(found.dimensions) or None, time_of(run_id), actor.id,
         )  # fmt: skip

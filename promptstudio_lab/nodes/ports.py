@@ -34,7 +34,9 @@ _WIDER: dict[str, tuple[str, ...]] = {
     "float": ("text", "json"),
     "bool": ("text", "json"),
     "text": ("json",),
-    "json": ("text",),
+    "json": ("text", "list"),
+    "list": ("json",),
+    "table": ("list",),
     "document": ("json", "text"),
     "messages": ("json",),
 }

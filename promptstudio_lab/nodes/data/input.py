@@ -27,11 +27,16 @@ class Input(Kind):
         "properties": {
             "type": {
                 "title": "Type",
+                "description": "What kind of value each run is given.",
                 "enum": ["text", "json", "int", "float", "bool", "list", "table", "any"],
                 "default": "text",
             },
             "default": {"title": "Default", "description": "Used when a run gives no value."},
-            "description": {"title": "Description", "type": "string"},
+            "description": {
+                "title": "Description",
+                "description": "What the value means, for whoever fills it in.",
+                "type": "string",
+            },
         },
         "additionalProperties": False,
     }

@@ -27,6 +27,7 @@ class Output(Kind):
         "properties": {
             "fields": {
                 "title": "Fields",
+                "description": "The names of what a run answers.",
                 "type": "array",
                 "items": {"type": "string", "pattern": "^[A-Za-z_]\\w*$"},
                 "uniqueItems": True,

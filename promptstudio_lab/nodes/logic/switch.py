@@ -1,21 +1,27 @@
-"""Switch: opens one branch by a value."""
+"""Switch: opens one branch by a value, or by what holds."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.nodes.kind import Context, Kind, Known, kinds, texts
+from promptstudio_lab.nodes.expressions import evaluate, names
+from promptstudio_lab.nodes.kind import Context, Kind, Known, kinds
 from promptstudio_lab.nodes.ports import Port, Ports
+from promptstudio_lab.nodes.wanted import wanted_by
 from promptstudio_lab.values import Json, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT = "default"
+_CASES: list[Json] = ["yes"]
 
 
 class Switch(Kind):
-    """Opens the branch named like the value, else the default one."""
+    """Opens the first branch that is named like the value or whose condition holds.
+
+    Where none does, the default one opens.
+    """
 
     name = "switch"
     title = "Switch"
@@ -28,19 +34,51 @@ class Switch(Kind):
         "properties": {
             "cases": {
                 "title": "Cases",
+                "description": "The branches: a name that the value must have, or a name and the "
+                "expression that must hold.",
                 "type": "array",
-                "items": {"type": "string", "minLength": 1, "not": {"const": DEFAULT}},
+                "items": {
+                    "oneOf": [
+                        {"type": "string", "minLength": 1, "not": {"const": DEFAULT}},
+                        {
+                            "type": "object",
+                            "properties": {
+                                "name": {
+                                    "title": "Name",
+                                    "description": "What the branch is called.",
+                                    "type": "string",
+                                    "minLength": 1,
+                                    "not": {"const": DEFAULT},
+                                },
+                                "when": {
+                                    "title": "When",
+                                    "description": "What must hold of the inputs that it names.",
+                                    "type": "string",
+                                    "format": "expression",
+                                },
+                            },
+                            "required": ["name", "when"],
+                            "additionalProperties": False,
+                        },
+                    ]
+                },
                 "uniqueItems": True,
-                "default": ["yes"],
+                "default": _CASES,
             }
         },
         "additionalProperties": False,
     }
 
     def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
-        """Return one branch a case, and the default."""
-        names = [*texts(config.get("cases", ["yes"])), DEFAULT]
-        return Ports((Port("value"),), tuple(Port(name, "branch") for name in names))
+        """Return one branch a case, and the default; `value`, and what the conditions name."""
+        cases = _cases(config)
+        conditions = [when for _, when in cases if when is not None]
+        inputs = ["value"] if len(conditions) < len(cases) or not cases else []
+        others = wanted_by(names, *conditions)
+        inputs += [name for name in others or () if name not in inputs]
+        branches = dict.fromkeys([*(name for name, _ in cases), DEFAULT])
+        outputs = tuple(Port(name, "branch") for name in branches)
+        return Ports(tuple(map(Port, inputs)), outputs, open=others is None)
 
     async def run(
         self,
@@ -48,10 +86,29 @@ class Switch(Kind):
         inputs: Mapping[str, Json],
         context: Context,
     ) -> dict[str, Json]:
-        """Open one branch, named as JSON names the value; the others stay closed."""
-        value = inputs["value"]
+        """Open one branch, named as JSON names the value; the others stay closed.
+
+        Raises:
+            ExpressionRefused: if a condition cannot be worked out.
+        """
+        value = inputs.get("value")
         text = value if isinstance(value, str) else dumps(value)
-        return {text if text in config.get("cases", ["yes"]) else DEFAULT: True}
+        for name, when in _cases(config):
+            if name == text if when is None else evaluate(when, inputs):
+                return {name: True}
+        return {DEFAULT: True}
+
+
+def _cases(config: Mapping[str, Json]) -> list[tuple[str, str | None]]:
+    """Return pairs of name and condition; what is neither is left to validation."""
+    found: list[tuple[str, str | None]] = []
+    cases = config.get("cases", _CASES)
+    for case in cases if isinstance(cases, list) else []:
+        if isinstance(case, str):
+            found.append((case, None))
+        elif isinstance(case, dict) and isinstance(case.get("name"), str):
+            found.append((case["name"], str(case.get("when", ""))))
+    return found
 
 
 kinds.register("switch")(Switch())

@@ -4,56 +4,113 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.errors import NodeFailed, ValueRefused
+from promptstudio_lab.nodes import patterns
+from promptstudio_lab.nodes.expressions import evaluate, names
 from promptstudio_lab.nodes.kind import Context, Kind, Known, kinds
+from promptstudio_lab.nodes.logic.steps import STEPS
 from promptstudio_lab.nodes.ports import Port, Ports
-from promptstudio_lab.values import Json, dumps, loads
+from promptstudio_lab.nodes.wanted import wanted_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from promptstudio_lab.values import Json
 
-def _parse(value: Json) -> Json:
-    try:
-        return loads(str(value))
-    except ValueRefused as error:
-        message = f"cannot parse the value: {error}"
-        raise NodeFailed(message) from None
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else dumps(value)
-
-
-_STEPS: dict[str, tuple[str, Callable[[Json], Json]]] = {
-    "trim": ("text", lambda value: _text(value).strip()),
-    "lower": ("text", lambda value: _text(value).lower()),
-    "upper": ("text", lambda value: _text(value).upper()),
-    "to_text": ("text", _text),
-    "parse_json": ("json", _parse),
-}
+_EXPRESSION = "expression"
 
 
 class Transform(Kind):
-    """Changes one value in a fixed, named way."""
+    """Changes one value in a fixed, named way, or works out an expression over its inputs."""
 
     name = "transform"
     title = "Transform"
-    summary = "Trims, folds, parses or formats a value."
+    summary = "Trims, folds, parses, picks, sorts or formats a value."
     category = "Logic"
     icon = "transform"
     headline = "do"
     schema: ClassVar[Mapping[str, Json]] = {
         "type": "object",
         "properties": {
-            "do": {"title": "Do", "enum": list(_STEPS), "default": "trim"},
+            "do": {
+                "title": "Do",
+                "description": "What happens to the value.",
+                "enum": [*STEPS, _EXPRESSION],
+                "default": "trim",
+            },
+            "expression": {
+                "title": "Expression",
+                "description": "For `expression`, over the inputs that it names; for `filter`, "
+                "what must hold of `item`.",
+                "type": "string",
+                "format": "expression",
+            },
+            "path": {
+                "title": "Path",
+                "description": "For `path`: the dotted way into the value, as `rows.0.title`.",
+                "type": "string",
+            },
+            "pattern": {
+                "title": "Pattern",
+                "description": "For `regex_extract`: what to look for.",
+                "type": "string",
+                "maxLength": patterns.LONGEST,
+            },
+            "group": {
+                "title": "Group",
+                "description": "For `regex_extract`: which brackets to take; 0 is all of it.",
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 99,
+            },
+            "separator": {
+                "title": "Separator",
+                "description": "For `split` and `join`: what stands between the parts.",
+                "type": "string",
+            },
+            "start": {
+                "title": "Start",
+                "description": "For `slice`: the first place; below 0 counts from the end.",
+                "type": "integer",
+            },
+            "stop": {
+                "title": "Stop",
+                "description": "For `slice`: the place behind the last.",
+                "type": "integer",
+            },
+            "by": {
+                "title": "By",
+                "description": "For `sort` and `unique`: the path inside an item that counts.",
+                "type": "string",
+            },
+            "descending": {
+                "title": "Descending",
+                "description": "For `sort`: the largest first.",
+                "type": "boolean",
+            },
+            "decimals": {
+                "title": "Decimals",
+                "description": "For `format_number`: digits behind the point.",
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 20,
+            },
+            "format": {
+                "title": "Format",
+                "description": "For `format_date`: as `%d %B %Y`.",
+                "type": "string",
+                "maxLength": 100,
+            },
         },
         "additionalProperties": False,
     }
 
     def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
-        """Return one value in, one out."""
-        step = _STEPS.get(str(config.get("do", "trim")), ("any", None))
+        """Return one value in, one out; an expression takes what it names."""
+        if config.get("do") == _EXPRESSION:
+            wanted = wanted_by(names, config.get(_EXPRESSION, "value"))
+            inputs = tuple(map(Port, wanted or ()))
+            return Ports(inputs, (Port("value"),), open=wanted is None)
+        step = STEPS.get(str(config.get("do", "trim")), ("any", None))
         return Ports((Port("value"),), (Port("value", step[0]),))
 
     async def run(
@@ -62,8 +119,15 @@ class Transform(Kind):
         inputs: Mapping[str, Json],
         context: Context,
     ) -> dict[str, Json]:
-        """Change the value."""
-        return {"value": _STEPS[str(config.get("do", "trim"))][1](inputs["value"])}
+        """Change the value.
+
+        Raises:
+            NodeFailed: if the value is not of the kind that this needs.
+            ExpressionRefused: if an expression or a pattern means nothing here.
+        """
+        if config.get("do") == _EXPRESSION:
+            return {"value": evaluate(str(config.get(_EXPRESSION, "value")), inputs)}
+        return {"value": STEPS[str(config.get("do", "trim"))][1](inputs["value"], config)}
 
 
 kinds.register("transform")(Transform())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from promptstudio_lab.errors import BadReply, ValueRefused
+from promptstudio_lab.errors import BadReply, NodeFailed, ValueRefused
 from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Known, kinds, variables_in
+from promptstudio_lab.nodes.models.messages import MESSAGES, MESSAGES_SHAPE
 from promptstudio_lab.nodes.ports import Port, Ports
-from promptstudio_lab.nodes.shapes import checker
-from promptstudio_lab.rendering import render
+from promptstudio_lab.nodes.shapes import checker, misfits
+from promptstudio_lab.rendering import render, variables
 from promptstudio_lab.values import Json, loads
 
 if TYPE_CHECKING:
@@ -28,7 +29,12 @@ class Llm(Kind):
     schema: ClassVar[Mapping[str, Json]] = {
         "type": "object",
         "properties": {
-            "model": {"title": "Model", "type": "string", "format": "model"},
+            "model": {
+                "title": "Model",
+                "description": "Who is asked, as provider:model; empty for the lab's own.",
+                "type": "string",
+                "format": "model",
+            },
             "fallback": {
                 "title": "Fallback models",
                 "description": "Asked one after the other when the model before has failed.",
@@ -36,25 +42,51 @@ class Llm(Kind):
                 "items": {"type": "string", "format": "model"},
             },
             "prompt": PROMPT_SCHEMA,
-            "system": {"title": "System message", "type": "string", "format": "multiline"},
+            "system": {
+                "title": "System message",
+                "description": "What the model is told before everything else.",
+                "type": "string",
+                "format": "multiline",
+            },
             "returns": {
                 "title": "Returns",
                 "description": "JSON Schema of the answer; empty for plain text.",
                 "type": "object",
                 "format": "json",
             },
-            "temperature": {"title": "Temperature", "type": "number", "minimum": 0, "maximum": 2},
-            "max_tokens": {"title": "Most output tokens", "type": "integer", "minimum": 1},
-            "seed": {"title": "Seed", "type": "integer"},
+            "temperature": {
+                "title": "Temperature",
+                "description": "How freely the model chooses its words; 0 is the least.",
+                "type": "number",
+                "minimum": 0,
+                "maximum": 2,
+            },
+            "max_tokens": {
+                "title": "Most output tokens",
+                "description": "Where an answer is cut off.",
+                "type": "integer",
+                "minimum": 1,
+            },
+            "seed": {
+                "title": "Seed",
+                "description": "Asks for the same answer to the same question, as far as it goes.",
+                "type": "integer",
+            },
         },
         "required": ["prompt"],
         "additionalProperties": False,
     }
 
     def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
-        """Return one input a variable; the answer as `json` when a shape is asked for."""
+        """Return one input a variable; the answer as `json` when a shape is asked for.
+
+        Through `messages` comes what was said before, unless the prompt has a variable of that
+        name.
+        """
         names = variables_in(config.get("prompt", {}), known)
         inputs = tuple(Port(name) for name in names or ())
+        if MESSAGES not in (names or ()):
+            inputs += (Port(MESSAGES, "messages", required=False),)
         returns = config.get("returns")
         answer = (
             (Port("json", "json", schema=returns),) if returns and isinstance(returns, dict) else ()
@@ -64,8 +96,12 @@ class Llm(Kind):
     async def run(
         self, config: Mapping[str, Json], inputs: Mapping[str, Json], context: Context
     ) -> dict[str, Json]:
-        """Ask once; an answer of another shape is an error that keeps its cost."""
-        messages = [("user", render(context.prompt, inputs))]
+        """Ask once; an answer of another shape is an error that keeps its cost.
+
+        Raises:
+            NodeFailed: if `messages` are none.
+        """
+        messages = [*_before(context.prompt, inputs), ("user", render(context.prompt, inputs))]
         if config.get("system"):
             messages.insert(0, ("system", str(config["system"])))
         options = {name: config[name] for name in _OPTIONS if config.get(name) is not None}
@@ -76,6 +112,18 @@ class Llm(Kind):
 
 def _models(config: Mapping[str, Json]) -> list[str]:
     return [str(config.get("model", "")), *map(str, config.get("fallback", []))]
+
+
+def _before(prompt: str, inputs: Mapping[str, Json]) -> list[tuple[str, str]]:
+    """Return what was said before the prompt, as pairs of role and content."""
+    said = inputs.get(MESSAGES)
+    if said is None or MESSAGES in variables(prompt):
+        return []
+    against = checker(MESSAGES_SHAPE)
+    for place, reason in misfits(against, said):
+        message = f"these are no messages, at {place or '/'}: {reason}"
+        raise NodeFailed(message)
+    return [(one["role"], one["content"]) for one in said]
 
 
 _OPTIONS = ("temperature", "max_tokens", "seed")

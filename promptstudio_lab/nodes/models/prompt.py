@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from promptstudio_lab.nodes.kind import PROMPT_SCHEMA, Context, Kind, Known, kinds, variables_in
+from promptstudio_lab.nodes.models.messages import MESSAGES, blocks
 from promptstudio_lab.nodes.ports import Port, Ports
 from promptstudio_lab.rendering import render
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Prompt(Kind):
-    """Gives the filled text, for a model further down."""
+    """Gives the filled text, or messages made of it, for a model further down."""
 
     name = "prompt"
     title = "Prompt"
@@ -25,7 +26,16 @@ class Prompt(Kind):
     headline = "prompt"
     schema: ClassVar[Mapping[str, Json]] = {
         "type": "object",
-        "properties": {"prompt": PROMPT_SCHEMA},
+        "properties": {
+            "prompt": PROMPT_SCHEMA,
+            "gives": {
+                "title": "Gives",
+                "description": "One text; or messages, where a line such as `# system:` or "
+                "`# user:` or `# assistant:` in the template begins the next one.",
+                "enum": ["text", "messages"],
+                "default": "text",
+            },
+        },
         "required": ["prompt"],
         "additionalProperties": False,
     }
@@ -34,7 +44,8 @@ class Prompt(Kind):
         """Return one input a variable."""
         names = variables_in(config.get("prompt", {}), known)
         inputs = tuple(Port(name) for name in names or ())
-        return Ports(inputs, (Port("text", "text"),), open=names is None)
+        gives = MESSAGES if config.get("gives") == MESSAGES else "text"
+        return Ports(inputs, (Port(gives, gives),), open=names is None)
 
     async def run(
         self,
@@ -42,7 +53,14 @@ class Prompt(Kind):
         inputs: Mapping[str, Json],
         context: Context,
     ) -> dict[str, Json]:
-        """Fill the template."""
+        """Fill the template; a value never begins a message of its own."""
+        if config.get("gives") == MESSAGES:
+            return {
+                MESSAGES: [
+                    {"role": role, "content": render(text, inputs)}
+                    for role, text in blocks(context.prompt)
+                ]
+            }
         return {"text": render(context.prompt, inputs)}
 
 
