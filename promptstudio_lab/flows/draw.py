@@ -71,9 +71,7 @@ def svg(graph: Graph, title: str = "") -> str:
         _node(node, boxes[node.id]) for node in graph.nodes if not is_frame(graph, node)
     )
     outermost = sorted(graph.nodes, key=lambda node: graph.name(node).count("/"))
-    frames = "".join(
-        _frame(node, boxes[node.id]) for node in outermost if is_frame(graph, node)
-    )
+    frames = "".join(_frame(node, boxes[node.id]) for node in outermost if is_frame(graph, node))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="psl-flow" role="img" '
         f'aria-label="{_literal(title or "flow")}" width="{width:g}" height="{height:g}" '

@@ -150,7 +150,9 @@ def absolute(graph: Graph) -> Graph:
     """Return the flow with every node's place counted from the flow's own corner.
 
     >>> from promptstudio_lab.flows.graph import Graph, Node
-    >>> flow = Graph((Node("1", "each", "map", x=100), Node("2", "item", "input", x=16, parent="1")))
+    >>> flow = Graph(
+    ...     (Node("1", "each", "map", x=100), Node("2", "item", "input", x=16, parent="1"))
+    ... )
     >>> [node.x for node in absolute(flow).nodes]
     [100.0, 116.0]
     """

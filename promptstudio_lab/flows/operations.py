@@ -213,7 +213,9 @@ def _of_container(
         was, now = (ports_of(g, node, facts) if node else None for g in (graph, after))
         if node and was and now:
             gone = [e for e in after.into(node.id) if _lost(was.input, now.input, e.target_port)]
-            gone += [e for e in after.out_of(node.id) if _lost(was.output, now.output, e.source_port)]
+            gone += [
+                e for e in after.out_of(node.id) if _lost(was.output, now.output, e.source_port)
+            ]
             found += [Change("flow_edge", edge.id, "delete") for edge in gone]
     return found
 
