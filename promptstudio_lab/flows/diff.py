@@ -23,7 +23,7 @@ class NodeNamed:
 
     Attributes:
         id: its identity.
-        key: its name in code.
+        key: its name in the whole flow: `each/classify` in the body of `each`.
         kind: what it is.
     """
 
@@ -34,7 +34,7 @@ class NodeNamed:
 
 @dataclass(frozen=True, slots=True)
 class NodeRenamed:
-    """A node that is called something else now."""
+    """A node that is called something else now, or lies elsewhere: whole names."""
 
     id: str
     old: str
@@ -64,7 +64,7 @@ class NodeChanged:
 
     Attributes:
         id: its identity.
-        key: its name now.
+        key: its name in the whole flow now.
         fields: what differs, in the order of the pointers.
     """
 
@@ -166,10 +166,8 @@ class Diff:
         return lines or ["no difference"]
 
     def _meant(self) -> Iterator[str]:
-        for node in self.nodes_added:
-            yield f"+ {_shown(node.key)} ({_shown(node.kind)})"
-        for node in self.nodes_removed:
-            yield f"- {_shown(node.key)} ({_shown(node.kind)})"
+        yield from (f"+ {line}" for line in _nodes(self.nodes_added))
+        yield from (f"- {line}" for line in _nodes(self.nodes_removed))
         for renamed in self.nodes_renamed:
             yield f"~ {_shown(renamed.old)} is called {_shown(renamed.new)}"
         for changed in self.nodes_changed:
@@ -179,6 +177,13 @@ class Diff:
         for opening in self.reordered:
             order = ", ".join(_shown(edge.source) for edge in opening.order)
             yield f"~ {_shown(opening.target)}.{_shown(opening.target_port)} takes {order}"
+
+
+def _nodes(nodes: tuple[NodeNamed, ...]) -> Iterator[str]:
+    for node in nodes:
+        inside = sum(other.key.startswith(f"{node.key}/") for other in nodes)
+        body = f", {inside} inside" if inside else ""
+        yield f"{_shown(node.key)} ({_shown(node.kind)}{body})"
 
 
 def diff(before: Graph, after: Graph) -> Diff:
@@ -200,10 +205,12 @@ def diff(before: Graph, after: Graph) -> Diff:
         nodes_added=_only_in(after, before),
         nodes_removed=_only_in(before, after),
         nodes_renamed=tuple(
-            NodeRenamed(now.id, was.key, now.key) for was, now in pairs if was.key != now.key
+            NodeRenamed(now.id, before.name(was), after.name(now))
+            for was, now in pairs
+            if (was.key, was.parent) != (now.key, now.parent)
         ),
         nodes_changed=tuple(
-            NodeChanged(now.id, now.key, fields)
+            NodeChanged(now.id, after.name(now), fields)
             for was, now in pairs
             if (fields := _fields(was, now))
         ),
@@ -211,7 +218,7 @@ def diff(before: Graph, after: Graph) -> Diff:
         edges_removed=tuple(_named(e, before) for e in before.edges if e.binding not in new),
         reordered=_reordered(before, after),
         moved=tuple(
-            NodeMoved(now.id, now.key, (was.x, was.y), (now.x, now.y))
+            NodeMoved(now.id, after.name(now), (was.x, was.y), (now.x, now.y))
             for was, now in pairs
             if (was.x, was.y) != (now.x, now.y)
         ),
@@ -220,13 +227,16 @@ def diff(before: Graph, after: Graph) -> Diff:
 
 def _only_in(one: Graph, other: Graph) -> tuple[NodeNamed, ...]:
     return tuple(
-        NodeNamed(node.id, node.key, node.kind) for node in one.nodes if node.id not in other.by_id
+        NodeNamed(node.id, one.name(node), node.kind)
+        for node in one.nodes
+        if node.id not in other.by_id
     )
 
 
 def _named(edge: Edge, graph: Graph) -> Binding:
     source, target = (
-        graph.by_id[end].key if end in graph.by_id else end for end in (edge.source, edge.target)
+        graph.name(graph.by_id[end]) if end in graph.by_id else end
+        for end in (edge.source, edge.target)
     )
     return Binding(source, edge.source_port, edge.source_path, target, edge.target_port)
 
@@ -243,7 +253,7 @@ def _reordered(before: Graph, after: Graph) -> tuple[Reordered, ...]:
             old, new = [edge.binding for edge in was], [edge.binding for edge in now]
             if [one for one in old if one in new] != [one for one in new if one in old]:
                 order = tuple(_named(edge, after) for edge in now)
-                found.append(Reordered(node.key, port, order))
+                found.append(Reordered(after.name(node), port, order))
     return tuple(found)
 
 

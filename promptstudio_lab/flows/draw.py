@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.flows.layout import HEIGHT as _HEIGHT
 from promptstudio_lab.flows.layout import WIDTH as _WIDTH
+from promptstudio_lab.flows.layout import absolute, is_frame, size
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.nodes.ports import WHEN
 
@@ -28,6 +29,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _STYLE = """
 .psl-flow{font-family:var(--jp-ui-font-family,system-ui,sans-serif);max-width:100%;height:auto}
 .psl-flow .card{fill:var(--jp-layout-color1,#fff);stroke:var(--jp-border-color1,#bdbdbd)}
+.psl-flow .frame{fill:var(--jp-layout-color2,#f5f5f5);stroke:var(--jp-border-color1,#bdbdbd)}
 .psl-flow .key{fill:var(--jp-ui-font-color1,#212121);font-size:13px;font-weight:600}
 .psl-flow .line{fill:var(--jp-ui-font-color2,#616161);font-size:11px}
 .psl-flow .edge{fill:none;stroke:var(--jp-ui-font-color3,#9e9e9e);stroke-width:1.5}
@@ -40,6 +42,8 @@ _STYLE = """
 class _Box(NamedTuple):
     x: float
     y: float
+    width: float
+    height: float
 
 
 def svg(graph: Graph, title: str = "") -> str:
@@ -51,19 +55,27 @@ def svg(graph: Graph, title: str = "") -> str:
     """
     if not graph.nodes:
         return _empty(title)
-    left = min(node.x for node in graph.nodes) - _MARGIN
-    top = min(node.y for node in graph.nodes) - _MARGIN
-    boxes = {node.id: _Box(node.x - left, node.y - top) for node in graph.nodes}
-    width = max(box.x for box in boxes.values()) + _WIDTH + _MARGIN
-    height = max(box.y for box in boxes.values()) + _HEIGHT + _MARGIN
+    standing = absolute(graph).nodes
+    left = min(node.x for node in standing) - _MARGIN
+    top = min(node.y for node in standing) - _MARGIN
+    boxes = {
+        there.id: _Box(there.x - left, there.y - top, *size(graph, node))
+        for node, there in zip(graph.nodes, standing, strict=True)
+    }
+    width = max(box.x + box.width for box in boxes.values()) + _MARGIN
+    height = max(box.y + box.height for box in boxes.values()) + _MARGIN
     edges = "".join(
         _edge(edge, boxes) for edge in graph.edges if {edge.source, edge.target} <= boxes.keys()
     )
-    nodes = "".join(_node(node, boxes[node.id]) for node in graph.nodes)
+    nodes = "".join(
+        _node(node, boxes[node.id]) for node in graph.nodes if not is_frame(graph, node)
+    )
+    outermost = sorted(graph.nodes, key=lambda node: graph.name(node).count("/"))
+    frames = "".join(_frame(node, boxes[node.id]) for node in outermost if is_frame(graph, node))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="psl-flow" role="img" '
         f'aria-label="{_literal(title or "flow")}" width="{width:g}" height="{height:g}" '
-        f'viewBox="0 0 {width:g} {height:g}"><style>{_STYLE}</style>{edges}{nodes}</svg>'
+        f'viewBox="0 0 {width:g} {height:g}"><style>{_STYLE}</style>{frames}{edges}{nodes}</svg>'
     )
 
 
@@ -105,6 +117,19 @@ def _cut(text: str, longest: int = _LONGEST) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
+def _frame(node: Node, box: _Box) -> str:
+    kind = kinds.get(node.kind)
+    accent = ACCENTS.get(kind.category, _OTHER) if kind else _OTHER
+    title = f"{kind.title if kind else node.kind} · {headline(node)}"
+    return (
+        f'<g transform="translate({box.x:g},{box.y:g})"><title>{_literal(headline(node))}</title>'
+        f'<rect class="frame" width="{box.width:g}" height="{box.height:g}" rx="8"/>'
+        f'<rect width="4" height="{box.height - 12:g}" x="0" y="6" rx="2" fill="{accent}"/>'
+        f'<text class="key" x="14" y="19">{_literal(_cut(node.key, 18))}</text>'
+        f'<text class="line" x="14" y="35">{_literal(_cut(title))}</text></g>'
+    )
+
+
 def _node(node: Node, box: _Box) -> str:
     kind = kinds.get(node.kind)
     accent = ACCENTS.get(kind.category, _OTHER) if kind else _OTHER
@@ -121,7 +146,8 @@ def _node(node: Node, box: _Box) -> str:
 
 def _edge(edge: Edge, boxes: dict[str, _Box]) -> str:
     start, end = boxes[edge.source], boxes[edge.target]
-    x1, y1 = start.x + _WIDTH, start.y + _HEIGHT / 2
+    # A frame's openings are at its head, where a node's are: its body may be long.
+    x1, y1 = start.x + start.width, start.y + _HEIGHT / 2
     x2, y2 = end.x, end.y + _HEIGHT / 2
     bend = max(48.0, abs(x2 - x1) / 2)
     branch = edge.target_port == WHEN

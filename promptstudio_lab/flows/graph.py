@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FORMAT = "promptstudio.flow/1"
 NOTE = "note"  # the kind of what is written beside a flow and does nothing in it
-_DEEPEST = 16
+DEEPEST = 16  # how many nodes may lie in one another
 KEY = re.compile(r"[A-Za-z_][\w-]{0,63}")
 
 # Nodes of a document without identities get theirs from their keys.
@@ -30,13 +30,13 @@ class Node:
 
     Attributes:
         id: its identity; a rename keeps it.
-        key: its name in code, unique in its flow.
+        key: its name in code, unique in its body.
         kind: what it is.
         config: what its kind needs to know.
         policy: how it is run: `when`, retry, timeout and so on.
         version: of its kind's config.
-        x: its place on the canvas, in pixels.
-        y: its place on the canvas, in pixels.
+        x: its place, in pixels, from the corner of what it lies in: a body moves as one.
+        y: its place downwards, in the same way.
         parent: the id of the `map` or `loop` whose body it belongs to, or None.
     """
 
@@ -103,7 +103,7 @@ class Graph:
         """
         parts, above = [node.key], node.parent
         # Rows may say anything: a body that lies in itself has a name all the same.
-        while above in self.by_id and len(parts) < _DEEPEST:
+        while above in self.by_id and len(parts) < DEEPEST:
             parts.append(self.by_id[above].key)
             above = self.by_id[above].parent
         return "/".join(reversed(parts))
@@ -118,6 +118,17 @@ class Graph:
         for node in self.nodes:
             found[node.parent] = (*found.get(node.parent, ()), node)
         return found
+
+    def within(self, node_id: str) -> tuple[Node, ...]:
+        """Return all that lies in a node, at any depth, what lies outermost first."""
+        found: dict[str, Node] = {}
+        waiting = [node_id]
+        while waiting:
+            for node in self.inside(waiting.pop(0)):
+                if node.id not in found and node.id != node_id:
+                    found[node.id] = node
+                    waiting.append(node.id)
+        return tuple(found.values())
 
     def into(self, node_id: str) -> list[Edge]:
         """Return the edges that end in a node."""
@@ -224,6 +235,15 @@ def from_document(document: Json) -> Graph:
         for order, text in enumerate(texts if isinstance(texts, list) else [texts])
     )
     return Graph(tuple(by_name.values()), edges)
+
+
+def pointer_to(name: str, rest: str = "") -> str:
+    """Return the JSON pointer of a node in a document.
+
+    >>> pointer_to("each/label", "/config/prompt")
+    '/nodes/each~1label/config/prompt'
+    """
+    return f"/nodes/{name.replace('/', '~1')}{rest}"
 
 
 def parse_binding(text: str) -> tuple[str, str, str]:

@@ -38,7 +38,7 @@ class FlowView:
         path: `library/name`, as it is called today.
         seq: the operation; 0 for before the first.
         graph: its nodes and edges then.
-        erased: the keys of nodes of which something was erased since.
+        erased: the whole names of nodes of which something was erased since.
     """
 
     id: str
@@ -64,7 +64,7 @@ def at(session: Session, flow_id: str, seq: int) -> FlowView:
         tuple(node_of(SimpleNamespace(**row)) for row in rows["flow_node"].values()),
         tuple(edge_of(SimpleNamespace(**row)) for row in rows["flow_edge"].values()),
     )
-    erased = tuple(n.key for n in graph.nodes if ERASED in n.config or ERASED in n.policy)
+    erased = tuple(graph.name(n) for n in graph.nodes if ERASED in n.config or ERASED in n.policy)
     return FlowView(flow_id, path, seq, graph, erased)
 
 
@@ -135,12 +135,12 @@ def _node_changes(
         for node in standing.nodes
         if node.id not in wanted.by_id
     ]
-    for node in wanted.nodes:
+    # What a node lies in is there before it.
+    for node in sorted(wanted.nodes, key=lambda node: wanted.name(node).count("/")):
         fields = _node_fields(node)
         row = rows.get(node.id)
         if row is None:
-            made = {"flow_id": flow_id, "parent_node_id": None, **fields}
-            found.append(Change("flow_node", node.id, "insert", made))
+            found.append(Change("flow_node", node.id, "insert", {"flow_id": flow_id, **fields}))
             continue
         other = {name: value for name, value in fields.items() if dumps(row[name]) != dumps(value)}
         if row["deleted_at"] is not None:
@@ -159,6 +159,7 @@ def _node_fields(node: Node) -> dict[str, Json]:
         "policy": dict(node.policy),
         "position_x": node.x,
         "position_y": node.y,
+        "parent_node_id": node.parent,
     }
 
 

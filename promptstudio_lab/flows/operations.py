@@ -4,33 +4,37 @@ A canvas, a cell and the assistant send the same small operations:
 
 | operation | fields |
 |---|---|
-| `add` | `node` (a new id), `kind`, `key`, `config`, `policy`, `x`, `y` |
+| `add` | `node` (a new id), `kind`, `key`, `config`, `policy`, `x`, `y`, `parent` (an id, or null) |
 | `move` | `nodes`: {id: {"x", "y"}} |
 | `configure` | `node`, `config`, `policy` |
 | `rename` | `node`, `key` |
-| `remove` | `nodes`, `edges`: ids |
+| `remove` | `nodes`, `edges`: ids; a node goes with its body |
 | `connect` | `edge` (a new id), `source`, `source_port`, `source_path`, `target`, `target_port` |
+
+A node of a body stands at `x`, `y` from its container's corner. A node whose openings change loses
+the edges of those that are gone, and so does the node in whose body the change was made.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import OperationRefused, ValueRefused, did_you_mean
-from promptstudio_lab.flows.graph import KEY, Edge, Graph, Node
+from promptstudio_lab.flows.graph import DEEPEST, KEY, Edge, Graph, Node
 from promptstudio_lab.flows.shape import ports_of
 from promptstudio_lab.flows.validate import find_cycle, refuse_edge
-from promptstudio_lab.ids import is_id
+from promptstudio_lab.ids import is_id, new_id
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.values import check_text
 from promptstudio_lab.warehouse.history.changelog import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from promptstudio_lab.flows.facts import Facts
-    from promptstudio_lab.nodes import Ports
+    from promptstudio_lab.nodes import Port, Ports
     from promptstudio_lab.values import Json
 
 _FAR = 1e6
@@ -127,12 +131,13 @@ def _add(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
     if kind not in kinds:
         message = f"there is no node kind {kind!r}.{did_you_mean(kind, kinds)}"
         raise OperationRefused(message)
-    key = operation.get("key") or _free_key(graph, kind)
-    _check_key(graph, key, None)
+    parent = _container(graph, operation.get("parent"))
+    key = operation.get("key") or _free_key(graph, kind, parent)
+    _check_key(graph, key, parent)
     config = operation.get("config")
     fields = {
         "flow_id": flow_id,
-        "parent_node_id": None,
+        "parent_node_id": parent,
         "node_key": key,
         "kind": kind,
         "kind_version": kinds[kind].version,
@@ -142,6 +147,19 @@ def _add(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
         "position_y": _place(operation.get("y", 0)),
     }
     return [Change("flow_node", node_id, "insert", fields)]
+
+
+def _container(graph: Graph, parent: object) -> str | None:
+    if parent is None:
+        return None
+    node = _node(graph, parent)
+    if node.kind not in kinds or not kinds[node.kind].container:
+        message = f"nothing can be put into {graph.name(node)!r}: {node.kind} has no body"
+        raise OperationRefused(message)
+    if graph.name(node).count("/") + 2 > DEEPEST:
+        message = f"nodes lie in one another at most {DEEPEST} deep"
+        raise OperationRefused(message)
+    return node.id
 
 
 def _move(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts) -> list[Change]:
@@ -175,7 +193,7 @@ def _configure(
     if "config" in fields and node.kind in kinds:
         after = ports_of(graph, replace(node, config=fields["config"]), facts)
         found += _dropped_edges(graph, node, after) if after else []
-    return found
+    return [*found, *_of_container(graph, [node], found, facts)]
 
 
 def _dropped_edges(graph: Graph, node: Node, after: Ports) -> list[Change]:
@@ -185,19 +203,66 @@ def _dropped_edges(graph: Graph, node: Node, after: Ports) -> list[Change]:
     return [Change("flow_edge", edge.id, "delete") for edge in gone]
 
 
+def _of_container(
+    graph: Graph, touched: Iterable[Node], done: list[Change], facts: Facts
+) -> list[Change]:
+    """Return what a change in a body does to the edges of the node that it is the body of."""
+    after, found = applied(graph, tuple(done)), []
+    for parent in dict.fromkeys(node.parent for node in touched):
+        node = after.by_id.get(parent or "")
+        was, now = (ports_of(g, node, facts) if node else None for g in (graph, after))
+        if node and was and now:
+            gone = [e for e in after.into(node.id) if _lost(was.input, now.input, e.target_port)]
+            gone += [
+                e for e in after.out_of(node.id) if _lost(was.output, now.output, e.source_port)
+            ]
+            found += [Change("flow_edge", edge.id, "delete") for edge in gone]
+    return found
+
+
+def _lost(was: Callable[[str], Port | None], now: Callable[[str], Port | None], name: str) -> bool:
+    """Tell whether an opening is gone."""
+    return was(name) is not None and now(name) is None
+
+
 def _rename(
     graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
 ) -> list[Change]:
     node = _node(graph, operation.get("node"))
     key = operation.get("key")
-    _check_key(graph, key, node)
-    return [Change("flow_node", node.id, "update", {"node_key": key})]
+    _check_key(graph, key, node.parent, node)
+    done = [Change("flow_node", node.id, "update", {"node_key": key})]
+    gone = _of_container(graph, [node], done, facts)
+    return [*done, *gone, *_followed(applied(graph, tuple(done)), node, flow_id, facts)]
+
+
+def _followed(after: Graph, before: Node, flow_id: str, facts: Facts) -> list[Change]:
+    """Return the edges into a body's input under its new name: what fed it still does."""
+    parent, key = after.by_id.get(before.parent or ""), after.by_id[before.id].key
+    ports = ports_of(after, parent, facts) if parent and before.kind == "input" else None
+    if parent is None or ports is None or before.key == key or ports.input(key) is None:
+        return []
+    edges = [edge for edge in after.into(parent.id) if edge.target_port == before.key]
+    return [_inserted(flow_id, replace(edge, id=new_id(), target_port=key)) for edge in edges]
+
+
+def _inserted(flow_id: str, edge: Edge) -> Change:
+    fields = {
+        "flow_id": flow_id,
+        "source_node_id": edge.source,
+        "source_port": edge.source_port,
+        "source_path": edge.source_path,
+        "target_node_id": edge.target,
+        "target_port": edge.target_port,
+    }
+    return Change("flow_edge", edge.id, "insert", fields)
 
 
 def _remove(
     graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
 ) -> list[Change]:
-    nodes = {_node(graph, node_id).id for node_id in _list(operation.get("nodes"), "nodes")}
+    named = [_node(graph, node_id) for node_id in _list(operation.get("nodes"), "nodes")]
+    nodes = {one.id for node in named for one in (node, *graph.within(node.id))}
     edges = set(_list(operation.get("edges"), "edges"))
     known = {edge.id for edge in graph.edges}
     if missing := sorted(map(str, edges - known)):
@@ -207,10 +272,11 @@ def _remove(
     if not nodes and not edges:
         message = "remove names no node and no edge"
         raise OperationRefused(message)
-    return [
+    done = [
         *(Change("flow_edge", edge_id, "delete") for edge_id in sorted(edges)),
         *(Change("flow_node", node_id, "delete") for node_id in sorted(nodes)),
     ]
+    return [*done, *_of_container(graph, named, done, facts)]
 
 
 def _connect(
@@ -230,27 +296,17 @@ def _connect(
         target_port=str(operation.get("target_port")),
     )
     _refuse(graph, edge, facts, strict=strict)
-    return [
-        Change(
-            "flow_edge",
-            edge.id,
-            "insert",
-            {
-                "flow_id": flow_id,
-                "source_node_id": edge.source,
-                "source_port": edge.source_port,
-                "source_path": edge.source_path,
-                "target_node_id": edge.target,
-                "target_port": edge.target_port,
-            },
-        )
-    ]
+    return [_inserted(flow_id, edge)]
 
 
 def _refuse(graph: Graph, edge: Edge, facts: Facts, *, strict: bool) -> None:
     source, target = graph.by_id[edge.source], graph.by_id[edge.target]
     if edge.source == edge.target:
         message = f"{source.key!r} cannot feed itself"
+        raise OperationRefused(message)
+    if source.parent != target.parent:
+        names = f"{graph.name(source)!r} and {graph.name(target)!r}"
+        message = f"an edge stays inside its body, and {names} lie in two"
         raise OperationRefused(message)
     if any(edge.binding == other.binding for other in graph.edges):
         message = f"{source.key!r} feeds {target.key}.{edge.target_port} already"
@@ -282,15 +338,19 @@ _OPERATIONS: dict[str, Callable[[Graph, str, Mapping[str, Json], Facts], list[Ch
 
 def flaw(graph: Graph) -> str | None:
     """Return why these rows are no flow that any edit could have made, or None if they are one."""
-    keys = [node.key.casefold() for node in graph.nodes]
-    if len(set(keys)) < len(keys):
-        twice = next(key for key in keys if keys.count(key) > 1)
-        return f"two nodes would be called {twice!r}"
+    names = Counter(graph.name(node).casefold() for node in graph.nodes)
+    if len(names) < len(graph.nodes):
+        return f"two nodes would be called {names.most_common(1)[0][0]!r}"
+    for node in graph.nodes:
+        if node.parent is not None and node.parent not in graph.by_id:
+            return f"{node.key!r} would lie in a node that is gone"
     for edge in graph.edges:
-        ends = (edge.source, edge.target)
-        if not set(ends) <= set(graph.by_id):
-            known = next((graph.by_id[end].key for end in ends if end in graph.by_id), "")
+        ends = [graph.by_id[end] for end in (edge.source, edge.target) if end in graph.by_id]
+        if len(ends) < 2:  # noqa: PLR2004 — an edge has two ends
+            known = ends[0].key if ends else ""
             return f"an edge of {known!r} would hang in the air"
+        if ends[0].parent != ends[1].parent:
+            return f"an edge of {graph.name(ends[0])!r} would leave its body"
     cycle = find_cycle(graph)
     return f"there would be a cycle: {' → '.join(cycle)}" if cycle else None
 
@@ -354,18 +414,19 @@ def _new_id(operation: Mapping[str, Json], name: str) -> str:
     return str(found)
 
 
-def _check_key(graph: Graph, key: object, node: Node | None) -> None:
+def _check_key(graph: Graph, key: object, parent: str | None, node: Node | None = None) -> None:
     if not isinstance(key, str) or not KEY.fullmatch(key):
         message = f"{key!r} is not a name; use letters, digits and underscores"
         raise OperationRefused(message)
-    taken = {other.key.casefold() for other in graph.nodes if node is None or other.id != node.id}
+    others = [other for other in graph.inside(parent) if node is None or other.id != node.id]
+    taken = {other.key.casefold() for other in others}
     if key.casefold() in taken:
         message = f"a node called {key!r} exists already: names are unique in a flow"
         raise OperationRefused(message)
 
 
-def _free_key(graph: Graph, kind: str) -> str:
-    taken = {node.key.casefold() for node in graph.nodes}
+def _free_key(graph: Graph, kind: str, parent: str | None) -> str:
+    taken = {node.key.casefold() for node in graph.inside(parent)}
     number = 1
     while (key := kind if number == 1 else f"{kind}_{number}").casefold() in taken:
         number += 1

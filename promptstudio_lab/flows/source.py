@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from promptstudio_lab.flows.graph import Edge, Graph, from_document, parse_binding
+from promptstudio_lab.flows.graph import NOTE, Edge, Graph, from_document, parse_binding
 from promptstudio_lab.flows.layout import places
 from promptstudio_lab.flows.operations import applied, changes
 from promptstudio_lab.ids import new_id
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from promptstudio_lab.flows.facts import Facts
+    from promptstudio_lab.flows.graph import Node
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.history.changelog import Change
 
@@ -56,23 +57,26 @@ def carry(
 
 def same(built: dict[str, Json], last: dict[str, Json] | None) -> bool:
     """Tell whether a cell built the same as last time."""
-    return last is not None and from_document(built).hash == from_document(last).hash
+    if last is None or built.get("notes", {}) != last.get("notes", {}):
+        return False
+    return from_document(built).hash == from_document(last).hash
 
 
 class _Carrier:
     def __init__(self, head: Graph, flow_id: str, last: dict[str, Json], facts: Facts) -> None:
         self._graph, self._flow_id, self._facts = head, flow_id, facts
-        self._old: dict[str, Json] = last["nodes"]
+        self._old: dict[str, Json] = _entries(last)
         known: dict[str, str] = last.get("ids", {})
         # A node of the cell's stays itself, whatever a canvas calls it now.
-        others = {n.key: n.id for n in head.nodes if n.id not in set(known.values())}
+        self._names = {node_id: name for name, node_id in known.items()}
+        others = {self._name(n): n.id for n in head.nodes if n.id not in self._names}
         self._ids = {**others, **known}
         self._again: set[Binding] = set()
         self._fresh: set[str] = set()
         self._steps: list[tuple[str, tuple[Change, ...]]] = []
 
     def carry(self, built: dict[str, Json]) -> Carried:
-        new: dict[str, Json] = built["nodes"]
+        new: dict[str, Json] = _entries(built)
         self._remove([key for key in self._old if key not in new])
         for key, entry in new.items():
             self._bring(key, entry)
@@ -81,6 +85,13 @@ class _Carrier:
         self._place()
         ids = {key: self._ids[key] for key in new if key in self._ids}
         return Carried(self._steps, {**built, "ids": ids})
+
+    def _name(self, node: Node) -> str:
+        """Return how the cell would call a node: by the cell's names for what it lies in."""
+        above = self._graph.by_id.get(node.parent or "")
+        if node.id in self._names or above is None:
+            return self._names.get(node.id, node.key)
+        return f"{self._name(above)}/{node.key}"
 
     def _standing(self, key: str) -> bool:
         return self._ids.get(key) in self._graph.by_id
@@ -96,7 +107,10 @@ class _Carrier:
         if self._standing(key) and self._graph.by_id[self._ids[key]].kind != entry["kind"]:
             self._remove([key])
         if not self._standing(key):
-            if _nature(old) != _nature(entry):
+            above = key.rpartition("/")[0]
+            # What was removed by hand stays away, and so does what lay in it.
+            wanted = _nature(old) != _nature(entry) or above in self._fresh
+            if wanted and (not above or self._standing(above)):
                 self._add(key, entry)
             return
         node = self._graph.by_id[self._ids[key]]
@@ -109,7 +123,9 @@ class _Carrier:
         self._ids[key] = new_id()
         self._fresh.add(key)
         fields = {name: entry.get(name) for name in ("kind", "config", "policy")}
-        self._do({"type": "add", "node": self._ids[key], "key": key, **fields})
+        above, _, own = key.rpartition("/")
+        place = {"key": own, "parent": self._ids[above] if above else None}
+        self._do({"type": "add", "node": self._ids[key], **place, **fields})
 
     def _unbind(self, new: dict[str, Json]) -> None:
         wanted = [binding for key in new for binding in self._bindings(new, key)]
@@ -138,10 +154,11 @@ class _Carrier:
                 self._do({"type": "connect", "edge": edge.id, **_fields(edge)})
 
     def _bindings(self, nodes: dict[str, Json], key: str) -> list[Binding]:
-        found = []
+        found, above = [], key.rpartition("/")[0]
         for port, texts in nodes[key].get("in", {}).items():
             for text in texts:
-                source, source_port, path = parse_binding(text)
+                own, source_port, path = parse_binding(text)
+                source = f"{above}/{own}" if above else own
                 ends = self._ids.get(source, source), self._ids.get(key, key)
                 found.append((ends[0], source_port, path, ends[1], port))
         return found
@@ -158,6 +175,18 @@ class _Carrier:
         done = changes(self._graph, self._flow_id, operation, self._facts, strict=False)
         self._graph = applied(self._graph, done)
         self._steps.append((str(operation["type"]), done))
+
+
+def _entries(document: dict[str, Json]) -> dict[str, Json]:
+    """Return a document's nodes by whole name, notes too, what holds others before it."""
+    notes = {name: {"kind": NOTE, "config": config} for name, config in _notes(document).items()}
+    entries = {**document["nodes"], **notes}
+    return dict(sorted(entries.items(), key=lambda entry: entry[0].count("/")))
+
+
+def _notes(document: dict[str, Json]) -> dict[str, Json]:
+    notes: dict[str, Json] = document.get("notes", {})
+    return notes
 
 
 def _by_opening(bindings: Iterable[Binding]) -> dict[tuple[str, ...], list[Binding]]:

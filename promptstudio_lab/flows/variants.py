@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import FlowError, did_you_mean
 from promptstudio_lab.flows.builder import prompt_config, returns_schema
-from promptstudio_lab.flows.graph import Graph
+from promptstudio_lab.flows.graph import Graph, pointer_to
 from promptstudio_lab.nodes import kinds
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Patch:
     """What one variant does otherwise: settings of nodes, by `node.setting`.
+
+    A node of a body goes by its whole name: `each/classify.prompt`.
 
     >>> (Patch({"classify.model": "simulated:large"}) & Patch({"classify.seed": 1})).settings
     {'classify.model': 'simulated:large', 'classify.seed': 1}
@@ -31,7 +33,7 @@ class Patch:
     def document(self) -> list[Json]:
         """Return the patch as JSON Patch operations over the flow's document."""
         return [
-            {"op": "add", "path": f"/nodes/{node}/config/{setting}", "value": value}
+            {"op": "add", "path": pointer_to(node, f"/config/{setting}"), "value": value}
             for place, value in self.settings.items()
             for node, setting in [_split(place)]
         ]

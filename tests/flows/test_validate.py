@@ -139,17 +139,17 @@ def test_f106_an_empty_flow_and_one_without_an_answer() -> None:
         ({"system": None}, "/nodes/n/config/system", "string"),
     ],
 )
-def test_f110_a_config_that_does_not_fit_its_kind(config: Json, pointer: str, said: str) -> None:
-    problem = only(flow(llm(**config)), "F110")
+def test_f111_a_config_that_does_not_fit_its_kind(config: Json, pointer: str, said: str) -> None:
+    problem = only(flow(llm(**config)), "F111")
     assert problem.node == "n"
     assert problem.pointer == pointer
     assert said in problem.message
     assert len(problem.message) <= 200
 
 
-def test_f110_a_setting_that_there_is_not_can_be_removed_by_a_click() -> None:
+def test_f111_a_setting_that_there_is_not_can_be_removed_by_a_click() -> None:
     graph = flow(llm(temprature=1))
-    problem = only(graph, "F110")
+    problem = only(graph, "F111")
     wanted = {"do": "remove_setting", "node": graph.by_key["n"].id, "setting": "temprature"}
     assert problem.fix == wanted
 
@@ -226,9 +226,9 @@ def test_f204_a_place_that_is_not_in_the_value() -> None:
     assert validate(flow(llm(returns=shape), "n.json.label"), FACTS) == ()
 
 
-def test_f205_two_edges_into_one_opening() -> None:
+def test_f207_two_edges_into_one_opening() -> None:
     node = {**answer("a.value"), "in": {"answer": ["a.value", "b.value"]}}
-    problem = only(graph_of({"a": ASK, "b": ASK, "out": node}), "F205")
+    problem = only(graph_of({"a": ASK, "b": ASK, "out": node}), "F207")
     assert problem.node == "out"
     assert "merge" in problem.message
     joined = {"kind": "merge", "in": {"in": ["a.value", "b.value"]}}
@@ -272,8 +272,8 @@ def test_every_problem_is_found_in_one_pass() -> None:
     nodes["i"]["in"] = {"x": ["ask.nothing"], "y": ["d.text", "f.text"]}
     problems = validate(graph_of(nodes), FACTS)
     wanted = {
-        ("F101", "a"), ("F110", "b"), ("F203", "c"), ("F401", "d"), ("F403", "e"), ("F202", "f"),
-        ("F103", "i"), ("F205", "i"),
+        ("F101", "a"), ("F111", "b"), ("F203", "c"), ("F401", "d"), ("F403", "e"), ("F202", "f"),
+        ("F103", "i"), ("F207", "i"),
     }  # fmt: skip
     seen = {(problem.code, problem.node) for problem in problems}
     assert wanted <= seen
@@ -393,5 +393,5 @@ def test_the_schemas_of_all_kinds_refuse_an_unknown_setting() -> None:
     for name, kind in kinds.items():
         node = Node(new_id(), "n", name, {"no_such_setting": 1})
         codes = found(Graph((node,)), Facts(providers=frozenset({"simulated"})))
-        assert ("F110", "n") in codes
+        assert ("F111", "n") in codes
         assert not Draft202012Validator(dict(kind.schema)).is_valid(dict(node.config))
