@@ -41,7 +41,7 @@ def derived_id(parent: str, *parts: object) -> str:
     digest = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=10).digest(), "big")
     high = int(parent[:8] + parent[9:13], 16) << 16 | _VERSION_7 | (digest >> 62) & 0xFFF
     low = _VARIANT | digest & 0x3FFFFFFFFFFFFFFF
-    return str(uuid.UUID(int=high << 64 | low))
+    return _text(high << 64 | low)
 
 
 def hashed_id(digest: bytes) -> str:
@@ -53,7 +53,7 @@ def hashed_id(digest: bytes) -> str:
     number = int.from_bytes(digest[:16], "big")
     high = (number >> 64) & 0xFFFFFFFFFFFF0FFF | _VERSION_8
     low = _VARIANT | number & 0x3FFFFFFFFFFFFFFF
-    return str(uuid.UUID(int=high << 64 | low))
+    return _text(high << 64 | low)
 
 
 def time_of(key: str) -> datetime:
@@ -72,7 +72,7 @@ def lowest_id(moment: datetime) -> str:
     '019b76da-a800-7000-8000-000000000000'
     """
     milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
-    return str(uuid.UUID(int=(milliseconds << 16 | _VERSION_7) << 64 | _VARIANT))
+    return _text((milliseconds << 16 | _VERSION_7) << 64 | _VARIANT)
 
 
 def is_id(text: object) -> bool:
@@ -87,3 +87,9 @@ def is_id(text: object) -> bool:
         return str(uuid.UUID(text)) == text
     except ValueError:
         return False
+
+
+def _text(number: int) -> str:
+    # Several times as quick as making a UUID of it first: every row has some of these.
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -16,6 +16,8 @@ from promptstudio_lab.errors import ValueRefused
 
 Json: TypeAlias = Any  # a JSON value: its exact type is recursive and unhelpful to callers
 
+# One encoder for all: making one for each value takes longer than encoding a small one.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 _NO_SURROGATES = range(0xD800, 0xE000)
 
 
@@ -41,14 +43,14 @@ def dumps(value: Json) -> str:
     promptstudio_lab.errors.ValueRefused: /score: NaN has no JSON form
     """
     try:
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = _encode(value)
     except (TypeError, ValueError, RecursionError):
         text = ""
     try:
         # The fast encoder lets surrogates and other keys through: look closer when it may have.
         if not text or "\\ud" in text or not _keys_are_text(value):
             _refuse(value, "")
-            text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+            text = _encode(_plain(value))
     except RecursionError:
         message = "the value is nested too deeply, or contains itself"
         raise ValueRefused(message) from None
@@ -139,10 +141,18 @@ def without_surrogates(text: str) -> str:
 
 def _keys_are_text(value: Json) -> bool:
     if isinstance(value, dict):
-        return all(type(key) is str for key in value) and all(map(_keys_are_text, value.values()))
+        for key, item in value.items():
+            if type(key) is not str:
+                return False
+            if type(item) not in _LEAVES and not _keys_are_text(item):
+                return False
+        return True
     if isinstance(value, (list, tuple)):
-        return all(map(_keys_are_text, value))
+        return all(type(item) in _LEAVES or _keys_are_text(item) for item in value)
     return True
+
+
+_LEAVES = frozenset({str, int, float, bool, type(None)})
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -81,7 +81,7 @@ async def _told(
         await context.live.sink.node_ended(cut)
         raise NodeCut(cut) from None
     ended = _ended(context, begun, inputs, outcome)
-    if ended.status == "succeeded":
+    if key is not None and ended.status == "succeeded":
         ended = replace(ended, cache_key=key)
     await context.live.sink.node_ended(ended)
     return ended

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import sqlite3
 import statistics
 import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
+
+import uuid_utils
 
 import promptstudio_lab as ps
 from promptstudio_lab.engine import recorder
@@ -86,32 +90,58 @@ def written(groups: list[Rows], like: Path, path: Path) -> float:
         bare.execute(f"PRAGMA {pragma}")
     for (sql,) in schema:
         bare.execute(sql)
-    ready = [_bound(group) for group in groups]
+    ready = [_statements(group) for group in groups]
     begun = time.perf_counter()
     for statements in ready:
+        made = [(sql, [_made(row) for row in rows]) for sql, rows in statements]
         bare.execute("BEGIN IMMEDIATE")
-        for sql, rows in statements:
+        for sql, rows in made:
             bare.executemany(sql, rows)
         bare.execute("COMMIT")
     return time.perf_counter() - begun
 
 
-def _bound(group: Rows) -> list[tuple[str, list[tuple[object, ...]]]]:
+def _made(row: tuple[object, ...]) -> tuple[object, ...]:
+    """Make one row as anybody would: its id, its moments as text, its values as JSON."""
+    str(uuid_utils.uuid7())  # the row has its own already; a bare writer would have to make it
+    return tuple(_cell(value) for value in row)
+
+
+class _Value:
+    """A value that a writer has to put into JSON, and to find an address for."""
+
+    def __init__(self, text: str) -> None:
+        self.value = json.loads(text)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, _Value):
+        text = json.dumps(value.value, sort_keys=True, separators=(",", ":"))
+        hashlib.blake2b(text.encode(), key=b"key", digest_size=32).hexdigest()
+        return text
+    return value
+
+
+def _statements(group: Rows) -> list[tuple[str, list[tuple[object, ...]]]]:
     inserts = [
         (
             (
                 f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 — names of our own schema
                 f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING"
             ),
-            rows,
+            [
+                tuple(
+                    _Value(cell) if table == "payload" and name == "body" else cell
+                    for name, cell in zip(columns, row, strict=True)
+                )
+                for row in rows
+            ],
         )
         for table, (columns, rows) in group.in_order()
     ]
-    updates = [(UPDATES[name], rows) for name, rows in group.updates.items()]
-    return [
-        (sql, [tuple(iso(v) if isinstance(v, datetime) else v for v in row) for row in rows])
-        for sql, rows in (*inserts, *updates)
-    ]
+    return [*inserts, *((UPDATES[name], rows) for name, rows in group.updates.items())]
 
 
 if __name__ == "__main__":
