@@ -73,7 +73,10 @@ def failure_of(error: Exception, call: Call, partial: Reply | None) -> ProviderE
 
     if isinstance(error, openai.APIStatusError):
         return _of_status(error, call)
-    if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
+    silent = isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException))
+    # No connection was made, be it refused at once or never answered: then nothing was asked.
+    reached = not isinstance(error.__cause__ or error, httpx2.ConnectTimeout)
+    if silent and reached:
         return ProviderTimeout(f"{call.host} fell silent for too long", reply=partial)
     if isinstance(error, openai.APIConnectionError) or not isinstance(error, openai.APIError):
         if partial is not None:

@@ -103,7 +103,7 @@ class OpenAIProvider:
             api_key=key,
             base_url=base_url,
             max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
+            http_client=openai.DefaultAioHttpClient(follow_redirects=False),
         )
         try:
             yield client
@@ -192,7 +192,9 @@ def _base_url() -> str:
         # Not quoted: it may hold a password.
         message = f"{_ADDRESS} is no address of a server; one looks like {_OPENAI}"
         raise ProviderError(message)
-    return base_url
+    # The key is what a server is told; a name and a password in its address are never sent.
+    parts = urlsplit(base_url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _is_address(base_url: str) -> bool:
