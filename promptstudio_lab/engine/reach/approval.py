@@ -1,4 +1,4 @@
-"""Which code the user has approved: by its hash, in the user's own directory, sealed by a local key.
+"""Which code the user has approved: hashes in the user's own directory, sealed by a local key.
 
 An approval never travels with a flow, and any edit is another hash.
 """
