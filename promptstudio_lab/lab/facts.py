@@ -53,6 +53,11 @@ class Environment:
         ]
         return self.facts_of(prompts, session)
 
+    def facts_for(self, config: Mapping[str, Json]) -> Facts:
+        """Return the facts that one node's config needs."""
+        prompt = config.get("prompt")
+        return self.facts_of([prompt] if isinstance(prompt, dict) else [])
+
     def facts_of(
         self, prompts: Iterable[Mapping[str, Json]], session: Session | None = None
     ) -> Facts:

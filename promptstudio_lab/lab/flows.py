@@ -67,7 +67,7 @@ class Flow(Placed, Builder):
 
     def __init__(self, environment: Environment, flow_id: str | None, path: str) -> None:
         """Bind a flow; use `lab.flow` or `lab.draft` to get one."""
-        super().__init__(lambda prompt: environment.facts_of([prompt]))
+        super().__init__(environment.facts_for)
         self._environment, self.id, self.path = environment, flow_id, path
 
     @classmethod
@@ -367,7 +367,7 @@ def _prompts_of(graph: Graph) -> list[Mapping[str, Json]]:
 
 
 def _check_inputs(graph: Graph, given: Mapping[str, Json], *, extra: bool = False) -> None:
-    wanted = {node.key: node for node in graph.nodes if node.kind == "input"}
+    wanted = {node.key: node for node in graph.inside(None) if node.kind == "input"}
     for key, node in wanted.items():
         if key not in given and "default" not in node.config:
             message = f"the flow's input {key!r} gets no value.{did_you_mean(key, given)}"
