@@ -82,6 +82,11 @@ class Environment:
             found[reference] = signature(version.graph, self.facts(version.graph, session=session))
         return found
 
+    def facts_for(self, config: Mapping[str, Json]) -> Facts:
+        """Return the facts that one node's config needs."""
+        prompt = config.get("prompt")
+        return self.facts_of([prompt] if isinstance(prompt, dict) else [])
+
     def facts_of(
         self, prompts: Iterable[Mapping[str, Json]], session: Session | None = None
     ) -> Facts:

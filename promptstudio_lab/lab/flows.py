@@ -69,7 +69,7 @@ class Flow(Placed, Builder):
 
     def __init__(self, environment: Environment, flow_id: str | None, path: str) -> None:
         """Bind a flow; use `lab.flow` or `lab.draft` to get one."""
-        super().__init__(lambda prompt: environment.facts_of([prompt]))
+        super().__init__(environment.facts_for)
         self._environment, self.id, self.path = environment, flow_id, path
         self.aggregates: dict[str, dict[str, Json]] = {}
 

@@ -8,15 +8,20 @@ from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.flows.graph import FORMAT, Graph, from_document
 from promptstudio_lab.flows.validate import Problem, validate
+from promptstudio_lab.nodes import Port, Signature
+from tests.flows import stand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptstudio_lab.values import Json
 
+stand_ins.register()
+
 FACTS = Facts(
     templates={"support/classify@3": "Label: {{ ticket }}", "support/gone@1": None},
     providers=frozenset({"simulated", "openai"}),
+    flows={"support/check@2": Signature((Port("text", "text"),), (Port("verdict", "text"),))},
 )
 
 
@@ -79,3 +84,32 @@ def wide_and_long(count: int) -> Graph:
         before = f"n{number}.text"
     nodes["out"] = answer(before)
     return graph_of(nodes)
+
+
+def bodies(builder: Builder) -> None:
+    """Build a flow with bodies in bodies: a map with a switch and a loop, and a subflow."""
+    tickets = builder.input("tickets", "list")
+    tone = builder.input("tone", "text", default="brief")
+    with builder.map("each", items=tickets, tone=tone) as each:
+        kind = each.llm(
+            "label",
+            prompt="Label: {{ ticket }}",
+            ticket=each.item,
+            returns={"label": ["billing", "tech"]},
+        )
+        with each.switch(kind.label) as s:
+            prompt = "Answer {{ ticket }} ({{ tone }})"
+            s.case("billing").llm("billing", prompt=prompt, ticket=each.item, tone=each.tone)
+            with s.default.loop("refine", max_iterations=3, draft=each.item) as refine:
+                better = refine.llm("better", prompt="Improve: {{ draft }}", draft=refine.draft)
+                refine.output(draft=better.text)
+        each.output(text=s.merge())
+    check = builder.subflow("check", flow="support/check@2", text=tone)
+    builder.output(replies=each.items, verdict=check.verdict)
+
+
+def bodies_graph() -> Graph:
+    """Return the flow with bodies as a graph."""
+    builder = Builder(lambda _: FACTS)
+    bodies(builder)
+    return from_document(builder.document())

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from promptstudio_lab.errors import FlowError, PromptStudioError
-from promptstudio_lab.flows.builder import Builder, prompt_config, returns_schema
+from promptstudio_lab.flows.builder import Builder
+from promptstudio_lab.flows.shorthand import prompt_config, returns_schema
 from promptstudio_lab.flows.graph import from_document
 from promptstudio_lab.flows.validate import errors, validate
 from tests.flows.parts import FACTS, triage, triage_graph
