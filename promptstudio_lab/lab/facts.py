@@ -57,13 +57,16 @@ class Environment:
             for node in graph.nodes
             if isinstance(node.config.get("prompt"), dict)
         ]
-        found = self.facts_of(prompts, session)
         references = {
             str(node.config.get("flow"))
             for graph in graphs
             for node in graph.nodes
             if node.kind == "subflow"
         }
+        return self._knowing(self.facts_of(prompts, session), references, session)
+
+    def _knowing(self, found: Facts, references: set[str], session: Session | None) -> Facts:
+        """Add what the flows that are referred to take and give."""
         if not references:
             return found
         if session is not None:
@@ -84,8 +87,9 @@ class Environment:
 
     def facts_for(self, config: Mapping[str, Json]) -> Facts:
         """Return the facts that one node's config needs."""
-        prompt = config.get("prompt")
-        return self.facts_of([prompt] if isinstance(prompt, dict) else [])
+        prompt, flow = config.get("prompt"), config.get("flow")
+        found = self.facts_of([prompt] if isinstance(prompt, dict) else [])
+        return self._knowing(found, {flow} if isinstance(flow, str) else set(), None)
 
     def facts_of(
         self, prompts: Iterable[Mapping[str, Json]], session: Session | None = None
