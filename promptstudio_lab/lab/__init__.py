@@ -119,6 +119,27 @@ class Lab:
         """Return the flow at a path, making it if need be; without a library it is in *Drafts*."""
         return Flow.named(self.environment, path)
 
+    def import_flow(self, source: str | Path, path: str) -> Flow:
+        """Return a new flow with what a JSON or YAML file or text holds; nothing in it is run.
+
+        What is wrong with it, such as a kind that is not installed, comes along: `check()` tells.
+
+        Args:
+            source: the text, or the path of a `.json`, `.yaml` or `.yml` file.
+            path: `library/name` of the new flow.
+
+        Raises:
+            FlowError: if it is no flow.
+            OperationRefused: if there is a flow of that name that holds something.
+
+        >>> lab = connect("memory")
+        >>> f = lab.flow("echo")
+        >>> _ = f.output(answer=f.input("question"))
+        >>> lab.import_flow(f.to_yaml(), "copy").check()
+        ()
+        """
+        return Flow.imported(self.environment, source, path)
+
     def draft(self) -> Flow:
         """Return a flow that is kept nowhere: it can be checked and run, but not compared."""
         return Flow(self.environment, None, "draft")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.recorder import Recorder
 from promptstudio_lab.engine.resume import mark_interrupted
-from promptstudio_lab.errors import NotFound, TemplateError
 from promptstudio_lab.flows import store as flow_store
-from promptstudio_lab.flows.facts import Facts
-from promptstudio_lab.providers import providers
+from promptstudio_lab.lab.gathering import Gathering
 from promptstudio_lab.settings import notebook
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.warehouse import payloads
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.flows.graph import Graph
     from promptstudio_lab.identity import Actor
     from promptstudio_lab.values import Json
@@ -43,34 +43,35 @@ class Environment:
         self.default_model = default_model
         self.trigger, self.origin = "cell", notebook()
 
-    def facts(self, *graphs: Graph, session: Session | None = None) -> Facts:
-        """Return what flows may refer to: the templates they name and the installed providers."""
-        prompts = [
-            node.config["prompt"]
-            for graph in graphs
-            for node in graph.nodes
-            if isinstance(node.config.get("prompt"), dict)
-        ]
-        return self.facts_of(prompts, session)
+    def facts(
+        self, *graphs: Graph, session: Session | None = None, flow_id: str | None = None
+    ) -> Facts:
+        """Return what flows may refer to, as far as they name it.
+
+        Args:
+            graphs: the flows.
+            session: a unit of work, where one is open.
+            flow_id: the flow itself, when it is kept.
+        """
+        configs = [node.config for graph in graphs for node in graph.nodes]
+        return replace(self.facts_of(configs, session), flow_id=flow_id)
 
     def facts_for(self, config: Mapping[str, Json]) -> Facts:
         """Return the facts that one node's config needs."""
-        prompt = config.get("prompt")
-        return self.facts_of([prompt] if isinstance(prompt, dict) else [])
+        return self.facts_of([config])
 
     def facts_of(
-        self, prompts: Iterable[Mapping[str, Json]], session: Session | None = None
+        self, configs: Iterable[Mapping[str, Json]], session: Session | None = None
     ) -> Facts:
-        """Return the facts that some prompts need."""
-        references = sorted({str(prompt["ref"]) for prompt in prompts if "ref" in prompt})
-        if not references:
-            texts: dict[str, str | None] = {}
-        elif session is not None:
-            texts = {name: self._text(session, name) for name in references}
-        else:
-            with self.warehouse.reading(self.actor) as reading:
-                texts = {name: self._text(reading, name) for name in references}
-        return Facts(texts, frozenset(providers), self.default_model)
+        """Return the facts that some nodes' configs need."""
+        known = list(configs)
+        gathering = Gathering(self.lab_id, self.default_model, known)
+        if not gathering.asks_warehouse:
+            return gathering.facts(None)
+        if session is not None:
+            return gathering.facts(session)
+        with self.warehouse.reading(self.actor) as reading:
+            return gathering.facts(reading)
 
     def recorder(self, ack: str) -> Recorder:
         """Return a recorder of this lab's runs."""
@@ -155,9 +156,3 @@ class Environment:
             for column, meaning in view.columns.items()
         ]
         return pl.DataFrame(rows, schema=["view", "grain", "column", "meaning"], orient="row")
-
-    def _text(self, session: Session, reference: str) -> str | None:
-        try:
-            return template_store.load(session, self.lab_id, reference).text
-        except (NotFound, TemplateError):
-            return None
