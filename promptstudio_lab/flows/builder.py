@@ -62,6 +62,7 @@ class Builder:
         self._above = ""
         self._inputs: list[Port] = []
         self._outputs: list[Port] = []
+        self._implied: set[str] = set()
         self._facts = facts or (lambda _config: Facts())
 
     @property
@@ -82,7 +83,13 @@ class Builder:
             name: how runs and datasets call it.
             type: a port type, such as `text` or `json`.
             settings: `default` and `description`.
+
+        In a body this may say more of an input that is there because of a keyword.
         """
+        if name in self._implied:
+            self._implied.discard(name)
+            del self._nodes[self._above + name]
+            self._inputs = [port for port in self._inputs if port.name != name]
         return self.node("input", name, type=type, **settings)
 
     def output(self, key: str = "output", /, **fields: Any) -> Handle:  # handles, or policy
@@ -92,7 +99,7 @@ class Builder:
         >>> f.output(answer=f.input("question"))
         <output.>
         """
-        names = [name for name, value in fields.items() if handles(value)]
+        names = [name for name, value in fields.items() if handles(value) and name != WHEN]
         if not fields:
             message = "an output needs fields, such as f.output(answer=handle)"
             raise FlowError(message)
@@ -165,7 +172,8 @@ class Builder:
 
         def add(key: str, /, *many: Handle, **settings: Any) -> Handle:  # JSON or handles
             # An opening that takes several edges is mostly the only one, and `in` no keyword.
-            return self.node(kind, key, **({"in": list(many)} if many else {}), **settings)
+            more: _Settings = {"in": list(many)} if many else {}
+            return self.node(kind, key, **more, **settings)
 
         return add
 
@@ -206,7 +214,7 @@ class Builder:
                 given = handles(settings.get(name))
                 self._outputs.append(Port(name, type_given(given[0]) if given else "any"))
 
-    def _write(
+    def _write(  # noqa: PLR0913 — the parts of an entry
         self,
         kind: str,
         key: str,
@@ -357,6 +365,7 @@ class Body(Handle):
         known = kinds["input"].schema["properties"]["type"]["enum"]
         wanted = kind if kind in known else "list" if kind.startswith("list[") else "any"
         self._taken[name] = self._body.input(name, wanted)
+        self._body._implied.add(name)  # noqa: SLF001 — the same
 
     def _settle(self) -> None:
         body = Signature(tuple(self._body._inputs), tuple(self._body._outputs))  # noqa: SLF001 — one class in two

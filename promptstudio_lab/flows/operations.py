@@ -4,7 +4,7 @@ A canvas, a cell and the assistant send the same small operations:
 
 | operation | fields |
 |---|---|
-| `add` | `node` (a new id), `kind`, `key`, `config`, `policy`, `x`, `y`, `parent` (an id, or null) |
+| `add` | `node` (a new id), `kind`, `key`, `config`, `policy`, `x`, `y`, `parent` (or null) |
 | `move` | `nodes`: {id: {"x", "y"}} |
 | `configure` | `node`, `config`, `policy` |
 | `rename` | `node`, `key` |
@@ -189,6 +189,9 @@ def _configure(
     if not fields:
         message = "configure needs a config or a policy"
         raise OperationRefused(message)
+    if "config" in fields and hasattr(kinds.get(node.kind), "migrate"):
+        # What was shown had been brought up to date; so is what is kept.
+        fields["kind_version"] = kinds[node.kind].version
     found = [Change("flow_node", node.id, "update", fields)]
     if "config" in fields and node.kind in kinds:
         after = ports_of(graph, replace(node, config=fields["config"]), facts)

@@ -1,15 +1,16 @@
-"""The openings of a flow's nodes: they depend on config, body and what is referred to."""
+"""The openings of a flow's nodes: they depend on its config, its body and what it refers to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.errors import PromptStudioError
 from promptstudio_lab.nodes import Port, Ports, Signature, kinds
 from promptstudio_lab.nodes.ports import type_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.flows.graph import Edge, Graph, Node
@@ -20,6 +21,33 @@ def ports_of(graph: Graph, node: Node, facts: Facts) -> Ports | None:
     """Return a node's openings, or None where its kind is not installed."""
     kind = kinds.get(node.kind)
     return kind.ports(node.config, Surroundings(facts, graph, node)) if kind else None
+
+
+def migrated(graph: Graph) -> Graph:
+    """Return a flow with every config brought to the version of its kind that is installed.
+
+    A kind brings an older config up to date by a method `migrate(config, version)`. What it cannot
+    bring up to date stays as it is, and validation tells.
+
+    >>> from promptstudio_lab.flows.graph import Graph
+    >>> migrated(Graph()) == Graph()
+    True
+    """
+    nodes = tuple(_migrated(node) for node in graph.nodes)
+    return graph if nodes == graph.nodes else replace(graph, nodes=nodes)
+
+
+def _migrated(node: Node) -> Node:
+    kind = kinds.get(node.kind)
+    migrate: Callable[[dict[str, Json], int], dict[str, Json]] | None
+    migrate = getattr(kind, "migrate", None)
+    if kind is None or migrate is None or node.version >= kind.version:
+        return node
+    try:
+        config = migrate(dict(node.config), node.version)
+    except (PromptStudioError, LookupError, TypeError, ValueError, AttributeError):
+        return node
+    return replace(node, config=config, version=kind.version)
 
 
 def signature(graph: Graph, facts: Facts, parent: str | None = None) -> Signature:

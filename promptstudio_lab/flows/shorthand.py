@@ -1,4 +1,4 @@
-"""The short forms in which code writes a setting: prompts by reference or text, returns by field."""
+"""Short forms of settings in code: a prompt by reference or text, what it returns by field."""
 
 from __future__ import annotations
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from promptstudio_lab.errors import Conflict, NotFound, OperationRefused
 from promptstudio_lab.flows.graph import Edge, Graph, Node, from_document
 from promptstudio_lab.flows.operations import changes, flaw
+from promptstudio_lab.flows.shape import migrated
 from promptstudio_lab.flows.source import carry, same
 from promptstudio_lab.ids import is_id, new_id
 from promptstudio_lab.warehouse.access import require_on
@@ -30,6 +31,7 @@ from promptstudio_lab.warehouse.history.changelog import (
 )
 from promptstudio_lab.warehouse.history.rewind import rows_now
 from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
+from promptstudio_lab.warehouse.places.references import split_reference
 from promptstudio_lab.warehouse.rows import count_by, find, first
 from promptstudio_lab.warehouse.types import now
 
@@ -77,21 +79,109 @@ class FlowVersion:
     @property
     def graph(self) -> Graph:
         """Return the version as a graph."""
-        return from_document(self.document)
+        return migrated(from_document(self.document))
 
 
 def get_or_create(session: Session, lab_id: str, path: str) -> str:
     """Return the id of the flow at a path, making it if it is not there."""
+    known = find_flow(session, lab_id, path)
+    if known is not None:
+        return known
     parts, name = split(path)
-    library = find_library(session, WorkflowLibrary, lab_id, parts)
-    row = first(session, PromptFlow, workflow_library_id=library.id, name=name) if library else None
-    if row is not None:
-        return row.id
     library = find_or_make(session, WorkflowLibrary, lab_id, parts)
     key = new_id()
     change = Change("prompt_flow", key, "insert", {"workflow_library_id": library.id, "name": name})
     record(session, Stream("lab", lab_id), Operation("create flow", (change,)))
     return key
+
+
+def find_flow(session: Session, lab_id: str, path: str) -> str | None:
+    """Return the id of the flow at a path, or None if there is none."""
+    parts, name = split(path)
+    library = find_library(session, WorkflowLibrary, lab_id, parts)
+    row = first(session, PromptFlow, workflow_library_id=library.id, name=name) if library else None
+    return row.id if row else None
+
+
+def version_named(session: Session, lab_id: str, reference: str) -> tuple[str, FlowVersion] | None:
+    """Return the flow and the saved version that a reference names, or None if there is none.
+
+    Args:
+        session: a unit of work.
+        lab_id: the lab.
+        reference: `library/name@3`; without a version the newest.
+    """
+    path, at = split_reference(reference)
+    flow_id = find_flow(session, lab_id, path)
+    named = {"version": int(at)} if at is not None and at.isdecimal() else {}
+    if flow_id is None or (at is not None and not named):
+        return None
+    row = first(session, PromptFlowVersion, order=("-version",), flow_id=flow_id, **named)
+    if row is None:
+        return None
+    return flow_id, FlowVersion(row.version, row.at_seq, row.content_hash, row.document)
+
+
+def take_in(session: Session, flow_id: str, graph: Graph) -> None:
+    """Make an imported graph the content of a flow that is empty, as one operation.
+
+    Every node and edge gets an identity of its own, so the same file may come in twice.
+
+    Raises:
+        OperationRefused: if the flow holds something, or the graph is none that could be kept.
+    """
+    require_on(session, "edit", "prompt_flow", flow_id)
+    stream = Stream("flow", flow_id)
+    lock(session, stream)
+    wrong = "it is not empty" if head(session, flow_id).graph.nodes else flaw(graph)
+    if wrong:
+        message = f"nothing can be imported into this flow: {wrong}"
+        raise OperationRefused(message)
+    fresh = renewed(graph)
+    depth = {node.id: fresh.name(node).count("/") for node in fresh.nodes}
+    nodes = sorted(fresh.nodes, key=lambda node: depth[node.id])
+    done = [Change("flow_node", n.id, "insert", _node_row(flow_id, n)) for n in nodes]
+    done += [Change("flow_edge", e.id, "insert", _edge_row(flow_id, e)) for e in fresh.edges]
+    record(session, stream, Operation("import flow", tuple(done)))
+
+
+def renewed(graph: Graph) -> Graph:
+    """Return the same flow under new identities."""
+    ids = {node.id: new_id() for node in graph.nodes}
+    nodes = tuple(
+        replace(node, id=ids[node.id], parent=ids[node.parent] if node.parent else None)
+        for node in graph.nodes
+    )
+    edges = tuple(
+        replace(edge, id=new_id(), source=ids[edge.source], target=ids[edge.target])
+        for edge in graph.edges
+    )
+    return Graph(nodes, edges)
+
+
+def _node_row(flow_id: str, node: Node) -> dict[str, Json]:
+    return {
+        "flow_id": flow_id,
+        "parent_node_id": node.parent,
+        "node_key": node.key,
+        "kind": node.kind,
+        "kind_version": node.version,
+        "config": dict(node.config),
+        "policy": dict(node.policy),
+        "position_x": node.x,
+        "position_y": node.y,
+    }
+
+
+def _edge_row(flow_id: str, edge: Edge) -> dict[str, Json]:
+    return {
+        "flow_id": flow_id,
+        "source_node_id": edge.source,
+        "source_port": edge.source_port,
+        "source_path": edge.source_path,
+        "target_node_id": edge.target,
+        "target_port": edge.target_port,
+    }
 
 
 def head(session: Session, flow_id: str) -> FlowHead:
@@ -109,7 +199,7 @@ def head(session: Session, flow_id: str) -> FlowHead:
         path=f"{library}/{row.name}",
         seq=row.head_seq,
         version=row.current_version,
-        graph=Graph(tuple(map(node_of, nodes)), tuple(map(edge_of, edges))),
+        graph=migrated(Graph(tuple(map(node_of, nodes)), tuple(map(edge_of, edges)))),
         source=row.source,
     )
 
@@ -233,27 +323,6 @@ def save_version(session: Session, flow_id: str) -> FlowVersion:
     _row(session, flow_id).current_version = row.version
     session.flush()
     return FlowVersion(row.version, row.at_seq, row.content_hash, row.document)
-
-
-def version_at(session: Session, lab_id: str, reference: str) -> tuple[str, FlowVersion]:
-    """Return the flow and the version that `library/name@3` names; without a number, the newest.
-
-    Raises:
-        NotFound: if there is no such flow or version.
-    """
-    path, _, number = reference.partition("@")
-    parts, name = split(path)
-    library = find_library(session, WorkflowLibrary, lab_id, parts)
-    row = first(session, PromptFlow, workflow_library_id=library.id, name=name) if library else None
-    wanted = {"version": int(number)} if number.isdecimal() else {}
-    known = None
-    if row is not None and (not number or wanted):
-        known = first(session, PromptFlowVersion, order=("-version",), flow_id=row.id, **wanted)
-    if row is None or known is None:
-        message = f"there is no saved flow {reference!r}; flow.save() makes a version"
-        raise NotFound(message)
-    version = FlowVersion(known.version, known.at_seq, known.content_hash, known.document)
-    return row.id, version
 
 
 def use_template(

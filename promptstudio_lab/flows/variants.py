@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import FlowError, did_you_mean
-from promptstudio_lab.flows.shorthand import prompt_config, returns_schema
 from promptstudio_lab.flows.graph import Graph, pointer_to
+from promptstudio_lab.flows.shorthand import prompt_config, returns_schema
 from promptstudio_lab.nodes import kinds
 
 if TYPE_CHECKING:

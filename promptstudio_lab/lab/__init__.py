@@ -13,8 +13,8 @@ from promptstudio_lab.lab.finding import Found, find, libraries
 from promptstudio_lab.lab.flows import Flow
 from promptstudio_lab.lab.frames import Frames
 from promptstudio_lab.lab.places import Library, archived, restore
-from promptstudio_lab.lab.recorded import answered, go_on
-from promptstudio_lab.lab.runs import Run
+from promptstudio_lab.lab.running.recorded import answered, go_on
+from promptstudio_lab.lab.running.results import Run
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.settings import choose_warehouse, default_model
 from promptstudio_lab.warehouse.archive import archive, months, restore_month
@@ -112,6 +112,7 @@ class Lab:
         self.choice = choice
         self.frames = Frames(warehouse, actor)
         self.environment = Environment(warehouse, actor, lab_id, default_model())
+        self.environment.flow_named = self.flow
 
     def __repr__(self) -> str:
         """Say which lab this is, where it is kept, and why there."""
@@ -122,6 +123,27 @@ class Lab:
     def flow(self, path: str) -> Flow:
         """Return the flow at a path, making it if need be; without a library it is in *Drafts*."""
         return Flow.named(self.environment, path)
+
+    def import_flow(self, source: str | Path, path: str) -> Flow:
+        """Return a new flow with what a JSON or YAML file or text holds; nothing in it is run.
+
+        What is wrong with it, such as a kind that is not installed, comes along: `check()` tells.
+
+        Args:
+            source: the text, or the path of a `.json`, `.yaml` or `.yml` file.
+            path: `library/name` of the new flow.
+
+        Raises:
+            FlowError: if it is no flow.
+            OperationRefused: if there is a flow of that name that holds something.
+
+        >>> lab = connect("memory")
+        >>> f = lab.flow("echo")
+        >>> _ = f.output(answer=f.input("question"))
+        >>> lab.import_flow(f.to_yaml(), "copy").check()
+        ()
+        """
+        return Flow.imported(self.environment, source, path)
 
     def draft(self) -> Flow:
         """Return a flow that is kept nowhere: it can be checked and run, but not compared."""

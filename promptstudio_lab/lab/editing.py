@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.errors import PromptStudioError
 from promptstudio_lab.flows.draw import ACCENTS, headline
+from promptstudio_lab.flows.layout import size
 from promptstudio_lab.flows.operations import check_shape
 from promptstudio_lab.flows.shape import ports_of
 from promptstudio_lab.flows.validate import validate
@@ -129,6 +130,7 @@ def kind_views() -> list[Json]:
             "category": kind.category,
             "icon": kind.icon,
             "accent": ACCENTS.get(kind.category, ""),
+            "container": kind.container,
             "schema": dict(kind.schema),
         }
         for name, kind in kinds.items()
@@ -153,6 +155,7 @@ def _node(graph: Graph, node: Node, facts: Facts) -> dict[str, Json]:
         "key": node.key,
         "kind": node.kind,
         "parent": node.parent,
+        **size(graph, node)._asdict(),
         "config": dict(node.config),
         "policy": dict(node.policy),
         "x": node.x,

@@ -12,8 +12,8 @@ from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments import store
 from promptstudio_lab.experiments.report import Report, analyze
 from promptstudio_lab.ids import derived_id
-from promptstudio_lab.lab import execution
-from promptstudio_lab.lab.runs import results_frame
+from promptstudio_lab.lab.running import execution
+from promptstudio_lab.lab.running.results import results_frame
 from promptstudio_lab.metrics import default_metrics
 from promptstudio_lab.stats.sums import Sums
 from promptstudio_lab.warehouse.archive.manifest import archived_months

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.recorder import Recorder
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
-from promptstudio_lab.errors import NotFound, OperationRefused, TemplateError
 from promptstudio_lab.flows import store as flow_store
-from promptstudio_lab.flows.facts import Facts
-from promptstudio_lab.flows.shape import signature
-from promptstudio_lab.providers import providers
+from promptstudio_lab.lab.gathering import Gathering
 from promptstudio_lab.settings import notebook
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.values import dumps
@@ -22,13 +19,13 @@ from promptstudio_lab.warehouse.queries.kept import questions
 from promptstudio_lab.warehouse.queries.views import views
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import polars as pl
 
+    from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.flows.graph import Graph
     from promptstudio_lab.identity import Actor
-    from promptstudio_lab.nodes import Signature
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session, Warehouse
 
@@ -41,7 +38,10 @@ class Environment:
         actor: who works.
         lab_id: the lab.
         default_model: the model of nodes that name none.
+        flow_named: opens the flow at a path.
     """
+
+    flow_named: Callable[[str], Any]  # a Flow, which lies above its environment
 
     def __init__(self, warehouse: Warehouse, actor: Actor, lab_id: str, default_model: str) -> None:
         """Bind the parts."""
@@ -49,61 +49,35 @@ class Environment:
         self.default_model = default_model
         self.trigger, self.origin = "cell", notebook()
 
-    def facts(self, *graphs: Graph, session: Session | None = None) -> Facts:
-        """Return what flows may refer to: the templates they name and the installed providers."""
-        prompts = [
-            node.config["prompt"]
-            for graph in graphs
-            for node in graph.nodes
-            if isinstance(node.config.get("prompt"), dict)
-        ]
-        references = {
-            str(node.config.get("flow"))
-            for graph in graphs
-            for node in graph.nodes
-            if node.kind == "subflow"
-        }
-        return self._knowing(self.facts_of(prompts, session), references, session)
+    def facts(
+        self, *graphs: Graph, session: Session | None = None, flow_id: str | None = None
+    ) -> Facts:
+        """Return what flows may refer to, as far as they name it.
 
-    def _knowing(self, found: Facts, references: set[str], session: Session | None) -> Facts:
-        """Add what the flows that are referred to take and give."""
-        if not references:
-            return found
-        if session is not None:
-            return replace(found, flows=self._flows(session, references))
-        with self.warehouse.reading(self.actor) as reading:
-            return replace(found, flows=self._flows(reading, references))
-
-    def _flows(self, session: Session, references: set[str]) -> dict[str, Signature | None]:
-        found: dict[str, Signature | None] = {}
-        for reference in references:
-            try:
-                _, version = flow_store.version_at(session, self.lab_id, reference)
-            except (NotFound, OperationRefused):
-                found[reference] = None
-                continue
-            found[reference] = signature(version.graph, self.facts(version.graph, session=session))
-        return found
+        Args:
+            graphs: the flows.
+            session: a unit of work, where one is open.
+            flow_id: the flow itself, when it is kept.
+        """
+        configs = [node.config for graph in graphs for node in graph.nodes]
+        return replace(self.facts_of(configs, session), flow_id=flow_id)
 
     def facts_for(self, config: Mapping[str, Json]) -> Facts:
         """Return the facts that one node's config needs."""
-        prompt, flow = config.get("prompt"), config.get("flow")
-        found = self.facts_of([prompt] if isinstance(prompt, dict) else [])
-        return self._knowing(found, {flow} if isinstance(flow, str) else set(), None)
+        return self.facts_of([config])
 
     def facts_of(
-        self, prompts: Iterable[Mapping[str, Json]], session: Session | None = None
+        self, configs: Iterable[Mapping[str, Json]], session: Session | None = None
     ) -> Facts:
-        """Return the facts that some prompts need."""
-        references = sorted({str(prompt["ref"]) for prompt in prompts if "ref" in prompt})
-        if not references:
-            texts: dict[str, str | None] = {}
-        elif session is not None:
-            texts = {name: self._text(session, name) for name in references}
-        else:
-            with self.warehouse.reading(self.actor) as reading:
-                texts = {name: self._text(reading, name) for name in references}
-        return Facts(texts, frozenset(providers), self.default_model)
+        """Return the facts that some nodes' configs need."""
+        known = list(configs)
+        gathering = Gathering(self.lab_id, self.default_model, known)
+        if not gathering.asks_warehouse:
+            return gathering.facts(None)
+        if session is not None:
+            return gathering.facts(session)
+        with self.warehouse.reading(self.actor) as reading:
+            return gathering.facts(reading)
 
     def recorder(self, ack: str) -> Recorder:
         """Return a recorder of this lab's runs."""
@@ -248,9 +222,3 @@ class Environment:
             for column, meaning in view.columns.items()
         ]
         return pl.DataFrame(rows, schema=["view", "grain", "column", "meaning"], orient="row")
-
-    def _text(self, session: Session, reference: str) -> str | None:
-        try:
-            return template_store.load(session, self.lab_id, reference).text
-        except (NotFound, TemplateError):
-            return None

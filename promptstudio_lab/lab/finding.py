@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from promptstudio_lab.errors import NotFound, did_you_mean
-from promptstudio_lab.lab.runs import printable
+from promptstudio_lab.lab.running.results import printable
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.warehouse.places.references import split_reference
 from promptstudio_lab.warehouse.queries.catalogue import catalogue, stamp, uses, versions

@@ -11,18 +11,22 @@ from promptstudio_lab.errors import DatasetError, FlowError, ValueRefused, did_y
 from promptstudio_lab.flows import history, store
 from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.draw import svg
+from promptstudio_lab.flows.formats.mermaid import to_mermaid
+from promptstudio_lab.flows.formats.python import to_python
+from promptstudio_lab.flows.formats.text import read, to_json, to_yaml
 from promptstudio_lab.flows.graph import Graph, from_document
 from promptstudio_lab.flows.layout import places
 from promptstudio_lab.flows.operations import check_shape
+from promptstudio_lab.flows.shape import migrated
 from promptstudio_lab.flows.validate import Problem, validate
 from promptstudio_lab.flows.variants import Patch, vary
-from promptstudio_lab.lab import execution
-from promptstudio_lab.lab.batches import Batch
-from promptstudio_lab.lab.costs import Estimate, estimate
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.faces import face
 from promptstudio_lab.lab.places import Placed
-from promptstudio_lab.lab.runs import Run
+from promptstudio_lab.lab.running import execution
+from promptstudio_lab.lab.running.batches import Batch
+from promptstudio_lab.lab.running.costs import Estimate, estimate
+from promptstudio_lab.lab.running.results import Run
 from promptstudio_lab.lab.templates import Template
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.values import dumps
@@ -33,6 +37,7 @@ from promptstudio_lab.warehouse.history.watch import watch
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     import polars as pl
 
@@ -110,7 +115,7 @@ class Flow(Placed, Builder):
     def check(self) -> tuple[Problem, ...]:
         """Return every problem of the flow; nothing is run and nothing connected to."""
         graph = self.graph_now
-        return validate(graph, self._environment.facts(graph))
+        return validate(graph, self.facts(graph))
 
     @property
     def warehouse_id(self) -> str:
@@ -123,7 +128,7 @@ class Flow(Placed, Builder):
 
     def facts(self, graph: Graph) -> Facts:
         """Return what the flow may refer to."""
-        return self._environment.facts(graph)
+        return self._environment.facts(graph, flow_id=self.id)
 
     def run(self, **inputs: Json) -> Run:
         """Run the flow once and return the result, which is committed by then.
@@ -294,7 +299,7 @@ class Flow(Placed, Builder):
             box = store.head(session, now.id).graph.by_key[node]
             config = {**box.config, "prompt": {"ref": found.reference}}
             operation = {"type": "configure", "node": box.id, "config": config}
-            facts = self._environment.facts_of([config["prompt"]], session)
+            facts = self._environment.facts_of([config], session)
             store.edit(session, now.id, operation, facts)
             return Template(self._environment, found)
 
@@ -315,9 +320,8 @@ class Flow(Placed, Builder):
 
         def work(session: Session) -> Recorded:
             graph = store.head(session, flow_id).graph
-            prompt = (operation.get("config") or {}).get("prompt") or {}
-            prompts = [*_prompts_of(graph), *([prompt] if isinstance(prompt, dict) else [])]
-            facts = self._environment.facts_of(prompts, session)
+            configs = [*(node.config for node in graph.nodes), operation.get("config") or {}]
+            facts = self._environment.facts_of(configs, session)
             return store.edit(session, flow_id, operation, facts, client_id)
 
         return self._environment.warehouse.transact(self._environment.actor, work)
@@ -338,6 +342,49 @@ class Flow(Placed, Builder):
             self._environment.actor,
             lambda session: store.take_back(session, flow_id, step, client_id),
         )
+
+    def to_python(self) -> str:
+        """Return the code that builds the flow as it stands; run in a cell, it changes nothing.
+
+        >>> import promptstudio_lab as ps
+        >>> f = ps.connect("memory").flow("echo")
+        >>> f.output(answer=f.input("question"))
+        <output.>
+        >>> print(f.to_python())
+        f = lab.flow("Drafts/echo")
+        question = f.input("question", "text")
+        f.output(answer=question)
+        """
+        graph = self.graph_now
+        made = "lab.draft()" if self.id is None else f"lab.flow({dumps(self.head().path)})"
+        return to_python(graph, self.facts(graph), first=f"f = {made}")
+
+    def to_mermaid(self) -> str:
+        """Return the flow as a Mermaid chart, for a Markdown cell or a page."""
+        return to_mermaid(self.graph_now)
+
+    def to_json(self) -> str:
+        """Return the flow's document as JSON; `lab.import_flow` reads it."""
+        return to_json(self.graph_now)
+
+    def to_yaml(self) -> str:
+        """Return the flow's document as YAML; `lab.import_flow` reads it."""
+        return to_yaml(self.graph_now)
+
+    @classmethod
+    def imported(cls, environment: Environment, source: str | Path, path: str) -> Flow:
+        """Return a new flow with the content of a file or a text; `lab.import_flow` does it."""
+        graph = migrated(read(source))
+        placed = any(node.x or node.y for node in graph.nodes)
+        graph = graph if placed else graph.moved(places(graph))
+
+        def work(session: Session) -> str:
+            flow_id = store.get_or_create(session, environment.lab_id, path)
+            store.take_in(session, flow_id, graph)
+            return flow_id
+
+        flow_id = environment.warehouse.transact(environment.actor, work)
+        return cls(environment, flow_id, path)
 
     def edit(self) -> Any:  # the editor widget
         """Show the graph editor; each gesture is an operation, and the next cell sees it."""
@@ -384,11 +431,6 @@ class Flow(Placed, Builder):
             message = f"a draft is kept nowhere, so it {why}; use lab.flow(name)"
             raise FlowError(message)
         return self.id
-
-
-def _prompts_of(graph: Graph) -> list[Mapping[str, Json]]:
-    found = [node.config.get("prompt") for node in graph.nodes]
-    return [prompt for prompt in found if isinstance(prompt, dict)]
 
 
 def _check_inputs(graph: Graph, given: Mapping[str, Json], *, extra: bool = False) -> None:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.lab.facts import Environment
-    from promptstudio_lab.lab.flows import Flow
-    from promptstudio_lab.lab.runs import Run
+    from promptstudio_lab.lab.running.results import Run
     from promptstudio_lab.templates.diff import TemplateDiff
     from promptstudio_lab.templates.store import TemplateVersion
     from promptstudio_lab.values import Json
@@ -120,7 +119,8 @@ class Template(Labelled):
         Raises:
             FlowError: naming the variable that has no value.
         """
-        return self._tried(model).run(**values)
+        ran: Run = self._tried(model).run(**values)
+        return ran
 
     def batch(
         self,
@@ -135,14 +135,12 @@ class Template(Labelled):
             model: `provider:model`; the lab's own by default.
             settings: `scorer`, `budget`, `concurrency` and `name`.
         """
-        return self._tried(model).batch(data, **settings)
+        rows: pl.DataFrame = self._tried(model).batch(data, **settings)
+        return rows
 
-    def _tried(self, model: str) -> Flow:
+    def _tried(self, model: str) -> Any:  # a Flow, which lies above templates
         """Return the flow of this one prompt, which lies among the lab's flows like any other."""
-        # A flow is made of templates and not the other way round: only trying one needs both.
-        from promptstudio_lab.lab.flows import Flow
-
-        flow = Flow.named(self._environment, f"Prompts/{self._found.path}")
+        flow = self._environment.flow_named(f"Prompts/{self._found.path}")
         given = {name: flow.input(name, "any") for name in self.variables}
         chosen = {"model": model} if model else {}
         flow.output(text=flow.llm("ask", prompt=self.reference, **chosen, **given).text)

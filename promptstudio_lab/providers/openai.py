@@ -52,6 +52,15 @@ class OpenAIProvider:
 
     simulated = False
 
+    @staticmethod
+    def ready() -> bool:
+        """Tell whether a call could be made: whether there is a key, or none is needed."""
+        try:
+            _key(_base_url())
+        except ProviderError:
+            return False
+        return True
+
     def __init__(self) -> None:
         """Begin without a connection."""
         self._held: dict[tuple[asyncio.AbstractEventLoop, str], _Held] = {}

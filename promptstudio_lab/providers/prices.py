@@ -89,6 +89,22 @@ def most_tokens(request: ChatRequest) -> int:
     return written + sum(-(-len(message.content) // _LETTERS) for message in request.messages)
 
 
+def per_token(provider: str, model: str) -> tuple[float, float] | None:
+    """Return what a model asks for a token read and one written, in nano-dollars, or None.
+
+    >>> per_token("simulated", "small"), per_token("simulated", "no-such-model")
+    ((150.0, 600.0), None)
+    """
+    if provider == _SIMULATED:
+        prices = PRICES.get(model)
+        return (float(prices[0]), float(prices[1])) if prices else None
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    if _prices(provider, model, minute) is None:
+        return None
+    read = _most(provider, model, _INPUT_STEP, 0, minute) / _INPUT_STEP
+    return read, _most(provider, model, 0, _INPUT_STEP, minute) / _INPUT_STEP
+
+
 def _simulated(model: str, read: int, written: int) -> int | None:
     if model not in PRICES:
         return None

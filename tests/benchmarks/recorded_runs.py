@@ -21,7 +21,7 @@ from promptstudio_lab.engine.budget import Budget
 from promptstudio_lab.engine.plan import CONTROL
 from promptstudio_lab.engine.rows import UPDATES, Rows
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.running import execution
 from promptstudio_lab.warehouse.types import iso
 
 RUNS = 2_000

@@ -1,4 +1,4 @@
-"""Recorded runs with real waiting in them, beside the ideal: a fan-out, and a batch side by side."""
+"""Recorded runs with real waiting in them, beside the ideal: a fan-out, and a batch at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from promptstudio_lab.engine.batch import Progress, execute_batch
 from promptstudio_lab.engine.budget import Budget
 from promptstudio_lab.engine.plan import CONTROL
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.running import execution
 from promptstudio_lab.providers import providers
 from promptstudio_lab.providers.chat import ChatRequest, Reply, Usage
 
@@ -36,7 +36,9 @@ class Sleeping:
     simulated = False
 
     async def complete(
-        self, request: ChatRequest, on_text: Callable[[str], None] | None = None
+        self,
+        request: ChatRequest,
+        on_text: Callable[[str], None] | None = None,  # noqa: ARG002 — as every provider has it
     ) -> Reply:
         """Sleep, and answer."""
         await asyncio.sleep(int(request.model) / 1e3)

@@ -119,7 +119,7 @@ import asyncio
 import promptstudio_lab as ps
 from promptstudio_lab.engine.batch import Progress, execute_batch
 from promptstudio_lab.engine.budget import Budget
-from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.running import execution
 
 lab = ps.connect(sys.argv[1])
 flow = lab.flow("left")
@@ -184,7 +184,7 @@ def test_a_fork_records_for_itself(warehouse_url: str) -> None:
 STOPPED = """
 import signal, sys, time
 import promptstudio_lab as ps
-from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.running import execution
 
 lab = ps.connect(sys.argv[1])
 flow = lab.flow("stopped")

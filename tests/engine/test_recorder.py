@@ -20,7 +20,7 @@ from promptstudio_lab.engine.records import CallEnded, RunEnded
 from promptstudio_lab.engine.rows import rows_of, succeeded
 from promptstudio_lab.errors import ProviderUnavailable, RateLimited, WarehouseError
 from promptstudio_lab.ids import is_id, time_of
-from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.running import execution
 from promptstudio_lab.providers.chat import Usage
 from promptstudio_lab.scorers import Score
 from promptstudio_lab.scorers.exact import Exact

@@ -9,14 +9,11 @@ from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.flows.graph import FORMAT, Graph, from_document
 from promptstudio_lab.flows.validate import Problem, validate
 from promptstudio_lab.nodes import Port, Signature
-from tests.flows import stand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptstudio_lab.values import Json
-
-stand_ins.register()
 
 FACTS = Facts(
     templates={"support/classify@3": "Label: {{ ticket }}", "support/gone@1": None},
@@ -113,3 +110,20 @@ def bodies_graph() -> Graph:
     builder = Builder(lambda _: FACTS)
     bodies(builder)
     return from_document(builder.document())
+
+
+def nested_graph() -> Graph:
+    """Return a flow of a map in a map in a loop, each with a prompt of its own."""
+    f = Builder(lambda _: FACTS)
+    state = f.input("state", "list")
+    with f.loop("rounds", max_iterations=2, rows=state) as rounds:
+        with rounds.map("row", items=rounds.rows) as row:
+            with row.map("cell", items=row.item) as cell:
+                told = cell.llm("tell", prompt="Tell {{ x }} at {{ n }}", x=cell.item, n=cell.index)
+                short = cell.prompt("short", prompt="In short: {{ told }}", told=told)
+                cell.output(told=short)
+            joined = row.transform("join", do="to_text", value=cell.items)
+            row.output(row=joined)
+        rounds.output(rows=row.items)
+    f.output(rows=rounds.rows)
+    return from_document(f.document())

@@ -1,13 +1,15 @@
 """Small kinds with bodies and outside effects, where the installed ones are not there."""
+# ruff: noqa: ARG002 — every kind has one signature, and these stand for others
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from promptstudio_lab.nodes import Kind, Port, Ports, kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from promptstudio_lab.nodes import Known
     from promptstudio_lab.values import Json
@@ -25,7 +27,8 @@ def _schema(required: tuple[str, ...] = (), **properties: Json) -> dict[str, Jso
 
 
 class _StandIn(Kind):
-    title = summary = category = icon = ""
+    title = summary = icon = "Stand-in"
+    category = "Logic"
     schema: ClassVar[Mapping[str, Json]] = _schema()
 
     def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
@@ -39,7 +42,9 @@ class _Map(_StandIn):
 
     def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         others = tuple(p for p in known.body.inputs if p.name not in ("item", "index", "items"))
-        return Ports((Port("items", "list"), *others), (Port("items", "list"), Port("errors", "list")))
+        return Ports(
+            (Port("items", "list"), *others), (Port("items", "list"), Port("errors", "list"))
+        )
 
 
 class _Loop(_StandIn):
@@ -67,43 +72,29 @@ class _Note(_StandIn):
     schema: ClassVar[Mapping[str, Json]] = _schema(text=_ANY)
 
 
-class _Aggregate(_StandIn):
-    name = "aggregate"
+class _Batch(_StandIn):
+    name = "stand_in_batch"
     once_a_batch = True
 
     def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         return Ports((Port("value", "any", required=False),), (Port("n", "int"),))
 
 
-class _Http(_StandIn):
-    name = "http"
+class _Unsafe(_StandIn):
+    name = "stand_in_unsafe"
     side_effects = "unsafe"
-    schema: ClassVar[Mapping[str, Json]] = _schema(url=_ANY)
 
     def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         return Ports((), (Port("text", "text"),))
 
 
-class _Sql(_StandIn):
-    name = "sql"
-    schema: ClassVar[Mapping[str, Json]] = _schema(connection=_ANY, query=_ANY)
-
-    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
-        return Ports((), (Port("rows", "table"),))
-
-
-class _Code(_StandIn):
-    name = "code"
-    schema: ClassVar[Mapping[str, Json]] = _schema(
-        source=_ANY, inputs={"type": "object"}, outputs={"type": "object"}
-    )
-
-    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
-        return Ports((), (Port("value", "any"),))
-
-
-def register() -> None:
-    """Register those kinds that are not installed."""
-    for kind in (_Map, _Loop, _Subflow, _Note, _Aggregate, _Http, _Sql, _Code):
-        if kind.name not in kinds:
-            kinds.register(kind.name)(kind())
+@contextmanager
+def registered() -> Iterator[None]:
+    """Register those kinds that are not installed, for as long as it lasts."""
+    stand_ins = (_Map(), _Loop(), _Subflow(), _Note(), _Batch(), _Unsafe())
+    missing = [kind for kind in stand_ins if kind.name not in kinds]
+    for kind in missing:
+        kinds.register(kind.name)(kind)
+    yield
+    for kind in missing:
+        del kinds._found[kind.name]

@@ -4,8 +4,8 @@ import pytest
 
 from promptstudio_lab.errors import FlowError, PromptStudioError
 from promptstudio_lab.flows.builder import Builder
-from promptstudio_lab.flows.shorthand import prompt_config, returns_schema
 from promptstudio_lab.flows.graph import from_document
+from promptstudio_lab.flows.shorthand import prompt_config, returns_schema
 from promptstudio_lab.flows.validate import errors, validate
 from tests.flows.parts import FACTS, triage, triage_graph
 
@@ -105,7 +105,7 @@ def test_what_cannot_be_is_said_with_a_hint() -> None:
     with pytest.raises(FlowError, match="needs fields"):
         f.output()
     with pytest.raises(FlowError, match="no setting 'answer'"):
-        f.output(answer="no handle")  # type: ignore[arg-type]  # the mistake itself
+        f.output(answer="no handle")
     with pytest.raises(AttributeError):
         _ = f._hidden
     assert list(f.document()["nodes"]) == ["x"]

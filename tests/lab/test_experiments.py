@@ -131,7 +131,7 @@ def test_a_run_that_was_cut_short_runs_again_under_a_new_key(lab: Lab) -> None:
 
 
 def _plan(experiment: Experiment) -> Any:  # a plan
-    from promptstudio_lab.lab import execution
+    from promptstudio_lab.lab.running import execution
 
     return execution.prepare(
         experiment._environment,
@@ -144,7 +144,7 @@ def _plan(experiment: Experiment) -> Any:  # a plan
 def _run_some(experiment: Experiment, inputs: Any) -> None:  # some of its items
     from dataclasses import replace
 
-    from promptstudio_lab.lab import execution
+    from promptstudio_lab.lab.running import execution
 
     started = experiment._started
     assert started is not None

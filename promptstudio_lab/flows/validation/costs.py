@@ -1,4 +1,4 @@
-"""Rules about money and load: what a node and a body may cost at most, and how wide they fan out."""
+"""Rules about money and load: what nodes and bodies may cost, and how wide they fan out."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class _Conditions:
 
 def both(one: Condition, other: Condition) -> Condition:
     """Return when two conditions hold at once."""
-    if one == ALWAYS or other == ALWAYS:
+    if ALWAYS in (one, other):
         return other if one == ALWAYS else one
     terms = (a | b for a in one for b in other)
     return _short({term for term in terms if len({switch for switch, _ in term}) == len(term)})

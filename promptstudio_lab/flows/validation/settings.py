@@ -153,14 +153,15 @@ def _unsafe(subject: Subject, node: Node, kind: Kind) -> Iterator[Problem]:
 
 def _outlived(subject: Subject, node: Node) -> Iterator[Problem]:
     """F304: a node that may take longer than what it lies in."""
-    mine, above = node.policy.get("timeout_s"), subject.graph.by_id.get(node.parent or "")
-    whole = above.policy.get("timeout_s") if above else None
-    if _is_number(mine) and _is_number(whole) and mine > whole:
+    above = subject.graph.by_id.get(node.parent or "")
+    mine, whole = _seconds(node), _seconds(above)
+    if mine is not None and whole is not None and mine > whole:
         fix: dict[str, Json] = {"do": "set_policy", "node": node.id, "policy": "timeout_s"}
         message = f"it may take {mine:g} s, and what it lies in only {whole:g} s"
-        fix["value"] = whole
-        yield from warnings([subject.problem("F304", node, "/policy/timeout_s", message, fix)])
+        found = subject.problem("F304", node, "/policy/timeout_s", message, {**fix, "value": whole})
+        yield from warnings([found])
 
 
-def _is_number(value: Json) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _seconds(node: Node | None) -> float | None:
+    found = node.policy.get("timeout_s") if node else None
+    return found if isinstance(found, (int, float)) and not isinstance(found, bool) else None

@@ -13,7 +13,7 @@ from promptstudio_lab.engine.replay.past import Past
 from promptstudio_lab.engine.replay.pinned import unpinned
 from promptstudio_lab.errors import Conflict, FlowError, did_you_mean
 from promptstudio_lab.ids import derived_id, new_id, time_of
-from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.running import execution
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.values import dumps, total
 from promptstudio_lab.warehouse.access import require_on

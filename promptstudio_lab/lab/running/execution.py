@@ -22,6 +22,7 @@ from promptstudio_lab.engine.plan import (
 )
 from promptstudio_lab.engine.records import Nowhere, RunInput
 from promptstudio_lab.engine.replay.past import Kept
+from promptstudio_lab.errors import NotFound
 from promptstudio_lab.flows import store
 from promptstudio_lab.flows.variants import Patch, patched
 from promptstudio_lab.ids import derived_id, new_id
@@ -89,7 +90,12 @@ def _called(environment: Environment, session: Session, graph: Graph) -> dict[st
     references = {str(node.config.get("flow")) for node in graph.nodes if node.kind == "subflow"}
     found = {}
     for reference in sorted(references):
-        flow_id, version = store.version_at(session, environment.lab_id, reference)
+        named = store.version_named(session, environment.lab_id, reference)
+        if named is None:
+            # Validation has refused this before; between the two it can only have been archived.
+            message = f"there is no saved flow {reference!r}"
+            raise NotFound(message)
+        flow_id, version = named
         inner = version.graph
         facts = environment.facts(inner, session=session)
         prompts = _prompts(environment, session, flow_id, inner)

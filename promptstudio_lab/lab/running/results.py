@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.records import measured
 from promptstudio_lab.errors import FlowError, NodeFailed
-from promptstudio_lab.lab.recorded import go_on, measure, repeat, run_again
+from promptstudio_lab.lab.running.recorded import go_on, measure, repeat, run_again
 from promptstudio_lab.money import format_usd, to_usd
 from promptstudio_lab.values import Json, dumps
 

@@ -13,9 +13,9 @@ from promptstudio_lab.engine.replay.past import Kept, Past
 from promptstudio_lab.engine.run import ABSENT, follow
 from promptstudio_lab.errors import FlowError
 from promptstudio_lab.ids import derived_id, hashed_id, new_id
-from promptstudio_lab.lab import execution
-from promptstudio_lab.lab.recorded import downstream, past_of
-from promptstudio_lab.lab.runs import batch_row, results_frame
+from promptstudio_lab.lab.running import execution
+from promptstudio_lab.lab.running.recorded import downstream, past_of
+from promptstudio_lab.lab.running.results import batch_row, results_frame
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.values import content_hash
 from promptstudio_lab.warehouse.queries.kept import claim, run_given
