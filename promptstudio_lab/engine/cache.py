@@ -41,13 +41,14 @@ class Cache:
                 return found
         mine = asyncio.get_running_loop().create_future()
         self._under_way[key] = mine
+        found: Kept | None = None
+        looked = False
         try:
             found = await asyncio.to_thread(self._find, key)
-        except BaseException:
-            self.settle(key, None)
-            raise
-        if found is not None:
-            self.settle(key, found)
+            looked = True
+        finally:
+            if found is not None or not looked:
+                self.settle(key, found)
         return found
 
     def settle(self, key: str, found: Kept | None) -> None:
