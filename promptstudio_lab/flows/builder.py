@@ -248,8 +248,8 @@ class Builder:
         if not KEY.fullmatch(key):
             message = f"{key!r} is not a name for a node; use letters, digits and underscores"
             raise FlowError(message)
-        if self._above.count("/") >= DEEPEST:
-            message = f"nodes lie in one another at most {DEEPEST} deep"
+        if self._above.count("/") >= DEEPEST - 1:
+            message = f"nodes lie in one another at most {DEEPEST - 1} deep"
             raise FlowError(message)
         if f"{self._above}{key}".casefold() in map(str.casefold, self._nodes):
             message = f"a node called {key!r} exists already: names are unique in a flow"

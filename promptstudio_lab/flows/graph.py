@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FORMAT = "promptstudio.flow/1"
 NOTE = "note"  # the kind of what is written beside a flow and does nothing in it
-DEEPEST = 16  # how many nodes may lie in one another
+DEEPEST = 16  # no node has that many above it: a name of so many parts lies in itself
 KEY = re.compile(r"[A-Za-z_][\w-]{0,63}")
 
 # Nodes of a document without identities get theirs from their keys.

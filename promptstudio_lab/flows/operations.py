@@ -156,8 +156,8 @@ def _container(graph: Graph, parent: object) -> str | None:
     if node.kind not in kinds or not kinds[node.kind].container:
         message = f"nothing can be put into {graph.name(node)!r}: {node.kind} has no body"
         raise OperationRefused(message)
-    if graph.name(node).count("/") + 2 > DEEPEST:
-        message = f"nodes lie in one another at most {DEEPEST} deep"
+    if graph.name(node).count("/") + 2 >= DEEPEST:
+        message = f"nodes lie in one another at most {DEEPEST - 1} deep"
         raise OperationRefused(message)
     return node.id
 
@@ -341,9 +341,9 @@ _OPERATIONS: dict[str, Callable[[Graph, str, Mapping[str, Json], Facts], list[Ch
 
 def flaw(graph: Graph) -> str | None:
     """Return why these rows are no flow that any edit could have made, or None if they are one."""
-    names = Counter(graph.name(node).casefold() for node in graph.nodes)
+    names = Counter((node.parent, node.key.casefold()) for node in graph.nodes)
     if len(names) < len(graph.nodes):
-        return f"two nodes would be called {names.most_common(1)[0][0]!r}"
+        return f"two nodes would be called {names.most_common(1)[0][0][1]!r}"
     for node in graph.nodes:
         if node.parent is not None and node.parent not in graph.by_id:
             return f"{node.key!r} would lie in a node that is gone"

@@ -10,7 +10,7 @@ from promptstudio_lab.flows.validate import errors, validate
 from tests.flows.parts import FACTS, bodies_graph, nested_graph, triage_graph, wide_and_long
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 # What was broken, the broken flow, and the nodes of which one must be named.
 Mutant = tuple[str, Graph, set[str]]
@@ -164,7 +164,7 @@ def _with_node(graph: Graph, old: Node, new: Node) -> Graph:
     return Graph(tuple(new if node is old else node for node in graph.nodes), graph.edges)
 
 
-def _with_config(graph: Graph, node: Node, config: dict[str, object]) -> Graph:
+def _with_config(graph: Graph, node: Node, config: Mapping[str, object]) -> Graph:
     return _with_node(graph, node, replace(node, config={**node.config, **config}))
 
 

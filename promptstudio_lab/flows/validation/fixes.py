@@ -26,22 +26,18 @@ def operations_of(fix: dict[str, Json], graph: Graph) -> list[dict[str, Json]]:
     >>> operations_of({"do": "remove_setting", "node": "1", "setting": "tpye"}, flow)
     [{'type': 'configure', 'node': '1', 'config': {}}]
     """
-    do = fix["do"]
-    if do == "disconnect":
-        return [{"type": "remove", "edges": [fix["edge"]]}]
-    if do == "remove":
-        return [{"type": "remove", "nodes": [fix["node"]]}]
-    if do == "rename":
-        return [{"type": "rename", "node": fix["node"], "key": fix["key"]}]
-    if do == "add":
-        kind, parent = fix["kind"], fix["parent"]
-        return [{"type": "add", "node": new_id(), "kind": kind, "parent": parent}]
-    if do == "connect":
-        ends = {name: value for name, value in fix.items() if name != "do"}
-        return [{"type": "connect", "edge": new_id(), "source_path": "", **ends}]
-    if do == "redirect":
-        return _redirected(fix, graph)
-    return _configured(fix, graph)
+    do = str(fix["do"])
+    named = {name: value for name, value in fix.items() if name != "do"}
+    plain: dict[str, dict[str, Json]] = {
+        "disconnect": {"type": "remove", "edges": [fix.get("edge")]},
+        "remove": {"type": "remove", "nodes": [fix.get("node")]},
+        "rename": {"type": "rename", **named},
+        "add": {"type": "add", "node": new_id(), **named},
+        "connect": {"type": "connect", "edge": new_id(), "source_path": "", **named},
+    }
+    if do in plain:
+        return [plain[do]]
+    return _redirected(fix, graph) if do == "redirect" else _configured(fix, graph)
 
 
 def _redirected(fix: dict[str, Json], graph: Graph) -> list[dict[str, Json]]:
