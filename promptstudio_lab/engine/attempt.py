@@ -60,15 +60,31 @@ async def run_node(
     try:
         ended = await _told(context, begun, inputs, key)
     finally:
-        live.cache.settle(key, _to_repeat(ended))
+        live.cache.settle(key, _to_repeat(context, ended))
     return ended
 
 
-def _to_repeat(ended: NodeEnded | None) -> Kept | None:
-    if ended is None or ended.status != "succeeded":
+def _to_repeat(context: NodeContext, ended: NodeEnded | None) -> Kept | None:
+    if ended is None or ended.cache_key is None:
         return None
-    tokens = ended.input_tokens, ended.output_tokens
-    return Kept(ended.node_execution_id, ended.status, ended.outputs, ended.cost, *tokens)
+    return Kept(
+        ended.node_execution_id,
+        ended.status,
+        ended.outputs,
+        ended.cost,
+        ended.input_tokens,
+        ended.output_tokens,
+        simulated=any(node.simulated for node in (ended, *_inside(context))),
+    )
+
+
+def _inside(context: NodeContext) -> list[NodeEnded]:
+    """Return what has ended inside a node, however deep."""
+    if not context.step.body:
+        return []
+    own = f"{context.path}/{context.step.key}".removeprefix("/")
+    below = f"{own}[", f"{own}/"
+    return [n for n in context.live.ended if n.path == own or n.path.startswith(below)]
 
 
 async def _told(
@@ -81,10 +97,15 @@ async def _told(
         await context.live.sink.node_ended(cut)
         raise NodeCut(cut) from None
     ended = _ended(context, begun, inputs, outcome)
-    if key is not None and ended.status == "succeeded":
+    # What is missing because something inside failed may be there the next time.
+    if key and ended.status == "succeeded" and not _any_failed(_inside(context)):
         ended = replace(ended, cache_key=key)
     await context.live.sink.node_ended(ended)
     return ended
+
+
+def _any_failed(nodes: list[NodeEnded]) -> bool:
+    return any(node.status == "failed" for node in nodes)
 
 
 async def _repeated(

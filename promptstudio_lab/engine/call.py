@@ -108,10 +108,10 @@ class NodeContext:
             try:
                 return (await self._try(provider, request, self._next_attempt())).text
             except ProviderError as error:
-                if isinstance(error, RateLimited):
-                    # Others need not find out for themselves.
-                    limiter(provider).pause(error.retry_after_s or 0.0)
                 wait = retry.wait_s(error, attempt)
+                if isinstance(error, RateLimited) and wait is not None:
+                    # Others need not find out for themselves; for longer, nobody waits.
+                    limiter(provider).pause(error.retry_after_s or 0.0)
                 if wait is None or attempt == most:
                     raise
                 await asyncio.sleep(wait)

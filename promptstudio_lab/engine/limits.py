@@ -83,7 +83,8 @@ class Limiter:
 def _rate(per_minute: Json) -> Rate | None:
     if per_minute is None:
         return None
-    if not isinstance(per_minute, (int, float)) or not 0 < per_minute < inf:
+    number = isinstance(per_minute, (int, float)) and not isinstance(per_minute, bool)
+    if not number or not 0 < per_minute < inf:
         message = f"a rate limit is {per_minute!r}; it must be a positive number a minute"
         raise SettingsError(message)
     return Rate(per_minute)

@@ -148,6 +148,12 @@ class NodeEnded:
     question: Mapping[str, Json] | None = None
     metrics: tuple[Measured, ...] = ()
 
+    @property
+    def simulated(self) -> bool:
+        """Return whether a stand-in answered, now or when this first ran."""
+        repeated = self.original is not None and self.original.simulated
+        return repeated or any(call.reply.simulated for call in self.calls if call.reply)
+
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:

@@ -222,7 +222,8 @@ def _question(rows: Rows, node: NodeEnded, address: PayloadAddress) -> None:
     run, step = node.run, node.step
     rows.add(
         "node_attempt",
-        derived_id(node.node_execution_id, "question"), run.plan.organization_id,
+        # However often the run goes on without an answer, it is one question.
+        derived_id(run.input.run_id, "question", step.node_id, node.path), run.plan.organization_id,
         run.input.run_id, node.node_execution_id, step.node_id, 1, "waiting", node.started_at,
         run.input.past.epoch, step.name, node.path, _payload(rows, run, address, node.question),
         _made_at(run), run.plan.executed_by,

@@ -19,7 +19,7 @@ from promptstudio_lab.engine.records import (
     Sink,
     Status,
 )
-from promptstudio_lab.errors import NodeFailed
+from promptstudio_lab.errors import BudgetExceeded, NodeFailed
 from promptstudio_lab.nodes import Waiting, kinds
 from promptstudio_lab.scorers import Score
 from promptstudio_lab.values import total
@@ -165,7 +165,9 @@ class _Scope:
             reason = str(inside.failed.error)
             own = f"{inside.failed.step.key}: {reason}"
             message = reason if inside.failed.step.body else own
-            raise NodeFailed(message)
+            # What the budget forbade can be done later: it is no failure of an item.
+            forbidden = inside.failed.error_code == "budget_exceeded"
+            raise BudgetExceeded(message) if forbidden else NodeFailed(message)
         if inside.question is not None:
             raise Waiting(inside.question)
         return inside.answers
@@ -235,7 +237,6 @@ async def _ended(scope: _Scope, started: float, *, cancelled: bool = False) -> R
     status: Status = "cancelled" if cancelled else _status(scope)
     answers = scope.answers if status != "failed" and not scope.failed else {}
     nodes, failed, past = scope.live.ended, scope.failed, scope.live.past
-    calls = [call for node in nodes for call in node.calls]
     return RunEnded(
         run=scope.live.run,
         status=status,
@@ -246,7 +247,7 @@ async def _ended(scope: _Scope, started: float, *, cancelled: bool = False) -> R
         cost=total([past.cost, *(node.cost for node in nodes)]),
         input_tokens=total([past.input_tokens, *(node.input_tokens for node in nodes)]),
         output_tokens=total([past.output_tokens, *(node.output_tokens for node in nodes)]),
-        simulated=past.simulated or any(c.reply.simulated for c in calls if c.reply),
+        simulated=past.simulated or any(node.simulated for node in nodes),
         error_code=failed.error_code if failed else None,
         error=failed.error if failed else None,
         failed_node=failed.step.name if failed else None,

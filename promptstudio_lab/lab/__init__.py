@@ -313,6 +313,7 @@ class Lab:
 
         Raises:
             NotFound: if there is no such question.
+            ValueRefused: if the answer does not fit the question's form.
             Conflict: if it is answered already.
         """
         return self.resume(answered(self.environment, question_id, value))

@@ -23,6 +23,7 @@ class Kept:
         input_tokens: what its calls read.
         output_tokens: what its calls wrote.
         here: whether it is a row of this very run, which goes on after an interruption.
+        simulated: whether a stand-in answered for it.
     """
 
     node_execution_id: str
@@ -32,6 +33,7 @@ class Kept:
     input_tokens: int | None = 0
     output_tokens: int | None = 0
     here: bool = False
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,7 @@ def kept(node: NodeGiven, *, here: bool = False) -> Kept:
         node.input_tokens,
         node.output_tokens,
         here,
+        node.simulated,
     )
 
 

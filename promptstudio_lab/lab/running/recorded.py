@@ -11,10 +11,11 @@ from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.engine.replay.past import Past
 from promptstudio_lab.engine.replay.pinned import unpinned
-from promptstudio_lab.errors import Conflict, FlowError, did_you_mean
+from promptstudio_lab.errors import Conflict, FlowError, ValueRefused, did_you_mean
 from promptstudio_lab.ids import derived_id, new_id, time_of
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.nodes import kinds
+from promptstudio_lab.nodes.shapes import checker, misfits
 from promptstudio_lab.values import dumps, total
 from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.append import insert_missing
@@ -98,7 +99,7 @@ def run_again(
         for one in given.nodes
         if one.status in {"succeeded", "skipped"} and not one.path and one.node_id not in anew
     }
-    item = replace(_item(given), run_id=new_id(), past=Past(kept=kept, answers={}))
+    item = replace(_item(given), run_id=new_id(), past=Past(kept=kept, simulated=given.simulated))
     return _run(environment, plan, item, budget)
 
 
@@ -116,9 +117,9 @@ def repeat(environment: Environment, run_id: str) -> RunEnded:
     kept = {
         _place(node): execution.kept(node)
         for node in given.nodes
-        if node.status in {"succeeded", "skipped"} and node.node_id in outside
+        if node.status in {"succeeded", "skipped"} and (node.node_id in outside or node.repeated)
     }
-    past = Past(kept=kept, answers=given.answers, closed=True)
+    past = Past(kept=kept, answers=given.answers, simulated=given.simulated, closed=True)
     ended = _run(environment, plan, replace(_item(given), run_id=new_id(), past=past), 0)
     if ended.status == given.status == "succeeded" and dict(ended.outputs) != given.outputs:
         message = (
@@ -154,10 +155,20 @@ def measure(
 
 
 def answered(environment: Environment, question_id: str, value: Json) -> str:
-    """Write down an answer and return the run that may go on."""
+    """Write down an answer and return the run that may go on.
+
+    Raises:
+        ValueRefused: if it does not fit the question's form; nothing is written.
+    """
     dumps(value)
+
+    def check(question: Json) -> None:
+        for place, reason in misfits(checker(question["schema"]), value):
+            message = f"the answer does not fit the form at {place or '/'}: {reason}"
+            raise ValueRefused(message)
+
     return environment.warehouse.transact(
-        environment.actor, lambda session: answer(session, question_id, value)
+        environment.actor, lambda session: answer(session, question_id, value, check)
     )
 
 

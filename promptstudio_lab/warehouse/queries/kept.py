@@ -20,6 +20,7 @@ from promptstudio_lab.warehouse.entities import (
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -44,6 +45,8 @@ class NodeGiven:
         input_tokens: what its calls read.
         output_tokens: what its calls wrote.
         called: whether it reached a model.
+        repeated: whether it only gave what another execution had given.
+        simulated: whether a stand-in answered for it; told of what `cached` finds.
     """
 
     id: str
@@ -55,6 +58,8 @@ class NodeGiven:
     input_tokens: int | None
     output_tokens: int | None
     called: bool
+    repeated: bool = False
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ def run_given(session: Session, run_id: str) -> RunGiven:
         plan=payloads.get(session, row.plan_payload_id),
         nodes=tuple(_nodes(session, run_id)),
         answers=_answers(session, run_id),
-        simulated=_simulated(session, run_id),
+        simulated=row.simulated or _simulated(session, run_id),
     )
 
 
@@ -138,6 +143,7 @@ def _nodes(session: Session, run_id: str) -> list[NodeGiven]:
             row.input_tokens,
             row.output_tokens,
             row.prompt_execution_id is not None,
+            row.cache_hit,
         )
         for row in rows
     ]
@@ -208,6 +214,8 @@ def cached(session: Session, key: str) -> NodeGiven | None:
     if row is None:
         return None
     outputs = payloads.get_many(session, filter(None, [row.output_payload_id]))
+    first = row.original_node_execution_id
+    really = session.get(NodeExecution, first) if first else None
     return NodeGiven(
         row.original_node_execution_id or row.id,
         row.node_id,
@@ -218,11 +226,19 @@ def cached(session: Session, key: str) -> NodeGiven | None:
         row.input_tokens,
         row.output_tokens,
         row.prompt_execution_id is not None,
+        row.cache_hit,
+        _simulated(session, (really or row).flow_execution_id),
     )
 
 
-def answer(session: Session, question_id: str, value: Json) -> str:
+def answer(session: Session, question_id: str, value: Json, check: Callable[[Json], None]) -> str:
     """Write down what a person answered and return the run that waited for it.
+
+    Args:
+        session: within a transaction.
+        question_id: the question.
+        value: the answer.
+        check: gets the question, and raises if the answer is none to it.
 
     Raises:
         NotFound: if there is no such question.
@@ -233,6 +249,7 @@ def answer(session: Session, question_id: str, value: Json) -> str:
     if row is None or row.question_payload_id is None:
         message = f"there is no question {question_id!r}; lab.questions() lists the open ones"
         raise NotFound(message)
+    check(payloads.get(session, row.question_payload_id))
     (key,) = payloads.put(session, [value])
     written = session.execute(
         update(NodeAttempt)
