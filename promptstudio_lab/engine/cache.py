@@ -41,15 +41,15 @@ class Cache:
                 return found
         mine = asyncio.get_running_loop().create_future()
         self._under_way[key] = mine
-        found: Kept | None = None
+        known: Kept | None = None
         looked = False
         try:
-            found = await asyncio.to_thread(self._find, key)
+            known = await asyncio.to_thread(self._find, key)
             looked = True
         finally:
-            if found is not None or not looked:
-                self.settle(key, found)
-        return found
+            if known is not None or not looked:
+                self.settle(key, known)
+        return known
 
     def settle(self, key: str, found: Kept | None) -> None:
         """Tell those who wait what came of it; after None the next of them tries."""
