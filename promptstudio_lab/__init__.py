@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from promptstudio_lab.engine.reach.approval import approve_refused as approve_code
     from promptstudio_lab.errors import PromptStudioError
     from promptstudio_lab.lab import Lab, connect
     from promptstudio_lab.metrics import Mean, Rate, RatioOfSums
@@ -25,6 +26,7 @@ __all__ = [
     "Rate",
     "RatioOfSums",
     "__version__",
+    "approve_code",
     "connect",
     "exact",
     "usd",
@@ -37,6 +39,7 @@ _HOMES = {
     "PromptStudioError": ("promptstudio_lab.errors", "PromptStudioError"),
     "Rate": ("promptstudio_lab.metrics", "Rate"),
     "RatioOfSums": ("promptstudio_lab.metrics", "RatioOfSums"),
+    "approve_code": ("promptstudio_lab.engine.reach.approval", "approve_refused"),
     "connect": ("promptstudio_lab.lab", "connect"),
     "exact": ("promptstudio_lab.scorers.exact", "Exact"),
     "usd": ("promptstudio_lab.money", "usd"),
