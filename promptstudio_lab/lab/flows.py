@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.batch import CONCURRENCY
 from promptstudio_lab.engine.plan import CONTROL
+from promptstudio_lab.engine.reach.approval import approve
 from promptstudio_lab.errors import DatasetError, FlowError, ValueRefused, did_you_mean
 from promptstudio_lab.flows import history, store
 from promptstudio_lab.flows.builder import Builder
@@ -279,6 +280,27 @@ class Flow(Placed, Builder):
         """
         stream = Stream("flow", self._kept("has no history"))
         return watch(self._environment.warehouse, self._environment.actor, stream, after, timeout_s)
+
+    def approve(self, node: str) -> str:
+        """Approve the code of a node for yourself, on this machine, and return its hash as shown.
+
+        Read it first: it will run as you. Any change of it has to be approved again.
+
+        Args:
+            node: the node's name.
+
+        Raises:
+            FlowError: if there is no such node, or it holds no code.
+        """
+        graph = self.graph_now
+        if node not in graph.by_key:
+            message = f"there is no node {node!r}.{did_you_mean(node, graph.by_key)}"
+            raise FlowError(message)
+        source = graph.by_key[node].config.get("source")
+        if not isinstance(source, str):
+            message = f"{node!r} holds no code that could be approved"
+            raise FlowError(message)
+        return approve(source)
 
     def promote(self, node: str, path: str) -> Template:
         """Move a node's inline prompt into a library, with its history; the node then refers to it.

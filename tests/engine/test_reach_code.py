@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import promptstudio_lab as ps
 from promptstudio_lab import settings
 from promptstudio_lab.engine.reach import approval
 from promptstudio_lab.engine.reach.code import compute
@@ -45,7 +46,7 @@ def test_nothing_runs_before_it_is_approved(tmp_path: Path) -> None:
     with pytest.raises(NodeFailed, match=f'ps.approve_code\\("{shown}"\\)'):
         asyncio.run(compute(source, {}, 10))
     assert not made.exists()
-    assert approval.approve_refused(shown) == shown
+    assert ps.approve_code(shown) == shown, "as the message says"
     asyncio.run(compute(source, {}, 10))
     assert made.exists()
 

@@ -283,11 +283,11 @@ def test_what_was_looked_up_is_what_is_connected_to(
 ) -> None:
     port = server.server_port
     own(hosts=[f"localhost:{port}"])
-    looked_up: list[object] = []
+    looked_up: list[str] = []
     whole = socket.getaddrinfo
 
-    def once(host: str, *rest: Json, **more: Json) -> Json:
-        looked_up.append(host)
+    def once(host: str | bytes, *rest: Json, **more: Json) -> Json:
+        looked_up.append(host.decode() if isinstance(host, bytes) else host)
         return whole("127.0.0.1" if host == "localhost" else host, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", once)

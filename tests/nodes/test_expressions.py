@@ -160,6 +160,12 @@ def test_a_key_that_is_called_like_a_method_is_the_key() -> None:
     assert evaluate("d.keys + d.update", {"d": {"keys": 1, "update": 2}}) == 3
 
 
+@pytest.mark.parametrize("text", ["d.__class__", "__d", "d.x.__y"])
+def test_a_name_with_two_underscores_is_refused_even_where_there_is_a_value(text: str) -> None:
+    with pytest.raises(ExpressionRefused, match="are not values"):
+        evaluate(text, {"d": {"__class__": 1, "x": {"__y": 1}}, "__d": 1})
+
+
 def test_an_expression_warns_nobody() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
