@@ -12,10 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
     from promptstudio_lab.engine.limits import limit
-=======
->>>>>>> nodes
     from promptstudio_lab.engine.reach.approval import approve_refused as approve_code
     from promptstudio_lab.errors import PromptStudioError
     from promptstudio_lab.lab import Lab, connect
