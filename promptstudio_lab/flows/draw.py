@@ -120,7 +120,7 @@ def _cut(text: str, longest: int = _LONGEST) -> str:
 def _frame(node: Node, box: _Box) -> str:
     kind = kinds.get(node.kind)
     accent = ACCENTS.get(kind.category, _OTHER) if kind else _OTHER
-    title = f"{kind.title if kind else node.kind} · {headline(node)}"
+    title = " · ".join(dict.fromkeys((kind.title if kind else node.kind, headline(node))))
     return (
         f'<g transform="translate({box.x:g},{box.y:g})"><title>{_literal(headline(node))}</title>'
         f'<rect class="frame" width="{box.width:g}" height="{box.height:g}" rx="8"/>'
