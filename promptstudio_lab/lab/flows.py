@@ -306,7 +306,7 @@ class Flow(Placed, Builder):
         """Move a node's inline prompt into a library, with its history; the node then refers to it.
 
         Args:
-            node: the node's key.
+            node: the node's name, as `classify` or `each/classify`.
             path: `library/name`.
         """
         now = self.head()

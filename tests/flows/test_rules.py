@@ -306,3 +306,16 @@ def test_a_lab_gathers_what_a_flow_names(lab: Lab) -> None:
     loop.subflow("again", flow="team/inner@1", text=loop.input("text"))
     loop.output(said=loop.subflow("lost", flow="team/nowhere").answer)
     assert {("F110", "again"), ("F403", "lost")} <= {(p.code, p.node) for p in loop.check()}
+
+
+def test_prompts_of_two_bodies_keep_histories_of_their_own(lab: Lab) -> None:
+    flow = lab.flow("twins")
+    rows = flow.input("rows", "list", default=[])
+    for name in ("one", "two"):
+        with flow.map(name, items=rows) as each:
+            each.output(said=each.prompt("say", prompt=f"{name} {{{{ x }}}}", x=each.item))
+    flow.output(one=rows)
+    said = flow.promote("two/say", "team/say")
+    assert said.text == "two {{ x }}"
+    assert flow.head().graph.by_key["two/say"].config["prompt"] == {"ref": "team/say@1"}
+    assert "ref" not in flow.head().graph.by_key["one/say"].config["prompt"]

@@ -274,19 +274,21 @@ def _prompts(
 ) -> dict[str, Prompt]:
     found = {}
     for node in graph.nodes:
-        prompt = _prompt(environment, session, flow_id, node)
+        prompt = _prompt(environment, session, flow_id, node, graph.name(node))
         if prompt is not None:
             found[node.id] = prompt
     return found
 
 
-def _prompt(environment: Environment, session: Session, flow_id: str, node: Node) -> Prompt | None:
+def _prompt(
+    environment: Environment, session: Session, flow_id: str, node: Node, name: str
+) -> Prompt | None:
     config = node.config.get("prompt")
     if not isinstance(config, dict):
         return None
     if "ref" in config:
         version = load(session, environment.lab_id, str(config["ref"]))
     else:
-        version = save_inline(session, flow_id, node.id, node.key, str(config.get("text", "")))
+        version = save_inline(session, flow_id, node.id, name, str(config.get("text", "")))
     store.use_template(session, flow_id, node.id, version.template_id, version.version)
     return Prompt(version.text, version.template_id, version.version)
