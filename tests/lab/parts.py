@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from sqlalchemy import update
 
 from promptstudio_lab.identity import Actor
 from promptstudio_lab.lab import Lab, _warehouses, connect
 from promptstudio_lab.settings import WarehouseChoice
+from promptstudio_lab.warehouse.entities import FlowExecution
+from promptstudio_lab.warehouse.types import now
 from tests.warehouse.parts import settled
 
 if TYPE_CHECKING:
@@ -15,7 +20,7 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.lab import Flow
     from promptstudio_lab.values import Json
-    from promptstudio_lab.warehouse.connect import Warehouse
+    from promptstudio_lab.warehouse.connect import Session, Warehouse
 
 LABELS = ["billing", "tech"]
 TICKETS: list[dict[str, Json]] = [
@@ -48,6 +53,25 @@ def as_somebody(lab: Lab, name: str) -> Lab:
     """Return the same lab as another person of the organisation sees it."""
     other = Actor(name, name, "user", lab.actor.organization_id)
     return Lab(lab.warehouse, other, lab.id, lab.name, lab.choice)
+
+
+def change_runs(lab: Lab, **values: Json) -> None:
+    """Write something into every run of the lab's organisation, as only a fault would."""
+
+    def work(session: Session) -> None:
+        session.execute(
+            update(FlowExecution)
+            .where(FlowExecution.organization_id == lab.actor.organization_id)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+
+    lab.warehouse.transact(lab.actor, work)
+
+
+def expire(lab: Lab) -> None:
+    """Let every lease be over, as if its holder had stood still for long."""
+    change_runs(lab, lease_until=now() - timedelta(minutes=5))
 
 
 def classifying(lab: Lab, prompt: str, path: str = "support/classify", **settings: Json) -> Flow:
