@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from promptstudio_lab import rendering
 from promptstudio_lab.errors import TemplateSyntaxError
 from promptstudio_lab.nodes.kind import Signature
-from promptstudio_lab.values import content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,4 +101,4 @@ def code_hash(source: str) -> str:
     >>> code_hash("return 1") == code_hash("return 2")
     False
     """
-    return content_hash(source)
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()

@@ -340,12 +340,10 @@ def _edge(by_name: Mapping[str, Node], name: str, port: str, text: str, order: i
     # An edge stays inside its body, so a binding names its source as the body does.
     above = name.rpartition("/")[0]
     giver = by_name.get(f"{above}/{source}" if above else source)
-    if giver is None:
-        message = f"/nodes/{name}/in/{port}: the edge comes from {source!r}, which is no node"
-        raise FlowError(message)
     return Edge(
         id=derived_id(node.id, port, text, order),
-        source=giver.id,
+        # A binding to nothing stays what it is, so that validation can tell it.
+        source=giver.id if giver else source,
         source_port=source_port,
         source_path=path,
         target=node.id,

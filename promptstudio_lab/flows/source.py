@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from promptstudio_lab.errors import FlowError
 from promptstudio_lab.flows.graph import NOTE, Edge, Graph, from_document, parse_binding
 from promptstudio_lab.flows.layout import places
 from promptstudio_lab.flows.operations import applied, changes
@@ -52,7 +53,16 @@ def carry(
         built: the document that it built now.
         facts: what the flow may refer to.
     """
+    _refuse_hanging(from_document(built))
     return _Carrier(head, flow_id, last or {"nodes": {}}, facts).carry(built)
+
+
+def _refuse_hanging(graph: Graph) -> None:
+    for edge in graph.edges:
+        if edge.source not in graph.by_id:
+            name = graph.name(graph.by_id[edge.target])
+            message = f"{name}.{edge.target_port} is fed by {edge.source!r}, which is no node"
+            raise FlowError(message)
 
 
 def same(built: dict[str, Json], last: dict[str, Json] | None) -> bool:

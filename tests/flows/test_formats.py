@@ -16,8 +16,10 @@ from promptstudio_lab.flows.formats.mermaid import to_mermaid
 from promptstudio_lab.flows.formats.python import to_python
 from promptstudio_lab.flows.formats.text import read, to_json, to_yaml
 from promptstudio_lab.flows.graph import FORMAT, Graph, from_document
+from promptstudio_lab.flows.validate import validate
 from tests.flows.parts import (
     FACTS,
+    answer,
     bodies_graph,
     graph_of,
     nested_graph,
@@ -209,3 +211,17 @@ def test_a_kind_that_is_not_installed_survives_import_as_an_error(lab: Lab) -> N
     assert [(p.code, p.node) for p in flow.check()] == [("F101", "old")]
     assert flow.head().graph.semantics["nodes"]["old"]["v"] == 7
     assert json.loads(flow.to_json())["nodes"]["output"]["in"] == {"answer": ["old.text.part"]}
+
+
+def test_a_binding_to_nothing_survives_as_an_error_and_is_never_dropped(lab: Lab) -> None:
+    graph = graph_of({"a": prompt("{{ x }}", x="nobody.text.part"), "out": answer("a.text")})
+    assert [(p.code, p.node) for p in validate(graph, FACTS)] == [("F103", "a")]
+    assert from_document(graph.document()) == graph
+    assert built(to_python(graph, FACTS)).hash == graph.hash
+    assert read(to_yaml(graph)).hash == graph.hash
+    with pytest.raises(OperationRefused, match="hang in the air"):
+        lab.import_flow(to_json(graph), "lost")
+    flow = lab.flow("cell")
+    flow.verbatim("a", graph.semantics["nodes"]["a"])
+    with pytest.raises(FlowError, match=r"a\.x is fed by 'nobody', which is no node"):
+        flow.head()

@@ -153,7 +153,6 @@ def test_the_document_holds_no_code_and_no_surprise() -> None:
         ({"nodes": {"a": {"kind": "input", "config": []}}}, "/nodes/a/config"),
         ({"nodes": {"a": {"kind": "input", "policy": 1}}}, "/nodes/a/policy"),
         ({"nodes": {"a": {"kind": "output", "in": ["x"]}}}, "/nodes/a/in"),
-        ({"nodes": {"a": {"kind": "output", "in": {"x": ["nope.value"]}}}}, "nope"),
         ({"nodes": {"a": {"kind": "output", "in": {"x": ["nowhere"]}}}}, "binding"),
         ({"nodes": {"a": {"kind": "output", "in": {"x": [None]}}}}, "binding"),
         ({"nodes": {"a": {"kind": "input"}}, "ids": []}, "/ids"),

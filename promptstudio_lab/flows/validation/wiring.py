@@ -59,7 +59,7 @@ def _binding(subject: Subject, edge: Edge, node: Node) -> Iterator[Problem]:
     source = subject.graph.by_id.get(edge.source)
     fix: dict[str, Json] = {"do": "disconnect", "edge": edge.id}
     if source is None:
-        message = "the edge comes from a node that is gone"
+        message = f"the edge comes from {edge.source!r}, a node that is gone"
         yield subject.problem("F103", node, pointer, message, fix)
         return
     if source.parent != node.parent:
