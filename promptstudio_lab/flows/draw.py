@@ -20,7 +20,7 @@ _MARGIN = 16
 _LONGEST = 30
 
 # One hue a category, safe for colour-blind readers (Okabe and Ito); never the only sign.
-ACCENTS = {"Data": "#0072B2", "Models": "#CC79A7", "Logic": "#E69F00"}
+ACCENTS = {"Data": "#0072B2", "Models": "#CC79A7", "Logic": "#E69F00", "Outside": "#009E73"}
 _OTHER = "#7A7A7A"
 
 # What XML 1.0 cannot hold, not even escaped.

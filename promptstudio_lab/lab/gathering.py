@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.engine.reach.approval import approved
 from promptstudio_lab.errors import NotFound, PromptStudioError, TemplateError
 from promptstudio_lab.flows import store as flow_store
-from promptstudio_lab.flows.facts import Facts, Price
+from promptstudio_lab.flows.facts import Facts, Price, code_hash
 from promptstudio_lab.flows.shape import signature
 from promptstudio_lab.providers import prices, providers
+from promptstudio_lab.settings import personal
 from promptstudio_lab.templates import store as template_store
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class Gathering:
         self._templates = _templates(configs)
         self._flows = _flows(configs)
         self._models = _models(configs) | {default_model}
+        self._sources = _texts(configs, "source")
+        self._connections = _texts(configs, "connection")
         self._signatures: dict[str, Signature | None] = {}
         self._reaches: dict[str, frozenset[str]] = {}
 
@@ -63,6 +67,8 @@ class Gathering:
             prices={model: _price(model) for model in sorted(self._models)},
             credentials=_credentials(self._models),
             reaches=self._reaches,
+            connections=_connections(self._connections),
+            approved=frozenset(map(code_hash, filter(approved, self._sources))),
         )
 
     def _text(self, session: Session, reference: str) -> str | None:
@@ -105,6 +111,17 @@ def _templates(configs: Configs) -> list[str]:
 def _flows(configs: Configs) -> list[str]:
     found = [config.get("flow") for config in configs]
     return sorted({reference for reference in found if isinstance(reference, str)})
+
+
+def _texts(configs: Configs, name: str) -> list[str]:
+    found = [config.get(name) for config in configs]
+    return sorted({text for text in found if isinstance(text, str)})
+
+
+def _connections(wanted: list[str]) -> dict[str, bool]:
+    """Return those of the user's own connections that are asked for: a flow only reads them."""
+    listed = personal("connections") if wanted else None
+    return {name: True for name in wanted if isinstance(listed, dict) and name in listed}
 
 
 def _models(configs: Configs) -> set[str]:

@@ -16,6 +16,7 @@ export function node(key: string, more: Partial<NodeView> = {}): NodeView {
     key,
     kind: 'llm',
     config: {},
+    parent: null,
     policy: {},
     x: 0,
     y: 0,

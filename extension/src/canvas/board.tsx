@@ -238,9 +238,13 @@ export function cardsOf(
 ): Card[] {
   const known = new Map(before.map(card => [card.id, card]));
   const isLarge = view.nodes.length > MANY;
-  return view.nodes.map(node => {
+  // React Flow wants a container before what lies in it.
+  const ordered = outermostFirst(view);
+  const frames = framesOf(view, ordered);
+  return ordered.map(node => {
     const old = known.get(node.id);
-    if (old?.data.node === node) {
+    const frame = frames.get(node.id);
+    if (old?.data.node === node && old.width === frame?.width && old.height === frame?.height) {
       return old;
     }
     const position = old?.dragging ? old.position : { x: node.x, y: node.y };
@@ -251,9 +255,52 @@ export function cardsOf(
       type: 'card' as const,
       position,
       data: { node },
-      ariaLabel: label(node.key)
+      ariaLabel: label(node.key),
+      width: frame?.width,
+      height: frame?.height,
+      className: frame ? 'psl-frame' : undefined,
+      ...(node.parent === null ? {} : { parentId: node.parent })
     };
   });
+}
+
+const FRAME_MARGIN = 24;
+const DEEPEST = 16;
+
+/** How large each container is, by the id of its node: as large as what lies in it. */
+function framesOf(
+  view: View,
+  ordered: readonly NodeView[]
+): Map<string, { width: number; height: number }> {
+  const found = new Map<string, { width: number; height: number }>();
+  for (const node of [...ordered].reverse()) {
+    if (node.parent === null) {
+      continue;
+    }
+    const own = found.get(node.id) ?? { width: CARD.width, height: outline(view, node).height };
+    const frame = found.get(node.parent) ?? { width: CARD.width, height: 0 };
+    found.set(node.parent, {
+      width: Math.max(frame.width, node.x + own.width + FRAME_MARGIN),
+      height: Math.max(frame.height, node.y + own.height + FRAME_MARGIN)
+    });
+  }
+  return found;
+}
+
+/** The nodes, each container before what lies in it. */
+function outermostFirst(view: View): NodeView[] {
+  const byId = new Map(view.nodes.map(node => [node.id, node]));
+  const depths = new Map<string, number>();
+  for (const node of view.nodes) {
+    let depth = 0;
+    let above = node.parent === null ? undefined : byId.get(node.parent);
+    while (above && depth < DEEPEST) {
+      depth += 1;
+      above = above.parent === null ? undefined : byId.get(above.parent);
+    }
+    depths.set(node.id, depth);
+  }
+  return [...view.nodes].sort((a, b) => (depths.get(a.id) ?? 0) - (depths.get(b.id) ?? 0));
 }
 
 function foreseen(

@@ -56,6 +56,7 @@ function sketch(view: View, edit: Extract<Edit, { type: 'add' }>): NodeView {
     key: edit.key,
     kind: edit.kind,
     config: {},
+    parent: null,
     policy: {},
     x: edit.x,
     y: edit.y,

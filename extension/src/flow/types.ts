@@ -48,6 +48,8 @@ export interface NodeView {
   readonly id: string;
   readonly key: string;
   readonly kind: string;
+  /** The container whose body it belongs to; places count from its corner. */
+  readonly parent: string | null;
   readonly config: JsonObject;
   readonly policy: JsonObject;
   readonly x: number;

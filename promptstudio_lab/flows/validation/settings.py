@@ -5,8 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.errors import TemplateSyntaxError, ValueRefused, did_you_mean
+from promptstudio_lab.errors import (
+    ExpressionRefused,
+    TemplateSyntaxError,
+    ValueRefused,
+    did_you_mean,
+)
 from promptstudio_lab.flows.validation.problem import warnings
+from promptstudio_lab.nodes.expressions import parse_expression
 from promptstudio_lab.nodes.kind import POLICY_SCHEMA
 from promptstudio_lab.nodes.shapes import checker, misfits
 from promptstudio_lab.rendering import parse
@@ -93,6 +99,7 @@ def meaning(subject: Subject, node: Node, kind: Kind) -> Iterator[Problem]:
     yield from _prompt(subject, node)
     yield from _returns(subject, node)
     yield from _default(subject, node)
+    yield from _expressions(subject, node, kind)
     yield from _unsafe(subject, node, kind)
     yield from _outlived(subject, node)
 
@@ -125,6 +132,26 @@ def _returns(subject: Subject, node: Node) -> Iterator[Problem]:
         checker(shape)
     except ValueRefused as error:
         yield subject.problem("F111", node, "/config/returns", str(error))
+
+
+def _expressions(subject: Subject, node: Node, kind: Kind) -> Iterator[Problem]:
+    """F111: an expression that cannot be read; it is parsed here and never evaluated."""
+    places = {
+        f"/config/{name}": node.config.get(name)
+        for name, part in kind.schema["properties"].items()
+        if part.get("format") == "expression"
+    }
+    cases = node.config.get("cases")
+    for at, case in enumerate(cases if isinstance(cases, list) else []):
+        if isinstance(case, dict):
+            places[f"/config/cases/{at}/when"] = case.get("when")
+    for place, text in places.items():
+        if not isinstance(text, str):
+            continue
+        try:
+            parse_expression(text)
+        except ExpressionRefused as error:
+            yield subject.problem("F111", node, place, f"{text!r} is no expression: {error}")
 
 
 def _default(subject: Subject, node: Node) -> Iterator[Problem]:
