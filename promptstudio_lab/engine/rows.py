@@ -209,7 +209,7 @@ def _node(
             derived_id(node.node_execution_id, "metric", metric.name, dumps(metric.dimensions)),
             run.plan.organization_id, run.input.run_id, node.node_execution_id, metric.name,
             metric.value, metric.unit, node.completed_at,
-            dumps(metric.dimensions) if metric.dimensions else None,
+            dumps(dict(metric.dimensions)) if metric.dimensions else None,
             _made_at(run), run.plan.executed_by,
         )  # fmt: skip
     for index, call in enumerate(node.calls):

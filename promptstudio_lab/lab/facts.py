@@ -180,8 +180,15 @@ class Environment:
             "AND m.organization_id = :organization_id"
         )
         named = {"experiment": experiment}
-        exposures = read(self.warehouse, self.actor, exposed, named)
-        outcomes = read(self.warehouse, self.actor, found, {**named, "metric": metric})
+        # Where nothing was measured yet, a frame knows no types of its own.
+        moment = pl.Datetime("us", "UTC")
+        keys = [pl.col("unit_key", "variant").cast(pl.String)]
+        exposures = read(self.warehouse, self.actor, exposed, named).with_columns(
+            *keys, pl.col("exposed_at").cast(moment)
+        )
+        outcomes = read(
+            self.warehouse, self.actor, found, {**named, "metric": metric}
+        ).with_columns(*keys, pl.col("measured_at").cast(moment), pl.col("value").cast(pl.Float64))
         late = pl.col("measured_at") - pl.col("exposed_at")
         counted = (
             exposures.join(outcomes, on=["unit_key", "variant"], how="inner")

@@ -150,3 +150,32 @@ def test_the_sidebar_opens_a_flow_in_a_tab_with_the_same_canvas(room: Room) -> N
     assert lab.flow("support/triage").head().graph.by_key["classify"].x > at
     newest = lab.sql("SELECT op_type, actor_id FROM change_log ORDER BY created_at DESC LIMIT 1")
     assert newest.rows() == [("move", lab.actor.id)]
+
+
+MAP = """
+import promptstudio_lab as ps
+lab = ps.connect()
+flow = lab.flow("support/many")
+tickets = flow.input("tickets", "list")
+with flow.map("each", items=tickets) as each:
+    label = each.llm("classify", prompt="Label this: {{ ticket }}", ticket=each.item)
+    each.output(label=label.text)
+flow.output(labels=each.items)
+flow.edit()
+"""
+
+
+def test_the_body_of_a_map_lies_inside_its_frame(room: Room) -> None:
+    room.notebook("map.ipynb", MAP)
+    room.open("map.ipynb")
+    room.run_all()
+    node(room, "classify").wait_for()
+    room.picture("map")
+    frame = room.page.locator(".react-flow__node.psl-frame").bounding_box()
+    assert frame is not None
+    for key in ("item", "classify"):
+        box = node(room, key).last.bounding_box()
+        assert box is not None
+        assert box["x"] >= frame["x"]
+        assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        assert box["y"] + box["height"] <= frame["y"] + frame["height"]

@@ -18,7 +18,7 @@ from promptstudio_lab.lab.running.recorded import downstream, past_of
 from promptstudio_lab.lab.running.results import batch_row, results_frame
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.values import content_hash
-from promptstudio_lab.warehouse.queries.kept import claim, run_given
+from promptstudio_lab.warehouse.queries.kept import claim, release, run_given
 from promptstudio_lab.warehouse.queries.results import batch_outputs, batch_results, batch_runs
 from promptstudio_lab.warehouse.types import now
 
@@ -68,18 +68,28 @@ class Batch:
         # The first runs of a batch tell its time, and later ones have the same keys.
         parent = min((key for _, key in before.values()), default=new_id())
         every = execution.batch_inputs(parent, self._dataset.items, [CONTROL])
-        inputs = [self._again(item, before) for item in every if self._open(item, before)]
-        rows = execution.execute(
-            self._environment,
-            self._plan,
-            inputs,
-            batch_row,
-            budget=budget,
-            concurrency=concurrency,
-            title=title,
-            keep=self._keep,
-        )
-        self.aggregates = self._aggregated(parent, budget)
+        taken: dict[str, int] = {}
+        try:
+            inputs = [self._again(i, before, taken) for i in every if self._open(i, before)]
+            rows = execution.execute(
+                self._environment,
+                self._plan,
+                inputs,
+                batch_row,
+                budget=budget,
+                concurrency=concurrency,
+                title=title,
+                keep=self._keep,
+            )
+        finally:
+            # Whoever stops the batch stops it before some of them have begun.
+            if taken:
+                self._environment.warehouse.transact(
+                    self._environment.actor, lambda session: release(session, taken)
+                )
+        runs = [*(key for _, key in before.values()), *(item.run_id for item in inputs)]
+        # The same rows are summed up under the same key.
+        self.aggregates = self._aggregated(min(runs, default=parent), budget)
         known = {row["item"]: row for row in [*self._results(before), *rows]}
         return results_frame([known[i.unit_key] for i in every if i.unit_key in known])
 
@@ -93,7 +103,9 @@ class Batch:
         status, _ = before.get(str(item.unit_key), ("new", ""))
         return status not in _OVER
 
-    def _again(self, item: RunInput, before: dict[str, tuple[str, str]]) -> RunInput:
+    def _again(
+        self, item: RunInput, before: dict[str, tuple[str, str]], taken: dict[str, int]
+    ) -> RunInput:
         if str(item.unit_key) not in before:
             return item
         _, key = before[str(item.unit_key)]
@@ -103,7 +115,9 @@ class Batch:
             epoch = claim(session, given, lease_owner(), now() + LEASE)
             return replace(item, run_id=key, values=given.values, past=past_of(given, epoch))
 
-        return self._environment.warehouse.transact(self._environment.actor, work)
+        found = self._environment.warehouse.transact(self._environment.actor, work)
+        taken[key] = found.past.epoch
+        return found
 
     def _aggregated(self, parent: str, budget: int | None) -> dict[str, dict[str, Json]]:
         """Run what runs once over all items, and whatever only that feeds, as one more run."""

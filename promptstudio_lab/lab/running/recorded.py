@@ -147,7 +147,7 @@ def measure(
         row = (
             derived_id(run_id, "metric", *told_apart),
             actor.organization_id, run_id, None, found.name, found.value, found.unit, at or now(),
-            dumps(found.dimensions) if found.dimensions else None, time_of(run_id), actor.id,
+            dumps(dict(found.dimensions)) if found.dimensions else None, time_of(run_id), actor.id,
         )  # fmt: skip
         insert_missing(session.connection(), "execution_metric", METRIC, [row])
 

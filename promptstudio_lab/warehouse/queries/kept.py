@@ -20,7 +20,7 @@ from promptstudio_lab.warehouse.entities import (
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -201,6 +201,26 @@ def claim(session: Session, run: RunGiven, owner: str, until: datetime) -> int:
         .execution_options(synchronize_session=False)
     )
     return run.epoch + 1
+
+
+def release(session: Session, taken: Mapping[str, int]) -> None:
+    """Give back runs that were claimed and never went on.
+
+    Args:
+        session: within a transaction.
+        taken: their epochs, as `claim` returned them; whoever has taken one since keeps it.
+    """
+    for run_id, epoch in taken.items():
+        session.execute(
+            update(FlowExecution)
+            .where(
+                FlowExecution.id == run_id,
+                FlowExecution.lease_epoch == epoch,
+                FlowExecution.status == "running",
+            )
+            .values(status="interrupted", completed_at=now(), error_code="interrupted")
+            .execution_options(synchronize_session=False)
+        )
 
 
 def cached(session: Session, key: str) -> NodeGiven | None:

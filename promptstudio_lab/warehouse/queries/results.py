@@ -48,7 +48,8 @@ def batch_results(session: Session, batch_id: str) -> list[dict[str, Json]]:
 def batch_runs(session: Session, batch_id: str) -> dict[str, tuple[str, str]]:
     """Return the status and the id of each run of a batch, by its item's key."""
     query = select(FlowExecution.unit_key, FlowExecution.status, FlowExecution.id)
-    rows = session.execute(query.where(FlowExecution.batch_id == batch_id))
+    of_items = FlowExecution.batch_id == batch_id, FlowExecution.unit_key.is_not(None)
+    rows = session.execute(query.where(*of_items))
     return {str(row.unit_key): (row.status, row.id) for row in rows}
 
 
