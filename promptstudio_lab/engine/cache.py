@@ -41,11 +41,13 @@ class Cache:
                 return found
         mine = asyncio.get_running_loop().create_future()
         self._under_way[key] = mine
+        looked = False
         try:
             found = await asyncio.to_thread(self._find, key)
-        except BaseException:
-            self.settle(key, None)
-            raise
+            looked = True
+        finally:
+            if not looked:
+                self.settle(key, None)
         if found is not None:
             self.settle(key, found)
         return found
