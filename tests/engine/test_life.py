@@ -17,10 +17,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from promptstudio_lab.lab.recorded import run_again
 
 from promptstudio_lab.engine import recorder
 from promptstudio_lab.errors import Conflict, WarehouseError
+from promptstudio_lab.lab.running.recorded import run_again
 from tests.engine.graphs import ask, flow_of, gives, node
 from tests.lab.parts import expire, opened
 

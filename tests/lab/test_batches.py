@@ -11,11 +11,11 @@ import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from promptstudio_lab.lab.runs import batch_row
 
 from promptstudio_lab.engine import loop
 from promptstudio_lab.errors import FlowError
-from promptstudio_lab.lab import execution
+from promptstudio_lab.lab.running import execution
+from promptstudio_lab.lab.running.results import batch_row
 from tests.engine import conftest as engine
 from tests.engine.graphs import ask, flow_of, gives, node
 from tests.engine.parts import Scripted, reply

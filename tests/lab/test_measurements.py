@@ -3,10 +3,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.lab.recorded import measure
-
 import promptstudio_lab as ps
 from promptstudio_lab.engine.records import measured
+from promptstudio_lab.lab.running.recorded import measure
 from tests.lab.test_batches import asking
 
 if TYPE_CHECKING:
