@@ -41,7 +41,6 @@ class Cache:
                 return found
         mine = asyncio.get_running_loop().create_future()
         self._under_way[key] = mine
-<<<<<<< HEAD
         known: Kept | None = None
         looked = False
         try:
@@ -51,18 +50,6 @@ class Cache:
             if known is not None or not looked:
                 self.settle(key, known)
         return known
-=======
-        looked = False
-        try:
-            found = await asyncio.to_thread(self._find, key)
-            looked = True
-        finally:
-            if not looked:
-                self.settle(key, None)
-        if found is not None:
-            self.settle(key, found)
-        return found
->>>>>>> durable
 
     def settle(self, key: str, found: Kept | None) -> None:
         """Tell those who wait what came of it; after None the next of them tries."""
