@@ -199,7 +199,7 @@ def stop(*_):
 signal.signal(signal.SIGALRM, stop)
 signal.setitimer(signal.ITIMER_REAL, 0.6)
 # Without a title there is no bar, whose own ending would give the rest time by chance.
-ended = execution.execute(lab.environment, plan, inputs, concurrency=50)
+ended = execution.execute(lab.environment, plan, inputs, lambda run: run, concurrency=50)
 again = flow.batch([{"x": "1"}])
 time.sleep(0.3)
 print(len(ended), sorted(set(lab.runs(1_000)["status"])), again["status"].to_list())
