@@ -1,1 +1,0 @@
-"""Which unit gets which variant: a hash, a bucket, a range."""

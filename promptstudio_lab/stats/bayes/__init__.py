@@ -1,1 +1,0 @@
-"""Bayesian answers: the chance to win, what a wrong choice costs, and bandits."""

@@ -1,1 +1,0 @@
-"""Judging the judges: agreement, error, position bias, and scores from pairwise verdicts."""

@@ -1,1 +1,0 @@
-"""How many units it takes, before and while an experiment runs."""
