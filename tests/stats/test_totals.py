@@ -26,3 +26,8 @@ def test_more_of_the_same_is_the_same_a_time() -> None:
 def test_too_little_is_refused(seen: list[float], count: int) -> None:
     with pytest.raises(AnalysisError, match="say nothing"):
         total_of_more(seen, count)
+
+
+def test_nothing_more_sums_to_nothing() -> None:
+    found = total_of_more([1.0, 3.0], 0)
+    assert (found.low, found.estimate, found.high) == (0.0, 0.0, 0.0)
