@@ -13,6 +13,7 @@ from promptstudio_lab import settings
 from promptstudio_lab.engine.reach import approval
 from promptstudio_lab.engine.reach.code import compute
 from promptstudio_lab.errors import NodeFailed, NotFound, SettingsError
+from promptstudio_lab.flows.facts import code_hash
 
 if TYPE_CHECKING:
     from promptstudio_lab.values import Json
@@ -42,7 +43,7 @@ def test_code_is_a_function_run_or_the_body_of_one() -> None:
 def test_nothing_runs_before_it_is_approved(tmp_path: Path) -> None:
     made = tmp_path / "made"
     source = f"open({str(made)!r}, 'w').close()\nreturn {{}}"
-    shown = approval.digest(source)[:12]
+    shown = code_hash(source)[:12]
     with pytest.raises(NodeFailed, match=f'ps.approve_code\\("{shown}"\\)'):
         asyncio.run(compute(source, {}, 10))
     assert not made.exists()
@@ -77,7 +78,7 @@ def test_an_approval_is_sealed_by_a_key_that_only_the_user_reads(own_directory: 
     key = own_directory / "approval.key"
     assert key.stat().st_mode & 0o777 == 0o600
     kept = (own_directory / "approved_code").read_text()
-    assert approval.digest("return {}") not in kept
+    assert code_hash("return {}") not in kept
     key.unlink()
     assert not approval.approved("return {}"), "under another key it is worth nothing"
     key.chmod(0o644)

@@ -5,7 +5,6 @@ An approval never travels with a flow, and any edit is another hash.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab import settings
 from promptstudio_lab.errors import NotFound, SettingsError
+from promptstudio_lab.flows.facts import code_hash
 from promptstudio_lab.values import keyed_hash
 
 if TYPE_CHECKING:
@@ -26,18 +26,13 @@ _KEY_BYTES = 32
 _refused: dict[str, str] = {}
 
 
-def digest(source: str) -> str:
-    """Return the SHA-256 of a source, as 64 hexadecimal digits."""
-    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def approved(source: str) -> bool:
     """Tell whether the user has approved this very source.
 
     Raises:
         SettingsError: if others could have written the approvals.
     """
-    whole = digest(source)
+    whole = code_hash(source)
     if (_directory() / "approved_code").is_file():
         seal = _seal(whole)
         lines = (_directory() / "approved_code").read_text("ascii", "replace").splitlines()
@@ -51,7 +46,7 @@ def approved(source: str) -> bool:
 
 def approve(source: str) -> str:
     """Approve a source for this user, on this machine, and return the hash as it is shown."""
-    return _keep(digest(source))
+    return _keep(code_hash(source))
 
 
 def approve_refused(shown: str) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.engine.reach.approval import SHOWN, approved, digest
+from promptstudio_lab.engine.reach.approval import SHOWN, approved
 from promptstudio_lab.errors import NodeFailed, ValueRefused
+from promptstudio_lab.flows.facts import code_hash
 from promptstudio_lab.values import dumps, loads
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ async def compute(source: str, inputs: Mapping[str, Json], timeout_s: float) -> 
         NodeFailed: if it is not approved, failed, took too long, or returned what is no JSON.
     """
     if not approved(source):
-        shown = digest(source)[:SHOWN]
+        shown = code_hash(source)[:SHOWN]
         message = (
             f"the code {shown} is not approved on this machine. Read it, then run "
             f'ps.approve_code("{shown}") or flow.approve("node")'
