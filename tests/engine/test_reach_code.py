@@ -66,7 +66,7 @@ def test_digits_of_code_that_nobody_saw_approve_nothing() -> None:
 def test_two_sources_that_begin_alike_are_not_approved_by_their_digits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(approval, "digest", lambda source: "a" * 12 + source)
+    monkeypatch.setattr(approval, "code_hash", lambda source: "a" * 12 + source)
     assert not approval.approved("one")
     assert not approval.approved("two")
     with pytest.raises(NotFound):
