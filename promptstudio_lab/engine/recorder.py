@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import itertools
 import os
 import platform
 import queue
@@ -44,6 +45,7 @@ _FULL_WAIT_S = 0.005
 # than a lease, which nobody renews meanwhile.
 _PAUSE_S, _TRY_AGAIN_S = 20.0, 0.5
 _open: weakref.WeakSet[Recorder] = weakref.WeakSet()
+_serial = itertools.count(1)
 
 
 @dataclass(slots=True)
@@ -112,10 +114,11 @@ class Recorder:
         Raises:
             WarehouseError: if something could not be written.
         """
-        _open.discard(self)
         if self._thread.is_alive():
             self._queue.put(_STOP)
+            # An interrupt may end the waiting; the interpreter's exit then waits again.
             self._thread.join()
+        _open.discard(self)
         self._raise()
 
     async def _put(self, rows: Rows, *, wait: bool) -> None:
@@ -142,7 +145,8 @@ class Recorder:
         beat = time.monotonic()
         while True:
             group = self._take()
-            if time.monotonic() - beat > _HEARTBEAT_S:
+            # Whoever can keep nothing any more must not hold on to its runs either.
+            if time.monotonic() - beat > _HEARTBEAT_S and self._failure is None:
                 beat = time.monotonic()
                 lease = Rows(updates={"lease": [(now() + LEASE, self.owner)]})
                 group.entries.append(_Entry(lease))
@@ -206,8 +210,8 @@ def write(connection: object, rows: Rows) -> None:
 
 
 def lease_owner() -> str:
-    """Return this process's name in leases: host and process."""
-    return f"{platform.node()}:{os.getpid()}"
+    """Return a name in leases that nobody else has: host, process, and which of its recorders."""
+    return f"{platform.node()}:{os.getpid()}:{next(_serial)}"
 
 
 def _tell(entries: list[_Entry], failure: Exception | None) -> None:

@@ -32,7 +32,7 @@ from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.queries.kept import cached
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from promptstudio_lab.engine.plan import Step
     from promptstudio_lab.engine.records import RunEnded
@@ -153,6 +153,7 @@ def execute(  # noqa: PLR0913 — what a batch needs
     title: str = "",
     keep: bool = True,
     on_text: Callable[[str, str], None] | None = None,
+    take_up: Callable[[RunInput, str], Awaitable[RunInput | None]] | None = None,
 ) -> list[T]:
     """Run items and return what is remembered of each, in the order of the inputs.
 
@@ -169,6 +170,8 @@ def execute(  # noqa: PLR0913 — what a batch needs
         title: what the progress bar says.
         keep: whether the executions are recorded.
         on_text: gets (node name, text) as models answer.
+        take_up: gets each item just before it runs, and under which name its lease is held; gives
+            it with what it has behind it, or None to leave it to somebody else.
     """
     recorder = environment.recorder(ack) if keep else None
     progress = Progress(len(inputs))
@@ -183,6 +186,7 @@ def execute(  # noqa: PLR0913 — what a batch needs
         concurrency=concurrency,
         cache=Cache(partial(_cached, environment)) if keep and _remembers(plan) else None,
         on_text=on_text,
+        take_up=(lambda item: take_up(item, recorder.owner)) if take_up and recorder else None,
     )
     try:
         with _Watch(progress, title):
