@@ -51,6 +51,7 @@ _serial = itertools.count(1)
 @dataclass(slots=True)
 class _Entry:
     rows: Rows
+    run_id: str = ""
     done: asyncio.Future[None] | None = None
     loop: asyncio.AbstractEventLoop | None = None
 
@@ -83,6 +84,7 @@ class Recorder:
         self.owner = lease_owner()
         self._queue: queue.Queue[_Entry] = queue.Queue(_QUEUE)
         self._failure: Exception | None = None
+        self._broken: set[str] = set()
         self._thread = threading.Thread(
             target=self._work, name="promptstudio-recorder", daemon=True
         )
@@ -91,22 +93,24 @@ class Recorder:
 
     async def run_started(self, run: RunStarted) -> None:
         """Queue the run as `running`, under this process's lease."""
-        await self._put(rows_of(run, self._address, self.owner, now() + LEASE), wait=False)
+        rows = rows_of(run, self._address, self.owner, now() + LEASE)
+        await self._put(run, rows, wait=False)
 
     async def attempt_started(self, attempt: AttemptStarted) -> None:
         """Commit the attempt; the call is made when this returns."""
-        await self._put(rows_of(attempt, self._address), wait=True)
+        await self._put(attempt.run, rows_of(attempt, self._address), wait=True)
 
     async def call_ended(self, call: CallEnded) -> None:
         """Nothing yet: the call's row goes with its node's, which it refers to."""
 
     async def node_ended(self, node: NodeEnded) -> None:
         """Queue the node with its calls."""
-        await self._put(rows_of(node, self._address), wait=False)
+        await self._put(node.run, rows_of(node, self._address), wait=False)
 
     async def run_ended(self, run: RunEnded) -> None:
         """Finish the run by compare-and-set."""
-        await self._put(rows_of(run, self._address, self.owner), wait=self._ack == "commit")
+        rows = rows_of(run, self._address, self.owner)
+        await self._put(run.run, rows, wait=self._ack == "commit")
 
     def close(self) -> None:
         """Write what is queued and stop.
@@ -121,10 +125,12 @@ class Recorder:
         _open.discard(self)
         self._raise()
 
-    async def _put(self, rows: Rows, *, wait: bool) -> None:
+    async def _put(self, run: RunStarted, rows: Rows, *, wait: bool) -> None:
         self._raise()
         loop = asyncio.get_running_loop()
-        entry = _Entry(rows, loop.create_future() if wait else None, loop if wait else None)
+        entry = _Entry(rows, run.input.run_id)
+        if wait:
+            entry.done, entry.loop = loop.create_future(), loop
         while True:
             try:
                 self._queue.put_nowait(entry)
@@ -171,10 +177,12 @@ class Recorder:
             return group
 
     def _commit(self, entries: list[_Entry]) -> None:
-        rows = Rows.joined([entry.rows for entry in entries])
+        # A run of which something was lost must not look whole: it stays open, to be gone on with.
+        _tell([entry for entry in entries if entry.run_id in self._broken], self._failure)
+        entries = [entry for entry in entries if entry.run_id not in self._broken]
         failure: Exception | None = None
         try:
-            self._keep(rows)
+            self._keep(Rows.joined([entry.rows for entry in entries]))
         except (PromptStudioError, OSError) as error:
             if len(entries) > 1 and not isinstance(error, (OSError, WarehouseUnavailable)):
                 # One bad entry must not take the others along.
@@ -182,6 +190,7 @@ class Recorder:
                     self._commit([entry])
                 return
             failure = error
+            self._broken.update(entry.run_id for entry in entries)
             # What comes after a loss may only be its consequence: the first failure is the reason.
             self._failure = self._failure or error
         _tell(entries, failure)

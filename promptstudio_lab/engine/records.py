@@ -85,7 +85,7 @@ def measured(name: str, value: float, unit: str | None, dimensions: Mapping[str,
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """A provider call is about to be made."""
+    """A provider call is about to be made, or a node about to reach outside in another way."""
 
     run: RunStarted
     step: Step
@@ -125,6 +125,7 @@ class NodeEnded:
         original: what really ran, when this only repeats it.
         question: what a person is asked, while the node waits.
         metrics: what it measured.
+        announced: what was told before it reached outside, where that was no provider call.
     """
 
     run: RunStarted
@@ -147,6 +148,7 @@ class NodeEnded:
     original: Kept | None = None
     question: Mapping[str, Json] | None = None
     metrics: tuple[Measured, ...] = ()
+    announced: AttemptStarted | None = None
 
     @property
     def simulated(self) -> bool:
@@ -189,7 +191,7 @@ class Sink(Protocol):
         ...
 
     async def attempt_started(self, attempt: AttemptStarted) -> None:
-        """Hear of a call before it is made; it is made when this returns."""
+        """Hear of what reaches outside before it does; it does when this returns."""
         ...
 
     async def call_ended(self, call: CallEnded) -> None:

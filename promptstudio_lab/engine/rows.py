@@ -212,6 +212,10 @@ def _node(
             dumps(dict(metric.dimensions)) if metric.dimensions else None,
             _made_at(run), run.plan.executed_by,
         )  # fmt: skip
+    if node.announced is not None:
+        # What was cut off may have been done.
+        status = "unknown" if node.status == "cancelled" else node.status
+        _attempt_over(rows, node.announced, status, node.completed_at, node.error_code)
     for index, call in enumerate(node.calls):
         _call(rows, call, index, address)
     return rows
@@ -256,9 +260,13 @@ def _call(rows: Rows, call: CallEnded, index: int, address: PayloadAddress) -> N
         reply.request_id if reply else None, reply.simulated if reply else False,
         _made_at(run), run.plan.executed_by,
     )  # fmt: skip
-    rows.updates.setdefault("attempt", []).append(
-        (status, call.completed_at, code, attempt_id(call.attempt))
-    )
+    _attempt_over(rows, call.attempt, status, call.completed_at, code)
+
+
+def _attempt_over(
+    rows: Rows, attempt: AttemptStarted, status: str, at: datetime, code: str | None
+) -> None:
+    rows.updates.setdefault("attempt", []).append((status, at, code, attempt_id(attempt)))
 
 
 @rows_of.register(RunEnded)

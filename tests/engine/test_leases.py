@@ -19,7 +19,9 @@ from promptstudio_lab.errors import WarehouseError
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.warehouse.entities import FlowExecution
 from promptstudio_lab.warehouse.types import now
+from tests.engine.graphs import flow_of, gives, node
 from tests.engine.parts import MODEL
+from tests.engine.probe import Probe
 from tests.lab.parts import classifying, expire
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.recorder import Recorder
     from promptstudio_lab.engine.rows import Rows
     from promptstudio_lab.lab import Lab
+    from promptstudio_lab.nodes import Context
+    from promptstudio_lab.values import Json
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("scripted")
@@ -141,3 +145,44 @@ def test_an_interrupt_while_the_last_rows_are_written_loses_none(
     )
     assert done.stdout == "interrupted\n"
     assert lab.sql("SELECT count(*) AS n FROM flow_execution")["n"].item() == 3
+
+
+@pytest.mark.usefixtures("kind")
+def test_what_reaches_outside_is_on_record_before_it_does(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = flow_of(lab, "a/outside", {"go": node("probe"), "out": gives(y="go.value")})
+    run, seen = Probe.run, []
+
+    async def looks(self: Probe, config: Json, inputs: Json, context: Context) -> dict[str, Json]:
+        seen.append(attempts(lab))
+        return await run(self, config, inputs, context)
+
+    monkeypatch.setattr(Probe, "run", looks)
+    assert flow.run().status == "succeeded"
+    assert (seen, attempts(lab)) == ([["started"]], ["succeeded"])
+
+    write = recorder_module.write
+
+    def dies(connection: object, rows: Rows) -> None:
+        if any("go" in row for row in rows.inserts.get("node_execution", [])):
+            message = "gone"
+            raise WarehouseError(message)
+        write(connection, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder_module, "write", dies)
+        patch.setattr(recorder_module, "_GROUP", 1)
+        with pytest.raises(WarehouseError):
+            flow.run()
+    expire(lab)
+    cut = lab.runs().filter(status="interrupted")["flow_execution_id"].item()
+    done = lab.resume(cut)
+    assert done.status == "succeeded"
+    assert done.cost_nano_usd == 0, "it may have been done twice, and costs nothing"
+    assert attempts(lab) == ["succeeded", "succeeded", "unknown"]
+
+
+def attempts(lab: Lab) -> list[str]:
+    """Return how the attempts stand."""
+    return sorted(lab.sql("SELECT status FROM node_attempt")["status"])

@@ -85,15 +85,15 @@ def _claimed(environment: Environment, run_id: str, owner: str) -> RunInput:
         given = run_given(session, run_id)
         require_on(session, "run", "prompt_flow", given.flow_id)
         epoch = claim(session, given, owner, now() + LEASE)
-        return replace(_item(given), past=_past(given, epoch))
+        return replace(_item(given), past=_past(environment, given, epoch))
 
     return environment.warehouse.transact(environment.actor, work)
 
 
-def _past(given: RunGiven, epoch: int) -> Past:
+def _past(environment: Environment, given: RunGiven, epoch: int) -> Past:
     done = [node for node in given.nodes if node.status in {"succeeded", "skipped"}]
     # A call whose process died may have been made; nobody knows what it cost.
-    unknown: list[int | None] = [None] if given.unknown else []
+    unknown: list[int | None] = [None] if _may_have_cost(environment, given) else []
     return Past(
         epoch=epoch,
         kept={_place(node): execution.kept(node, here=True) for node in done},
@@ -103,6 +103,13 @@ def _past(given: RunGiven, epoch: int) -> Past:
         output_tokens=total([*(node.output_tokens for node in given.nodes), *unknown]),
         simulated=given.simulated,
     )
+
+
+def _may_have_cost(environment: Environment, given: RunGiven) -> bool:
+    if not given.unknown:
+        return False
+    steps = _plan(environment, given).variants[given.variant or CONTROL].steps
+    return any(step.prompt and step.node_id in given.unknown for step in _outside(steps))
 
 
 def run_again(
@@ -146,7 +153,7 @@ def repeat(environment: Environment, run_id: str) -> RunEnded:
     """
     given = _given(environment, run_id)
     plan = _plan(environment, given)
-    outside = {step.node_id for step in _all(plan.variants[given.variant or CONTROL].steps)}
+    outside = {step.node_id for step in _outside(plan.variants[given.variant or CONTROL].steps)}
     kept = {
         _place(node): execution.kept(node)
         for node in given.nodes
@@ -256,11 +263,11 @@ def downstream(steps: Iterable[Step], first: set[str]) -> set[str]:
     return found
 
 
-def _all(steps: Iterable[Step]) -> list[Step]:
+def _outside(steps: Iterable[Step]) -> list[Step]:
     """Return the nodes that reach outside, however deep they lie."""
     return [
         inner
         for step in steps
-        for inner in (step, *_all(step.body))
+        for inner in (step, *_outside(step.body))
         if kinds[inner.kind].side_effects != "none"
     ]

@@ -80,7 +80,7 @@ class RunGiven:
         nodes: what is over, oldest first; a node that ran twice stands twice.
         answers: what people answered, by node id and path.
         simulated: whether a stand-in answered any call.
-        unknown: how many calls may have been made, by a process that died.
+        unknown: the nodes of which nobody knows whether they reached outside: a process died.
     """
 
     id: str
@@ -96,7 +96,7 @@ class RunGiven:
     nodes: tuple[NodeGiven, ...]
     answers: dict[tuple[str, str], Json]
     simulated: bool
-    unknown: int
+    unknown: frozenset[str]
 
 
 def is_run(session: Session, run_id: str) -> bool:
@@ -174,11 +174,11 @@ def _simulated(session: Session, run_id: str) -> bool:
     return bool(session.scalar(query))
 
 
-def _unknown(session: Session, run_id: str) -> int:
-    query = select(func.count()).where(
+def _unknown(session: Session, run_id: str) -> frozenset[str]:
+    query = select(NodeAttempt.node_id).where(
         NodeAttempt.flow_execution_id == run_id, NodeAttempt.status.in_(("started", "unknown"))
     )
-    return session.scalar(query) or 0
+    return frozenset(session.scalars(query))
 
 
 def claim(session: Session, run: RunGiven, owner: str, until: datetime) -> int:
