@@ -14,8 +14,8 @@ from promptstudio_lab.stats.paired import mean_difference, ratio_difference
 from promptstudio_lab.stats.sums import Sums
 
 if TYPE_CHECKING:
+    from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
-    from promptstudio_lab.stats.paired import Effect
 
 METHODS = ("anytime", "fixed")
 NUMBERS = st.integers(-1000, 1000).map(float)

@@ -25,8 +25,8 @@ def test_the_threshold_can_be_chosen() -> None:
         ([1], [1], "at least 2"),
         ([1, 2], [1, 0], "must be positive"),
         ([1, 2], [1, float("nan")], "must be positive"),
-        ([0, 0], [1, 1], "counts of something"),
-        ([3, -1], [1, 1], "counts of something"),
+        ([0, 0], [1, 1], "nothing was observed"),
+        ([3, -1], [1, 1], "at least 0"),
     ],
 )
 def test_what_cannot_be_tested_is_refused(

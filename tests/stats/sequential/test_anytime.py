@@ -8,8 +8,9 @@ from scipy.optimize import brentq
 from scipy.stats import t
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.arms import Arm
 from promptstudio_lab.stats.paired import mean_difference
-from promptstudio_lab.stats.sequential import Anytime, Moments, two_samples
+from promptstudio_lab.stats.sequential.anytime import Anytime, two_samples
 from promptstudio_lab.stats.sums import Sums
 
 ALPHA = 0.05
@@ -63,15 +64,15 @@ def test_peeking_is_safe_and_naive_peeking_is_not() -> None:
 
 def test_an_arm_of_one_is_refused() -> None:
     with pytest.raises(AnalysisError, match="at least 2"):
-        two_samples(Moments(1, 1.0, 1.0), Moments(5, 5.0, 6.0))
+        two_samples(Arm(1, 1.0, 0.0), Arm.of_sums(5, 5.0, 6.0))
 
 
 def test_arms_without_spread_are_refused() -> None:
     with pytest.raises(AnalysisError, match="no spread"):
-        two_samples(Moments(4, 4.0, 4.0), Moments(4, 8.0, 16.0))
+        two_samples(Arm.of_sums(4, 4.0, 4.0), Arm.of_sums(4, 8.0, 16.0))
 
 
 def test_nothing_relative_to_a_mean_of_zero() -> None:
-    found = two_samples(Moments(2, 0.0, 2.0), Moments(2, 1.0, 1.0), scale="relative")
+    found = two_samples(Arm.of_sums(2, 0.0, 2.0), Arm.of_sums(2, 1.0, 1.0), scale="relative")
     assert math.isnan(found.estimate)
     assert math.isnan(found.p_value)

@@ -1,0 +1,103 @@
+"""Two arms of equal spread: size, effect and power, of which two give the third (statsmodels)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.tails import Alternative, level, one_of, positive, share_of
+
+Test: TypeAlias = Literal["t", "z"]
+
+_NAMES = {"two-sided": "two-sided", "greater": "larger", "less": "smaller"}
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """A plan for two arms in which everything is known.
+
+    Attributes:
+        effect_size: the difference in standard deviations of one unit.
+        n_control: units in the control, as the formula has it: round up.
+        n_treatment: units in the treatment, likewise.
+        power: the chance to see that effect.
+        alpha: the level of the test.
+    """
+
+    effect_size: float
+    n_control: float
+    n_treatment: float
+    power: float
+    alpha: float
+
+
+def two_arm_power(  # noqa: PLR0913 # three of which one is asked for, and how to read them
+    *,
+    effect_size: float | None = None,
+    n: float | None = None,
+    power: float | None = None,
+    alpha: float = 0.05,
+    ratio: float = 1.0,
+    alternative: Alternative = "two-sided",
+    test: Test = "t",
+) -> Power:
+    """Return the plan in which the one that was left out follows from the other two.
+
+    Args:
+        effect_size: the difference in standard deviations of one unit.
+        n: units in the control.
+        power: the chance to see that effect.
+        alpha: the level of the test.
+        ratio: units in the treatment for each one in the control.
+        alternative: `two-sided`, `greater` or `less`.
+        test: `t`, Student's, or `z`, the normal distribution's.
+
+    Raises:
+        AnalysisError: if not exactly one of the three was left out, or no plan can do it.
+
+    >>> round(two_arm_power(effect_size=0.2, power=0.9).n_control, 2)
+    526.33
+    >>> round(two_arm_power(effect_size=0.5, n=64).power, 3)
+    0.801
+    """
+    one_of("alternative", alternative, get_args(Alternative))
+    one_of("test", test, get_args(Test))
+    known = {"effect_size": effect_size, "nobs1": n, "power": power}
+    missing = [name for name, value in known.items() if value is None]
+    if len(missing) != 1:
+        message = "of effect_size, n and power, exactly one must be left out: it is the answer"
+        raise AnalysisError(message)
+    _check(effect_size, n, power, alternative)
+    from statsmodels.stats.power import NormalIndPower, TTestIndPower
+
+    solver = TTestIndPower() if test == "t" else NormalIndPower()
+    known |= {"alpha": level(alpha), "ratio": positive("ratio", ratio)}
+    found = float(solver.solve_power(**known, alternative=_NAMES[alternative]))
+    if not math.isfinite(found) or (missing[0] == "nobs1" and found <= 1 / ratio):
+        message = "no number of units gives this power. Hint: the effect may be too large to miss."
+        raise AnalysisError(message)
+    known[missing[0]] = found
+    size = float(known["nobs1"] or 0)
+    return Power(
+        float(known["effect_size"] or 0), size, size * ratio, float(known["power"] or 0), alpha
+    )
+
+
+def _check(
+    effect_size: float | None, n: float | None, power: float | None, alternative: Alternative
+) -> None:
+    if power is not None:
+        share_of("power", power, "0.8 is usual")
+    if n is not None and not n > 1:
+        message = f"n is {n}; more than 1 unit is needed to see a spread"
+        raise AnalysisError(message)
+    if effect_size is None:
+        return
+    wrong_side = effect_size > 0 if alternative == "less" else effect_size < 0
+    if alternative == "two-sided":
+        wrong_side = False
+    if not math.isfinite(effect_size) or (power is not None and (not effect_size or wrong_side)):
+        message = f"no number of units shows an effect of {effect_size} ({alternative})"
+        raise AnalysisError(message)
