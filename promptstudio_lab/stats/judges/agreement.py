@@ -82,7 +82,9 @@ def kappa(
         )  # agreement by chance is certain
     from statsmodels.stats.inter_rater import cohens_kappa
 
-    found = cohens_kappa(counts, wt=None if weighting == "none" else weighting)
+    # Judges of one word each leave no spread under chance; the z that divides by it is not read.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = cohens_kappa(counts, wt=None if weighting == "none" else weighting)
     value, se = float(found.kappa), math.sqrt(max(0.0, float(found.var_kappa)))
     low, high = Tails().interval(value, se, alpha)
     return Agreement(value, se, max(-1.0, low), min(1.0, high), observed, round(n))
