@@ -27,6 +27,7 @@ from promptstudio_lab.flows import store
 from promptstudio_lab.flows.variants import Patch, patched
 from promptstudio_lab.ids import derived_id, new_id
 from promptstudio_lab.lab.faces import Bar, Silent, face
+from promptstudio_lab.settings import CLASSES
 from promptstudio_lab.templates.store import load, save_inline
 from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.queries.kept import cached
@@ -53,11 +54,19 @@ def prepare(
     flow_id: str,
     patches: Mapping[str, Patch | None],
     scorer: Scorer | None = None,
+    data: str = CLASSES[0],
 ) -> Plan:
     """Save what is about to run and return its plan.
 
     The flow's version, each inline prompt's version and their use by nodes are written first, so
     that every execution can name them.
+
+    Args:
+        environment: the lab.
+        flow_id: the flow.
+        patches: what each variant changes.
+        scorer: judges each run.
+        data: how closely what it runs on is kept.
 
     Raises:
         FlowInvalid: with every problem, if the flow or a variant cannot run.
@@ -70,7 +79,7 @@ def prepare(
         graphs = {
             name: patched(graph, patch) if patch else graph for name, patch in patches.items()
         }
-        facts = environment.facts(*graphs.values(), session=session)
+        facts = environment.facts(*graphs.values(), session=session, flow_id=flow_id, data=data)
         for checked in graphs.values():
             # What cannot run is refused before anything is written.
             compile_steps(checked, facts, {})
