@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from promptstudio_lab.engine.run import run_item
@@ -33,6 +34,7 @@ class Progress:
         cost: nano-dollars spent on those with a known price.
         unpriced: items whose cost is not known.
         stop: set it to end the batch after the items in flight.
+        cancel: ends it at once, from any thread; calls in flight are broken off.
     """
 
     total: int
@@ -41,6 +43,7 @@ class Progress:
     cost: int = 0
     unpriced: int = 0
     stop: bool = field(default=False)
+    cancel: Callable[[], object] = field(default=lambda: None)
 
     def count(self, ended: RunEnded) -> None:
         """Take one more item into account."""
@@ -96,6 +99,9 @@ async def execute_batch(  # noqa: PLR0913 — what a batch needs, wherever it ru
             progress.count(ended)
             on_ended(ended)
 
+    whole = asyncio.current_task()
+    if whole is not None:
+        progress.cancel = partial(asyncio.get_running_loop().call_soon_threadsafe, whole.cancel)
     workers = [asyncio.create_task(work()) for _ in range(min(concurrency, progress.total) or 1)]
     try:
         await asyncio.gather(*workers)

@@ -85,6 +85,8 @@ def headline(node: Node) -> str:
     >>> from promptstudio_lab.flows.graph import Node
     >>> headline(Node("", "route", "switch", {"cases": ["billing", "tech"]}))
     'billing, tech'
+    >>> headline(Node("", "route", "switch", {"cases": [{"name": "long", "when": "len(x) > 9"}]}))
+    'long'
     """
     if node.kind not in kinds:
         return f"unknown kind {node.kind}"
@@ -98,7 +100,8 @@ def headline(node: Node) -> str:
 
 def _short(value: Json) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        named = [item.get("name") if isinstance(item, dict) else item for item in value]
+        return ", ".join(str(name) for name in named if name is not None)
     if isinstance(value, dict):
         return str(value.get("ref") or value.get("text") or "")
     return "" if value is None else str(value)

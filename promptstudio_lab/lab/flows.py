@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
-from promptstudio_lab.engine.batch import CONCURRENCY
-from promptstudio_lab.engine.plan import CONTROL
 from promptstudio_lab.engine.reach.approval import approve
-from promptstudio_lab.errors import DatasetError, FlowError, ValueRefused, did_you_mean
+from promptstudio_lab.errors import FlowError, did_you_mean
 from promptstudio_lab.flows import history, store
 from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.draw import svg
@@ -21,15 +18,10 @@ from promptstudio_lab.flows.operations import check_shape
 from promptstudio_lab.flows.shape import migrated
 from promptstudio_lab.flows.validate import Problem, validate
 from promptstudio_lab.flows.variants import Patch, vary
-from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.faces import face
 from promptstudio_lab.lab.places import Placed
-from promptstudio_lab.lab.running import execution
-from promptstudio_lab.lab.running.batches import Batch
-from promptstudio_lab.lab.running.costs import Estimate, estimate
-from promptstudio_lab.lab.running.results import Run
+from promptstudio_lab.lab.running.start import Startable
 from promptstudio_lab.lab.templates import Template
-from promptstudio_lab.settings import CLASSES
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.history.changelog import Stream
@@ -41,21 +33,17 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    import polars as pl
-
-    from promptstudio_lab.engine.plan import Plan
     from promptstudio_lab.flows.diff import Diff
     from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.flows.history import FlowView, Side
     from promptstudio_lab.flows.store import FlowHead
     from promptstudio_lab.lab.facts import Environment
-    from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session
     from promptstudio_lab.warehouse.history.changelog import Recorded
 
 
-class Flow(Placed, Builder):
+class Flow(Placed, Startable, Builder):
     """A flow: build it node by node, look at it, run it, edit it by mouse.
 
     What a cell builds is carried over to the flow when it is used: an unchanged cell writes
@@ -131,97 +119,6 @@ class Flow(Placed, Builder):
     def facts(self, graph: Graph) -> Facts:
         """Return what the flow may refer to."""
         return self._environment.facts(graph, flow_id=self.id)
-
-    def run(self, **inputs: Json) -> Run:
-        """Run the flow once and return the result, which is committed by then.
-
-        Args:
-            inputs: values by the names of the flow's inputs.
-
-        Raises:
-            FlowInvalid: with every problem, if the flow cannot run.
-        """
-        graph = self.graph_now
-        _check_inputs(graph, inputs)
-        plan = self._plan()
-        (ended,) = execution.execute(
-            self._environment,
-            plan,
-            [execution.plain_input(inputs)],
-            lambda run: run,
-            ack="commit",
-            title=self.path,
-            keep=bool(self.id),
-        )
-        return Run(ended, self._environment if self.id else None)
-
-    async def arun(self, **inputs: Json) -> Run:
-        """Do what `run` does while the notebook's own loop goes on."""
-        return await asyncio.to_thread(self.run, **inputs)
-
-    def batch(
-        self,
-        data: Any,  # a Dataset, or a frame of either library
-        *,
-        scorer: Scorer | None = None,
-        budget: int | None = None,
-        concurrency: int = CONCURRENCY,
-        name: str | None = None,
-    ) -> pl.DataFrame:
-        """Run the flow on every row and return one row each.
-
-        A batch with a name goes on where it stopped when it is run again: what is over is kept.
-
-        Args:
-            data: a dataset, a polars or pandas frame, or a list of mappings.
-            scorer: judges each run.
-            budget: what may be spent at most, as `ps.usd(2)`.
-            concurrency: how many rows run at once.
-            name: tells the batch from others of this flow, so that it can be resumed.
-        """
-        dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
-        self.check_rows(dataset)
-        work = Batch(self._environment, self._plan(scorer, dataset), dataset, name)
-        title = f"{self.path} · {len(dataset):,} items"
-        rows = work.run(budget=budget, concurrency=concurrency, title=title)
-        self.aggregates = work.aggregates
-        return rows
-
-    async def abatch(self, data: Any, **settings: Any) -> pl.DataFrame:  # as `batch` takes them
-        """Do what `batch` does while the notebook's own loop goes on."""
-        return await asyncio.to_thread(self.batch, data, **settings)
-
-    def cost(self, data: Any) -> Estimate:  # a Dataset, or a frame of either library
-        """Return what running the flow on every row is expected to cost, before any call.
-
-        From what the flow's earlier runs cost, where there are some; at most the price of the
-        longest prompts and answers. Nothing is run.
-
-        Args:
-            data: a dataset, a polars or pandas frame, or a list of mappings.
-        """
-        dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
-        self.check_rows(dataset)
-        return estimate(self._environment, self.id, self._plan(), dataset)
-
-    def check_rows(self, dataset: Dataset) -> None:
-        """Refuse rows that lack an input of the flow, or hold what cannot be kept, before any run.
-
-        Raises:
-            FlowError: naming the first such row and what it lacks.
-            DatasetError: naming the first such row and the value.
-        """
-        graph = self.graph_now
-        for number, item in enumerate(dataset.items, start=1):
-            try:
-                _check_inputs(graph, item.values, extra=True)
-                dumps(item.values)
-            except FlowError as error:
-                message = f"row {number}: {error}"
-                raise FlowError(message) from None
-            except ValueRefused as error:
-                message = f"row {number}: {error}"
-                raise DatasetError(message) from None
 
     def vary(self, place: str, value: Json) -> Patch:
         """Return a variant's patch: `f.vary("classify.prompt", "support/classify@2")`."""
@@ -429,14 +326,6 @@ class Flow(Placed, Builder):
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/plain": repr(self), "image/svg+xml": self._repr_svg_()}
 
-    def _plan(self, scorer: Scorer | None = None, data: Dataset | None = None) -> Plan:
-        if self.id is None:
-            return execution.prepare_draft(self._environment, self._built_graph(), scorer)
-        kept_as = data.classification if data else CLASSES[0]
-        variants: dict[str, Patch | None] = {CONTROL: None}
-        flow_id = self.head().id
-        return execution.prepare(self._environment, flow_id, variants, scorer, kept_as)
-
     def _built_graph(self) -> Graph:
         graph = from_document(self.document())
         return graph.moved(places(graph))
@@ -457,15 +346,3 @@ class Flow(Placed, Builder):
             message = f"a draft is kept nowhere, so it {why}; use lab.flow(name)"
             raise FlowError(message)
         return self.id
-
-
-def _check_inputs(graph: Graph, given: Mapping[str, Json], *, extra: bool = False) -> None:
-    wanted = {node.key: node for node in graph.inside(None) if node.kind == "input"}
-    for key, node in wanted.items():
-        if key not in given and "default" not in node.config:
-            message = f"the flow's input {key!r} gets no value.{did_you_mean(key, given)}"
-            raise FlowError(message)
-    for name in () if extra else given:
-        if name not in wanted:
-            message = f"the flow has no input {name!r}.{did_you_mean(name, wanted)}"
-            raise FlowError(message)

@@ -162,6 +162,7 @@ def execute(  # noqa: PLR0913 — what a batch needs
     title: str = "",
     keep: bool = True,
     on_text: Callable[[str, str], None] | None = None,
+    progress: Progress | None = None,
     take_up: Callable[[RunInput, str], Awaitable[RunInput | None]] | None = None,
 ) -> list[T]:
     """Run items and return what is remembered of each, in the order of the inputs.
@@ -179,11 +180,12 @@ def execute(  # noqa: PLR0913 — what a batch needs
         title: what the progress bar says.
         keep: whether the executions are recorded.
         on_text: gets (node name, text) as models answer.
+        progress: kept up to date; by default nobody else looks at it.
         take_up: gets each item just before it runs, and under which name its lease is held; gives
             it with what it has behind it, or None to leave it to somebody else.
     """
     recorder = environment.recorder(ack) if keep else None
-    progress = Progress(len(inputs))
+    progress = progress or Progress(len(inputs))
     ended: dict[str, T] = {}
     work = execute_batch(
         plan,

@@ -1,0 +1,195 @@
+"""Running a flow from a notebook: once, as a stream, over many rows; and what it would cost."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any
+
+from promptstudio_lab.engine.batch import CONCURRENCY, Progress
+from promptstudio_lab.engine.plan import CONTROL
+from promptstudio_lab.errors import DatasetError, FlowError, ValueRefused, did_you_mean
+from promptstudio_lab.lab.datasets import Dataset
+from promptstudio_lab.lab.running import execution
+from promptstudio_lab.lab.running.batches import Batch
+from promptstudio_lab.lab.running.costs import Estimate, estimate
+from promptstudio_lab.lab.running.results import Run
+from promptstudio_lab.lab.running.stream import RunStream
+from promptstudio_lab.settings import CLASSES
+from promptstudio_lab.values import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import polars as pl
+
+    from promptstudio_lab.engine.plan import Plan
+    from promptstudio_lab.flows.graph import Graph
+    from promptstudio_lab.flows.store import FlowHead
+    from promptstudio_lab.flows.variants import Patch
+    from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.scorers import Scorer
+    from promptstudio_lab.values import Json
+
+
+class Startable:
+    """What a flow does when it runs.
+
+    Attributes:
+        id: the flow, or None for a draft.
+        path: what it is called.
+        aggregates: what the last batch worked out over all its rows, by node.
+        graph_now: the flow as it stands.
+    """
+
+    id: str | None
+    path: str
+    aggregates: dict[str, dict[str, Json]]
+    _environment: Environment
+
+    if TYPE_CHECKING:
+
+        @property
+        def graph_now(self) -> Graph:
+            """Return the flow as it stands."""
+
+        def head(self) -> FlowHead:
+            """Carry over what a cell built and return the flow as it stands."""
+
+        def _built_graph(self) -> Graph: ...
+
+    def run(self, **inputs: Json) -> Run:
+        """Run the flow once and return the result, which is committed by then.
+
+        Args:
+            inputs: values by the names of the flow's inputs.
+
+        Raises:
+            FlowInvalid: with every problem, if the flow cannot run.
+        """
+        _check_inputs(self.graph_now, inputs)
+        (run,) = self._once(inputs, title=self.path)
+        return run
+
+    def stream(self, **inputs: Json) -> RunStream:
+        """Run the flow once and give what its models say while they say it.
+
+        `for node, text in f.stream(ticket="…"): print(text, end="")`, and `async for` as well;
+        afterwards `.run` is what `run` returns. Leaving the loop early cancels the run.
+
+        Args:
+            inputs: values by the names of the flow's inputs.
+
+        Raises:
+            FlowInvalid: with every problem, if the flow cannot run.
+        """
+        _check_inputs(self.graph_now, inputs)
+        progress = Progress(1)
+
+        def work(hear: Callable[[str, str], None]) -> Run:
+            runs = self._once(inputs, on_text=hear, progress=progress)
+            if not runs:
+                raise CancelledError
+            return runs[0]
+
+        return RunStream(work, progress)
+
+    def _once(self, inputs: Mapping[str, Json], **more: Any) -> list[Run]:  # as `execute` takes it
+        environment = self._environment if self.id else None
+        return execution.execute(
+            self._environment,
+            self._plan(),
+            [execution.plain_input(inputs)],
+            lambda ended: Run(ended, environment),
+            ack="commit",
+            keep=bool(self.id),
+            **more,
+        )
+
+    async def arun(self, **inputs: Json) -> Run:
+        """Do what `run` does while the notebook's own loop goes on."""
+        return await asyncio.to_thread(self.run, **inputs)
+
+    def batch(
+        self,
+        data: Any,  # a Dataset, or a frame of either library
+        *,
+        scorer: Scorer | None = None,
+        budget: int | None = None,
+        concurrency: int = CONCURRENCY,
+        name: str | None = None,
+    ) -> pl.DataFrame:
+        """Run the flow on every row and return one row each.
+
+        A batch with a name goes on where it stopped when it is run again: what is over is kept.
+
+        Args:
+            data: a dataset, a polars or pandas frame, or a list of mappings.
+            scorer: judges each run.
+            budget: what may be spent at most, as `ps.usd(2)`.
+            concurrency: how many rows run at once.
+            name: tells the batch from others of this flow, so that it can be resumed.
+        """
+        dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
+        self.check_rows(dataset)
+        work = Batch(self._environment, self._plan(scorer, dataset), dataset, name)
+        title = f"{self.path} · {len(dataset):,} items"
+        rows = work.run(budget=budget, concurrency=concurrency, title=title)
+        self.aggregates = work.aggregates
+        return rows
+
+    async def abatch(self, data: Any, **settings: Any) -> pl.DataFrame:  # as `batch` takes them
+        """Do what `batch` does while the notebook's own loop goes on."""
+        return await asyncio.to_thread(self.batch, data, **settings)
+
+    def cost(self, data: Any) -> Estimate:  # a Dataset, or a frame of either library
+        """Return what running the flow on every row is expected to cost, before any call.
+
+        From what the flow's earlier runs cost, where there are some; at most the price of the
+        longest prompts and answers. Nothing is run.
+
+        Args:
+            data: a dataset, a polars or pandas frame, or a list of mappings.
+        """
+        dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
+        self.check_rows(dataset)
+        return estimate(self._environment, self.id, self._plan(), dataset)
+
+    def check_rows(self, dataset: Dataset) -> None:
+        """Refuse rows that lack an input of the flow, or hold what cannot be kept, before any run.
+
+        Raises:
+            FlowError: naming the first such row and what it lacks.
+            DatasetError: naming the first such row and the value.
+        """
+        graph = self.graph_now
+        for number, item in enumerate(dataset.items, start=1):
+            try:
+                _check_inputs(graph, item.values, extra=True)
+                dumps(item.values)
+            except FlowError as error:
+                message = f"row {number}: {error}"
+                raise FlowError(message) from None
+            except ValueRefused as error:
+                message = f"row {number}: {error}"
+                raise DatasetError(message) from None
+
+    def _plan(self, scorer: Scorer | None = None, data: Dataset | None = None) -> Plan:
+        if self.id is None:
+            return execution.prepare_draft(self._environment, self._built_graph(), scorer)
+        kept_as = data.classification if data else CLASSES[0]
+        variants: dict[str, Patch | None] = {CONTROL: None}
+        flow_id = self.head().id
+        return execution.prepare(self._environment, flow_id, variants, scorer, kept_as)
+
+
+def _check_inputs(graph: Graph, given: Mapping[str, Json], *, extra: bool = False) -> None:
+    wanted = {node.key: node for node in graph.inside(None) if node.kind == "input"}
+    for key, node in wanted.items():
+        if key not in given and "default" not in node.config:
+            message = f"the flow's input {key!r} gets no value.{did_you_mean(key, given)}"
+            raise FlowError(message)
+    for name in () if extra else given:
+        if name not in wanted:
+            message = f"the flow has no input {name!r}.{did_you_mean(name, wanted)}"
+            raise FlowError(message)
