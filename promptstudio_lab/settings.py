@@ -117,6 +117,11 @@ def cold_folder() -> Path | None:
     return Path(named).expanduser().resolve() if named else None
 
 
+def child_environment(url: str) -> dict[str, str]:
+    """Return this process's environment for a child that shall open the warehouse at `url`."""
+    return {**os.environ, "PROMPTSTUDIO_WAREHOUSE": url}
+
+
 def notebook() -> str | None:
     """Return the path of the notebook that this kernel belongs to, if its server says so."""
     return os.environ.get("JPY_SESSION_NAME") or None

@@ -14,6 +14,7 @@ VERBS = {
     "init": "make a warehouse that a team shares",
     "organization": "add an organisation to a shared warehouse, or list them",
     "analyst": "let somebody work in an organisation, or no longer",
+    "worker": "run what was queued, and go on with what was answered",
     "archive": "move a past month into Parquet files, or bring it back",
     "upgrade": "bring a shared warehouse to the schema of this version",
 }

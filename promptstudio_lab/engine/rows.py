@@ -139,10 +139,11 @@ def _started(
         "flow_execution",
         item.run_id, plan.organization_id, plan.flow_id, plan.flow_version, plan.change_seq,
         run.variant.variant_id, plan.experiment_id, item.item_id, plan.batch_id, item.unit_key,
-        plan.requested_by, plan.executed_by, plan.trigger, plan.origin, "running", run.started_at,
+        plan.requested_by, plan.executed_by, plan.trigger, plan.origin,
+        "running" if owner else "waiting", run.started_at,
         _UNKNOWN_YET, _payload(rows, run, address, dict(item.values)),
-        owner, until, run.input.past.epoch, _plan_payload(rows, run, address), _made_at(run),
-        plan.executed_by,
+        owner or None, until, run.input.past.epoch, _plan_payload(rows, run, address),
+        _made_at(run), plan.executed_by,
     )  # fmt: skip
     if plan.experiment_id and run.variant.variant_id and item.unit_key is not None:
         rows.add(

@@ -54,6 +54,7 @@ def flow_by_id(lab: Lab, flow_id: str) -> Flow:
     with lab.warehouse.reading(lab.actor) as session:
         place = place_of_flow(session, flow_id)
     there = Environment(lab.warehouse, lab.actor, place.lab_id, lab.environment.default_model)
+    there.trigger = "tab"
     return Flow(there, flow_id, place.path)
 
 

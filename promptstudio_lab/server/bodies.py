@@ -72,12 +72,31 @@ NEW_FLOW = Draft202012Validator(
 )
 
 
+ANSWER = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["value"],
+        "properties": {"value": {}},
+        "additionalProperties": False,
+    }
+)
+
+NEW_RUN = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {"inputs": {"type": "object"}},
+        "additionalProperties": False,
+    }
+)
+
+
 def read(body: bytes, shape: Draft202012Validator) -> dict[str, Json]:
     """Return the JSON object in a request's body.
 
     Args:
         body: as it came.
-        shape: `MESSAGE` or `NEW_FLOW`.
+        shape: `MESSAGE`, `NEW_FLOW`, `NEW_RUN` or `ANSWER`.
 
     Raises:
         ValueRefused: with the place and the reason, if it is not what the route takes.

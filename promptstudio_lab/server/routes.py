@@ -8,6 +8,10 @@
 | `GET promptstudio/flows/<id>` | the flow as a canvas draws it |
 | `GET promptstudio/flows/<id>/changes?since=` | what happened to it after a sequence |
 | `POST promptstudio/flows/<id>/messages` | what a canvas asks for |
+| `POST promptstudio/flows/<id>/runs` | `{inputs}` → the run, queued for a worker |
+| `GET promptstudio/runs/<id>` | how a run stands, node by node |
+| `GET promptstudio/questions` | what people are asked by runs that wait for them |
+| `POST promptstudio/questions/<id>` | `{value}` → the run, which a worker goes on with |
 | `GET promptstudio/templates/<id>` | a template with all its versions |
 
 Every one takes `?beside=` a notebook and `?organization=`, as `ps.connect()` does.
@@ -36,7 +40,16 @@ from promptstudio_lab.errors import (
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.browsing import flow_by_id, template_by_id, tree
 from promptstudio_lab.lab.editing import Editing
-from promptstudio_lab.server.bodies import MESSAGE, NEW_FLOW, read, read_sequence
+from promptstudio_lab.lab.running.recorded import answered
+from promptstudio_lab.lab.running.seen import open_questions, run_by_id
+from promptstudio_lab.server.bodies import (
+    ANSWER,
+    MESSAGE,
+    NEW_FLOW,
+    NEW_RUN,
+    read,
+    read_sequence,
+)
 from promptstudio_lab.server.rooms import Visitor, established
 from promptstudio_lab.values import check_text, dumps, without_surrogates
 
@@ -166,6 +179,65 @@ class Messages(Handler):
         await self.answer(work)
 
 
+class Runs(Handler):
+    """The runs of a flow."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, flow_id: str) -> None:
+        """Queue a run; a worker executes it, never the server."""
+
+        def work(lab: Lab) -> Json:
+            inputs = read(self.request.body, NEW_RUN)["inputs"]
+            run = flow_by_id(lab, flow_id).queue(**inputs)
+            self._rooms.workers.wanted(lab)
+            return {"run": run}
+
+        await self.answer(work)
+
+
+class OneRun(Handler):
+    """A run."""
+
+    # A tab asks while a run goes on; that alone must not keep an idle server from being culled.
+    _track_activity = False
+
+    @web.authenticated
+    @authorized
+    async def get(self, run_id: str) -> None:
+        """Return how it stands, node by node."""
+        await self.answer(lambda lab: run_by_id(lab, run_id))
+
+
+class Questions(Handler):
+    """What people are asked."""
+
+    _track_activity = False
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return the open questions, oldest first."""
+        await self.answer(open_questions)
+
+
+class OneQuestion(Handler):
+    """A question."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, question_id: str) -> None:
+        """Write the answer down; a worker goes on with the run that waits for it."""
+
+        def work(lab: Lab) -> Json:
+            value = read(self.request.body, ANSWER)["value"]
+            run = answered(lab.environment, question_id, value)
+            self._rooms.workers.wanted(lab)
+            return {"run": run}
+
+        await self.answer(work)
+
+
 class OneTemplate(Handler):
     """A template of a library."""
 
@@ -183,6 +255,10 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("flows/([^/]+)", OneFlow),
     ("flows/([^/]+)/changes", Changes),
     ("flows/([^/]+)/messages", Messages),
+    ("flows/([^/]+)/runs", Runs),
+    ("runs/([^/]+)", OneRun),
+    ("questions", Questions),
+    ("questions/([^/]+)", OneQuestion),
     ("templates/([^/]+)", OneTemplate),
 )
 

@@ -41,7 +41,7 @@ class Past:
     """What is known of a run before it begins, or goes on.
 
     Attributes:
-        epoch: how often it begins, this time included.
+        epoch: how often it begins, this time included; 0 while it is only queued.
         kept: what nodes gave, by node id and path.
         answers: what people answered, by node id and path.
         cost: what its nodes have cost so far, in nano-dollars; None when that is not known.
@@ -62,3 +62,4 @@ class Past:
 
 
 FIRST = Past()
+QUEUED = Past(epoch=0)

@@ -8,24 +8,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.engine.plan import CONTROL
-from promptstudio_lab.engine.recorder import LEASE
-from promptstudio_lab.engine.records import RunInput
+from promptstudio_lab.engine.recorder import LEASE, write
+from promptstudio_lab.engine.records import RunInput, RunStarted
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
-from promptstudio_lab.engine.replay.past import Past
+from promptstudio_lab.engine.replay.past import QUEUED, Past
 from promptstudio_lab.engine.replay.pinned import unpinned
+from promptstudio_lab.engine.rows import rows_of
 from promptstudio_lab.errors import Conflict, FlowError, ValueRefused, did_you_mean
 from promptstudio_lab.ids import derived_id, new_id, time_of
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.nodes.shapes import checker, misfits
 from promptstudio_lab.values import dumps, total
+from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.append import insert_missing
 from promptstudio_lab.warehouse.queries.kept import answer, claim, release, run_given
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from promptstudio_lab.engine.plan import Plan, Step
@@ -60,6 +62,16 @@ def go_on(environment: Environment, run_id: str, budget: int | None = None) -> R
         take_up=lambda item, owner: taken(environment, item.run_id, owner),
     )
     return ended
+
+
+def enqueue(environment: Environment, plan: Plan, values: Mapping[str, Json]) -> str:
+    """Write a run down for a worker to take, and return its id; nothing runs here."""
+    item = replace(execution.plain_input(values), past=QUEUED)
+    run = RunStarted(plan, plan.variants[item.variant], item, now())
+    with environment.warehouse.reading(environment.actor) as session:
+        rows = rows_of(run, payloads.address(session))
+    environment.warehouse.append(environment.actor, lambda connection: write(connection, rows))
+    return item.run_id
 
 
 async def taken(environment: Environment, run_id: str, owner: str) -> RunInput:

@@ -13,6 +13,7 @@ from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.batches import Batch
 from promptstudio_lab.lab.running.costs import Estimate, estimate
+from promptstudio_lab.lab.running.recorded import enqueue
 from promptstudio_lab.lab.running.results import Run
 from promptstudio_lab.lab.running.stream import RunStream
 from promptstudio_lab.settings import CLASSES
@@ -93,6 +94,20 @@ class Startable:
             return runs[0]
 
         return RunStream(work, progress)
+
+    def queue(self, **inputs: Json) -> str:
+        """Write a run down for a `promptstudio worker` to take, and return the run's id.
+
+        Args:
+            inputs: values by the names of the flow's inputs.
+
+        Raises:
+            FlowInvalid: with every problem, if the flow cannot run.
+            FlowError: for a draft, which is kept nowhere.
+        """
+        _check_inputs(self.graph_now, inputs)
+        self.head()
+        return enqueue(self._environment, self._plan(), inputs)
 
     def _once(self, inputs: Mapping[str, Json], **more: Any) -> list[Run]:  # as `execute` takes it
         environment = self._environment if self.id else None

@@ -49,8 +49,8 @@ class FlowExecution(Partitioned, Entity):
     """One run of a flow on one item: who asked, who executed, from where, and the core measures.
 
     It is inserted as `running` and finished once, by compare-and-set on its lease epoch. While a
-    person is asked it is `waiting`. `plan_payload_id` is what it runs, pinned: one payload for all
-    runs of the same plan.
+    person is asked, and until a worker takes what was queued, it is `waiting`. `plan_payload_id`
+    is what it runs, pinned: one payload for all runs of the same plan.
     """
 
     __tablename__ = "flow_execution"

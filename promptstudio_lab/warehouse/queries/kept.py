@@ -99,6 +99,19 @@ class RunGiven:
     unknown: frozenset[str]
 
 
+def ready(session: Session) -> list[str]:
+    """Return the runs that wait for nobody but a worker, oldest first."""
+    asked = select(NodeAttempt.id).where(
+        NodeAttempt.flow_execution_id == FlowExecution.id, NodeAttempt.status == "waiting"
+    )
+    query = (
+        select(FlowExecution.id)
+        .where(FlowExecution.status == "waiting", ~asked.exists())
+        .order_by(FlowExecution.id)
+    )
+    return list(session.scalars(query))
+
+
 def is_run(session: Session, run_id: str) -> bool:
     """Tell whether a run has begun."""
     return session.get(FlowExecution, run_id) is not None

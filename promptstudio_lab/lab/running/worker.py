@@ -1,0 +1,61 @@
+"""A worker: takes the runs that were queued, or whose questions are answered, and goes on."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.errors import Conflict, PromptStudioError
+from promptstudio_lab.lab.running.recorded import go_on
+from promptstudio_lab.warehouse.queries.kept import ready
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from promptstudio_lab.lab.facts import Environment
+
+_AT_ONCE = 8
+
+
+class Worker:
+    """Goes on with whatever waits for nobody else; several workers share the work by lease.
+
+    Args:
+        environment: the lab; runs of other labs of the organisation are taken, too.
+        tell: hears of each run as it is taken and as it ends.
+    """
+
+    def __init__(self, environment: Environment, tell: Callable[[str], None]) -> None:
+        """Begin with nothing in hand."""
+        self._environment, self._tell = environment, tell
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "promptstudio-worker")
+        self._in_hand: dict[str, Future[None]] = {}
+        self._given_up: set[str] = set()
+
+    def look(self) -> int:
+        """Take what waits now, and return how many runs are in hand."""
+        self._in_hand = {run: work for run, work in self._in_hand.items() if not work.done()}
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            waiting = ready(session)
+        for run in waiting:
+            if run not in self._in_hand and run not in self._given_up:
+                self._in_hand[run] = self._pool.submit(self._work, run)
+        return len(self._in_hand)
+
+    def close(self) -> None:
+        """Wait for what is in hand; what has not begun is left to others."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _work(self, run: str) -> None:
+        try:
+            ended = go_on(self._environment, run)
+        except Conflict:
+            # Another worker was first.
+            return
+        except PromptStudioError as error:
+            # Trying it for ever would help nobody; it stays there, and a later worker may.
+            self._given_up.add(run)
+            self._tell(f"{run} cannot go on: {error}")
+            return
+        self._tell(f"{run} {ended.status} in {ended.execution_time_ms:,.0f} ms")

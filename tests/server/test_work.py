@@ -1,0 +1,87 @@
+"""What is asked for without a kernel: a worker runs it, and the server never does."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.engine.graphs import ask, flow_of, gives, node
+
+if TYPE_CHECKING:
+    from promptstudio_lab.lab import Lab
+    from promptstudio_lab.lab.flows import Flow
+    from tests.server.visiting import Server
+
+
+def asking(lab: Lab, path: str) -> Flow:
+    """Return a flow that asks a model, and then a person."""
+    parts = {
+        "x": node("input", {"type": "text"}),
+        "say": ask(x="x.value", model="simulated:small"),
+        "rate": node(
+            "human",
+            {"question": "How good is it?", "schema": {"type": "integer"}},
+            value="say.text",
+        ),
+        "out": gives(stars="rate.answer", said="say.text"),
+    }
+    return flow_of(lab, path, parts)
+
+
+def settled(server: Server, run: str, *statuses: str) -> Any:  # a route's own JSON
+    """Wait until a run stands as it should, and return it."""
+    late = time.monotonic() + 60
+    while time.monotonic() < late:
+        found = server.get(f"runs/{run}").json
+        if found["status"] in statuses and (found["status"] != "waiting" or found["under_way"]):
+            return found
+        time.sleep(0.1)
+    pytest.fail(f"the run is {found['status']}")
+
+
+def test_a_run_of_a_tab_is_queued_and_a_worker_runs_it(server: Server, lab: Lab) -> None:
+    flow = asking(lab, "work/rate")
+    flow.save()
+    run = server.post(f"flows/{flow.id}/runs", {"inputs": {"x": "tea"}}).json["run"]
+    found = settled(server, run, "waiting")
+    by_id = {box.id: box.key for box in flow.graph_now.nodes}
+    assert {by_id[one["node"]]: one["status"] for one in found["nodes"]} == {
+        "x": "succeeded",
+        "say": "succeeded",
+    }
+    said = next(one for one in found["nodes"] if by_id[one["node"]] == "say")
+    assert said["inputs"] == {"x": "tea"}
+    assert said["cost_usd"] > 0
+    assert [by_id[one["node"]] for one in found["under_way"]] == ["rate"]
+
+    (question,) = [
+        one for one in server.get("questions").json["questions"] if one["flow_execution_id"] == run
+    ]
+    assert (question["node"], question["prompt"]) == ("rate", "How good is it?")
+    assert question["value"] == said["outputs"]["text"]
+    place = f"questions/{question['question_id']}"
+    refused = server.post(place, {"value": "five"})
+    assert refused.status == 400
+    assert "integer" in refused.json["message"]
+    assert server.post(place, {"value": 5}).json == {"run": run}
+    done = settled(server, run, "succeeded")
+    assert done["outputs"] == {"stars": 5, "said": question["value"]}
+    assert server.post(place, {"value": 4}).status == 409
+    assert run not in [
+        one["flow_execution_id"] for one in server.get("questions").json["questions"]
+    ]
+    row = lab.sql("SELECT trigger, requested_by FROM flow_execution WHERE id = :run", run=run)
+    assert row.rows() == [("tab", lab.actor.id)]
+
+
+def test_what_cannot_run_is_told_at_once(server: Server, lab: Lab) -> None:
+    flow = asking(lab, "work/told")
+    flow.save()
+    missing = server.post(f"flows/{flow.id}/runs", {"inputs": {}})
+    assert missing.status == 400
+    assert "'x' gets no value" in missing.json["message"]
+    assert server.post(f"flows/{flow.id}/runs", {"inputs": []}).status == 400
+    assert server.get("runs/nobody").status == 404
+    assert server.post("questions/nobody", {"value": 1}).status == 404
