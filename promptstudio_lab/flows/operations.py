@@ -5,11 +5,18 @@ A canvas, a cell and the assistant send the same small operations:
 | operation | fields |
 |---|---|
 | `add` | `node` (a new id), `kind`, `key`, `config`, `policy`, `x`, `y`, `parent` (or null) |
-| `move` | `nodes`: {id: {"x", "y"}} |
-| `configure` | `node`, `config`, `policy` |
+| `move` | `nodes`: {id: {"x", "y"}}; with a `parent` (or null) it goes into that body |
+| `configure` | `node`, `config`, `policy`; or single `settings` and `rules`: {name: value}, and \
+the names of those that go: `without`, `without_rules` |
 | `rename` | `node`, `key` |
 | `remove` | `nodes`, `edges`: ids; a node goes with its body |
 | `connect` | `edge` (a new id), `source`, `source_port`, `source_path`, `target`, `target_port` |
+| `insert` | as `add`, and `on`: the edge that the new node then stands on |
+| `extend` | as `add`, and `from` or `to`: {`node`, `port`} that it is connected with |
+| `group` | `nodes`, and `node` (a new id) and `kind` of the container that they go into |
+| `ungroup` | `node`: the container that goes, while its body stays |
+| `tidy` | `nodes`: the ids to place, or null for all; `heights`: {id: pixels} as they are drawn |
+| `batch` | `name`: one of `GESTURES`; `operations`: of those above, as one step of undo |
 
 A node of a body stands at `x`, `y` from its container's corner. A node whose openings change loses
 the edges of those that are gone, and so does the node in whose body the change was made.
@@ -19,10 +26,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from promptstudio_lab.errors import OperationRefused, ValueRefused, did_you_mean
+from promptstudio_lab.flows.gestures.changes import applied, squashed
+from promptstudio_lab.flows.gestures.grouping import grouping, ungrouping
+from promptstudio_lab.flows.gestures.joining import extending, inserting
 from promptstudio_lab.flows.graph import DEEPEST, KEY, Edge, Graph, Node
+from promptstudio_lab.flows.layout import places
 from promptstudio_lab.flows.shape import ports_of
 from promptstudio_lab.flows.validate import find_cycle, refuse_edge
 from promptstudio_lab.ids import is_id, new_id
@@ -37,7 +48,11 @@ if TYPE_CHECKING:
     from promptstudio_lab.nodes import Port, Ports
     from promptstudio_lab.values import Json
 
+GESTURES = ("paste", "duplicate", "reconnect", "arrange", "fix", "draw")
+"""What a batch may be called in the log."""
+
 _FAR = 1e6
+_MOST_PARTS = 5_000
 _LONGEST = 160
 # The words of JSON Schema that a value of another shape offends.
 _OF_SHAPE = ("type", "oneOf")
@@ -67,11 +82,43 @@ def changes(
         OperationRefused: with the reason, when the operation would break the flow.
     """
     check_shape(operation)
+    if operation["type"] in _GESTURES:
+        parts, tolerant = _GESTURES[operation["type"]](graph, operation, facts)
+        return _folded(graph, flow_id, parts, facts, strict=strict and not tolerant)
     if strict:
         _refuse_config(graph, operation)
     if operation["type"] == "connect":
         return tuple(_connect(graph, flow_id, operation, facts, strict=strict))
     return tuple(_OPERATIONS[operation["type"]](graph, flow_id, operation, facts))
+
+
+def named(operation: Mapping[str, Json]) -> str:
+    """Return what the log calls an operation."""
+    return str(operation["name"] if operation["type"] == "batch" else operation["type"])
+
+
+def configs_in(operation: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    """Return every config, or part of one, that an operation would write."""
+    parts = operation.get("operations") if operation.get("type") == "batch" else None
+    inner = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return [
+        found
+        for each in (operation, *inner)
+        for found in (each.get("config"), each.get("settings"))
+        if isinstance(found, dict)
+    ]
+
+
+def _folded(
+    graph: Graph, flow_id: str, parts: list[dict[str, Json]], facts: Facts, *, strict: bool
+) -> tuple[Change, ...]:
+    """Do edits one after the other, and return what all of them come to."""
+    done: list[Change] = []
+    for part in parts:
+        found = changes(graph, flow_id, part, facts, strict=strict)
+        done += found
+        graph = applied(graph, found)
+    return tuple(squashed(done))
 
 
 def check_shape(operation: Json) -> None:
@@ -84,10 +131,11 @@ def check_shape(operation: Json) -> None:
         OperationRefused: naming the field.
     """
     found = operation.get("type") if isinstance(operation, dict) else operation
-    if not isinstance(operation, dict) or not isinstance(found, str) or found not in _OPERATIONS:
-        message = f"there is no operation {found!r}.{did_you_mean(str(found), _OPERATIONS)}"
+    known = (*_OPERATIONS, *_GESTURES)
+    if not isinstance(operation, dict) or not isinstance(found, str) or found not in known:
+        message = f"there is no operation {found!r}.{did_you_mean(str(found), known)}"
         raise OperationRefused(message)
-    for name in ("config", "policy"):
+    for name in ("config", "policy", "settings", "rules"):
         if operation.get(name) is not None:
             _check_texts(_object(operation[name], name), name)
     _check_texts(operation.get("source_path"), "source_path")
@@ -112,7 +160,8 @@ def _refuse_config(graph: Graph, operation: Mapping[str, Json]) -> None:
     """Refuse values of another shape; a setting that is only missing or unknown can be mended."""
     kind, config = operation.get("kind"), operation.get("config")
     if operation["type"] == "configure":
-        kind = _node(graph, operation.get("node")).kind
+        node = _node(graph, operation.get("node"))
+        kind, config = node.kind, _configured(node, operation).get("config")
     if config is None or not isinstance(kind, str) or kind not in kinds:
         return
     # A compiled library that only edits with a config need.
@@ -132,7 +181,7 @@ def _add(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
         message = f"there is no node kind {kind!r}.{did_you_mean(kind, kinds)}"
         raise OperationRefused(message)
     parent = _container(graph, operation.get("parent"))
-    key = operation.get("key") or _free_key(graph, kind, parent)
+    key = operation.get("key") or _free_key(graph.inside(parent), kind)
     _check_key(graph, key, parent)
     config = operation.get("config")
     fields = {
@@ -141,7 +190,7 @@ def _add(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
         "node_key": key,
         "kind": kind,
         "kind_version": kinds[kind].version,
-        "config": _starting_config(kind) if config is None else _object(config, "config"),
+        "config": starting_config(kind) if config is None else _object(config, "config"),
         "policy": _object(operation.get("policy") or {}, "policy"),
         "position_x": _place(operation.get("x", 0)),
         "position_y": _place(operation.get("y", 0)),
@@ -163,29 +212,54 @@ def _container(graph: Graph, parent: object) -> str | None:
 
 
 def _move(graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts) -> list[Change]:
-    places = {
+    wanted = {
         node_id: _object(place, f"the place of {node_id}")
         for node_id, place in _object(operation.get("nodes"), "nodes").items()
     }
-    return [
-        Change(
-            "flow_node",
-            _node(graph, node_id).id,
-            "update",
-            {"position_x": _place(place.get("x")), "position_y": _place(place.get("y"))},
-        )
-        for node_id, place in places.items()
+    done: list[Change] = []
+    moved: list[Node] = []
+    for node_id, place in wanted.items():
+        node = _node(graph, node_id)
+        fields: dict[str, Json] = {
+            "position_x": _place(place.get("x")),
+            "position_y": _place(place.get("y")),
+        }
+        if "parent" in place and place["parent"] != node.parent:
+            parent = _other_body(graph, node, place["parent"])
+            fields["parent_node_id"] = parent
+            rest = [other for other in graph.inside(parent) if other.id not in wanted]
+            fields["node_key"] = _free_key(rest, node.key)
+            moved.append(node)
+        done.append(Change("flow_node", node.id, "update", fields))
+    if not moved:
+        return done
+    after = applied(graph, tuple(done))
+    # An edge stays inside its body; what would leave it goes, and comes back by undo.
+    gone = [
+        Change("flow_edge", edge.id, "delete")
+        for edge in graph.edges
+        if after.by_id[edge.source].parent != after.by_id[edge.target].parent
     ]
+    done = [*done, *gone]
+    bodies = [*moved, *(after.by_id[node.id] for node in moved)]
+    lost = _of_container(graph, bodies, done, facts)
+    known = {change.id for change in done}
+    return [*done, *(change for change in lost if change.id not in known)]
+
+
+def _other_body(graph: Graph, node: Node, parent: Json) -> str | None:
+    found = _container(graph, parent)
+    if found == node.id or found in {inner.id for inner in graph.within(node.id)}:
+        message = f"{node.key!r} cannot lie in itself"
+        raise OperationRefused(message)
+    return found
 
 
 def _configure(
     graph: Graph, flow_id: str, operation: Mapping[str, Json], facts: Facts
 ) -> list[Change]:
     node = _node(graph, operation.get("node"))
-    fields: dict[str, Json] = {}
-    for name in ("config", "policy"):
-        if operation.get(name) is not None:
-            fields[name] = _object(operation[name], name)
+    fields = _configured(node, operation)
     if not fields:
         message = "configure needs a config or a policy"
         raise OperationRefused(message)
@@ -197,6 +271,27 @@ def _configure(
         after = ports_of(graph, replace(node, config=fields["config"]), facts)
         found += _dropped_edges(graph, node, after) if after else []
     return [*found, *_of_container(graph, [node], found, facts)]
+
+
+def _configured(node: Node, operation: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the node's config and policy as they will be, each where it is touched at all.
+
+    Single settings are put into what stands now: two people who change two of them lose neither.
+    """
+    fields: dict[str, Json] = {}
+    for name, some, without in (
+        ("config", "settings", "without"),
+        ("policy", "rules", "without_rules"),
+    ):
+        if operation.get(name) is not None:
+            fields[name] = _object(operation[name], name)
+        given = _object(operation.get(some) or {}, some)
+        gone = _list(operation.get(without), without)
+        if given or gone:
+            standing = fields.get(name, node.config if name == "config" else node.policy)
+            left = {key: value for key, value in standing.items() if key not in gone}
+            fields[name] = {**left, **given}
+    return fields
 
 
 def _dropped_edges(graph: Graph, node: Node, after: Ports) -> list[Change]:
@@ -339,6 +434,74 @@ _OPERATIONS: dict[str, Callable[[Graph, str, Mapping[str, Json], Facts], list[Ch
 }
 
 
+_Parts: TypeAlias = "tuple[list[dict[str, Json]], bool]"
+
+
+def _inserted_on(graph: Graph, operation: Mapping[str, Json], facts: Facts) -> _Parts:
+    return inserting(graph, operation, facts, _with_added), False
+
+
+def _extended(graph: Graph, operation: Mapping[str, Json], facts: Facts) -> _Parts:
+    return extending(graph, operation, facts, _with_added), False
+
+
+def _with_added(graph: Graph, add: Mapping[str, Json], facts: Facts) -> Graph:
+    return applied(graph, tuple(_add(graph, "", add, facts)))
+
+
+def _grouped(graph: Graph, operation: Mapping[str, Json], facts: Facts) -> _Parts:
+    wanted = [_node(graph, node_id) for node_id in _list(operation.get("nodes"), "nodes")]
+    ids = {node.id for node in wanted}
+    inner = {each.id for node in wanted for each in graph.within(node.id)}
+    nodes = [node for node in wanted if node.id in ids - inner]
+    return grouping(graph, operation, nodes, facts), True
+
+
+def _ungrouped(graph: Graph, operation: Mapping[str, Json], facts: Facts) -> _Parts:
+    return ungrouping(graph, _node(graph, operation.get("node"))), True
+
+
+def _tidied(graph: Graph, operation: Mapping[str, Json], facts: Facts) -> _Parts:
+    only = operation.get("nodes")
+    ids = None if only is None else [_node(graph, each).id for each in _list(only, "nodes")]
+    heights = _object(operation.get("heights") or {}, "heights")
+    known = {key: _place(value) for key, value in heights.items() if key in graph.by_id}
+    found = places(graph, ids, known)
+    moved = {
+        key: {"x": x, "y": y}
+        for key, (x, y) in found.items()
+        if (graph.by_id[key].x, graph.by_id[key].y) != (x, y)
+    }
+    return [{"type": "move", "nodes": moved}], False
+
+
+def _together(graph: Graph, operation: Mapping[str, Json], facts: Facts) -> _Parts:
+    parts = operation.get("operations")
+    if operation.get("name") not in GESTURES:
+        message = f"a batch is called {', '.join(GESTURES)}, not {operation.get('name')!r}"
+        raise OperationRefused(message)
+    if not isinstance(parts, list) or not 0 < len(parts) <= _MOST_PARTS:
+        message = f"a batch holds 1 to {_MOST_PARTS:,} operations"
+        raise OperationRefused(message)
+    for part in parts:
+        check_shape(part)
+        if part["type"] == "batch":
+            message = "a batch holds no other batch"
+            raise OperationRefused(message)
+    return parts, False
+
+
+# What one gesture means: its edits, and whether mistakes in them become problems of the flow.
+_GESTURES: dict[str, Callable[[Graph, Mapping[str, Json], Facts], _Parts]] = {
+    "insert": _inserted_on,
+    "extend": _extended,
+    "group": _grouped,
+    "ungroup": _ungrouped,
+    "tidy": _tidied,
+    "batch": _together,
+}
+
+
 def flaw(graph: Graph) -> str | None:
     """Return why these rows are no flow that any edit could have made, or None if they are one."""
     names = Counter((node.parent, node.key.casefold()) for node in graph.nodes)
@@ -356,49 +519,6 @@ def flaw(graph: Graph) -> str | None:
             return f"an edge of {graph.name(ends[0])!r} would leave its body"
     cycle = find_cycle(graph)
     return f"there would be a cycle: {' → '.join(cycle)}" if cycle else None
-
-
-def applied(graph: Graph, done: tuple[Change, ...]) -> Graph:
-    """Return the flow after some changes, without a database."""
-    nodes, edges = dict(graph.by_id), {edge.id: edge for edge in graph.edges}
-    for change in done:
-        if change.table == "flow_node":
-            _apply_node(nodes, change)
-        elif change.action == "delete":
-            edges.pop(change.id, None)
-        else:
-            edges[change.id] = Edge(
-                id=change.id,
-                source=change.fields["source_node_id"],
-                source_port=change.fields["source_port"],
-                source_path=change.fields["source_path"],
-                target=change.fields["target_node_id"],
-                target_port=change.fields["target_port"],
-            )
-    return Graph(tuple(nodes.values()), tuple(edges.values()))
-
-
-_FIELDS = {
-    "node_key": "key",
-    "kind": "kind",
-    "kind_version": "version",
-    "config": "config",
-    "policy": "policy",
-    "position_x": "x",
-    "position_y": "y",
-    "parent_node_id": "parent",
-}
-
-
-def _apply_node(nodes: dict[str, Node], change: Change) -> None:
-    if change.action == "delete":
-        nodes.pop(change.id, None)
-        return
-    fields = {_FIELDS[name]: value for name, value in change.fields.items() if name in _FIELDS}
-    if change.id in nodes:
-        nodes[change.id] = replace(nodes[change.id], **fields)
-    else:
-        nodes[change.id] = Node(id=change.id, **fields)
 
 
 def _node(graph: Graph, node_id: object) -> Node:
@@ -428,15 +548,23 @@ def _check_key(graph: Graph, key: object, parent: str | None, node: Node | None 
         raise OperationRefused(message)
 
 
-def _free_key(graph: Graph, kind: str, parent: str | None) -> str:
-    taken = {node.key.casefold() for node in graph.inside(parent)}
+def _free_key(others: Iterable[Node], wanted: str) -> str:
+    taken = {node.key.casefold() for node in others}
     number = 1
-    while (key := kind if number == 1 else f"{kind}_{number}").casefold() in taken:
+    while (key := wanted if number == 1 else f"{wanted}_{number}").casefold() in taken:
         number += 1
     return key
 
 
-def _starting_config(kind: str) -> dict[str, Json]:
+def starting_config(kind: str) -> dict[str, Json]:
+    """Return the config that a node has when it is added without one.
+
+    Args:
+        kind: an installed kind.
+
+    >>> starting_config("output")
+    {'fields': ['answer']}
+    """
     properties = kinds[kind].schema["properties"]
     found = {name: part["default"] for name, part in properties.items() if "default" in part}
     if "prompt" in properties:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.errors import FlowError
+from promptstudio_lab.flows.gestures.changes import applied
 from promptstudio_lab.flows.graph import NOTE, Edge, Graph, from_document, parse_binding
 from promptstudio_lab.flows.layout import places
-from promptstudio_lab.flows.operations import applied, changes
+from promptstudio_lab.flows.operations import changes
 from promptstudio_lab.ids import new_id
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from promptstudio_lab.errors import Conflict, NotFound, OperationRefused
 from promptstudio_lab.flows.graph import Edge, Graph, Node, from_document
-from promptstudio_lab.flows.operations import changes, flaw
+from promptstudio_lab.flows.operations import changes, flaw, named
 from promptstudio_lab.flows.shape import migrated
 from promptstudio_lab.flows.source import carry, same
 from promptstudio_lab.ids import is_id, new_id
@@ -267,7 +267,7 @@ def edit(
     return record(
         session,
         stream,
-        Operation(str(operation["type"]), done, op_id, base_seq, client_id=client_id),
+        Operation(named(operation), done, op_id, base_seq, client_id=client_id),
     )
 
 

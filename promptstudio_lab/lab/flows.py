@@ -14,7 +14,7 @@ from promptstudio_lab.flows.formats.python import to_python
 from promptstudio_lab.flows.formats.text import read, to_json, to_yaml
 from promptstudio_lab.flows.graph import Graph, from_document
 from promptstudio_lab.flows.layout import places
-from promptstudio_lab.flows.operations import check_shape
+from promptstudio_lab.flows.operations import check_shape, configs_in
 from promptstudio_lab.flows.shape import migrated
 from promptstudio_lab.flows.validate import Problem, validate
 from promptstudio_lab.flows.variants import Patch, vary
@@ -111,6 +111,11 @@ class Flow(Placed, Startable, Builder):
     def warehouse_id(self) -> str:
         """Return which warehouse the flow lies in, so that two faces can tell if they differ."""
         return self._environment.warehouse.id
+
+    @property
+    def environment(self) -> Environment:
+        """Return what the flow lies in: the lab's room."""
+        return self._environment
 
     def reading(self) -> AbstractContextManager[Session]:
         """Give a session that reads as the flow's user."""
@@ -240,7 +245,7 @@ class Flow(Placed, Startable, Builder):
 
         def work(session: Session) -> Recorded:
             graph = store.head(session, flow_id).graph
-            configs = [*(node.config for node in graph.nodes), operation.get("config") or {}]
+            configs = [*(node.config for node in graph.nodes), *configs_in(operation)]
             facts = self._environment.facts_of(configs, session)
             return store.edit(session, flow_id, operation, facts, client_id)
 

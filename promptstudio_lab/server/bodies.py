@@ -36,15 +36,18 @@ _OPERATION = {
         "x": {"type": "number"},
         "y": {"type": "number"},
         "edges": _IDS,
+        "operations": {"type": "array", "items": {"type": "object"}, "maxItems": 5_000},
+        **dict.fromkeys(("settings", "rules", "heights", "from", "to"), _OBJECT),
+        **dict.fromkeys(("without", "without_rules"), _IDS),
         **dict.fromkeys(("source", "source_port", "target", "target_port"), _WORD),
         **dict.fromkeys(("node", "kind", "key", "edge", "source_path"), _OPTIONAL_WORD),
     },
-    # `move` carries places by node, `remove` a list of nodes.
+    # `tidy` may carry no list, `move` carries places by node, `remove` a list of nodes.
     "if": {"properties": {"type": {"const": "move"}}},
     "then": {
         "properties": {"nodes": {"type": "object", "additionalProperties": {"type": "object"}}}
     },
-    "else": {"properties": {"nodes": _IDS}},
+    "else": {"properties": {"nodes": {**_IDS, "type": ["array", "null"]}}},
 }
 
 MESSAGE = Draft202012Validator(
@@ -53,7 +56,7 @@ MESSAGE = Draft202012Validator(
         "required": ["client_id", "do"],
         "properties": {
             "client_id": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
-            "do": {"enum": ["view", "edit", "undo", "redo", "changes"]},
+            "do": {"enum": ["view", "edit", "undo", "redo", "changes", "ask", "save", "restore"]},
             "operation": _OPERATION,
             "since": _SEQUENCE,
         },

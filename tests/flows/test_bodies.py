@@ -10,9 +10,10 @@ from promptstudio_lab.errors import Conflict, FlowError, OperationRefused
 from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.diff import diff
 from promptstudio_lab.flows.draw import svg
+from promptstudio_lab.flows.gestures.changes import applied
 from promptstudio_lab.flows.graph import Edge, Graph, from_document
 from promptstudio_lab.flows.layout import absolute, places, size
-from promptstudio_lab.flows.operations import applied, changes, flaw
+from promptstudio_lab.flows.operations import changes, flaw
 from promptstudio_lab.flows.variants import Patch, patched, vary
 from promptstudio_lab.ids import new_id
 from tests.flows.parts import FACTS, bodies_graph, nested_graph

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptstudio_lab.errors import OperationRefused, PromptStudioError
-from promptstudio_lab.flows.operations import applied, changes
+from promptstudio_lab.flows.gestures.changes import applied
+from promptstudio_lab.flows.operations import changes
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.editing import Editing
 from promptstudio_lab.nodes import kinds

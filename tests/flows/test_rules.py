@@ -10,8 +10,9 @@ import pytest
 
 from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.facts import Price, code_hash
+from promptstudio_lab.flows.gestures.changes import applied
 from promptstudio_lab.flows.graph import Graph, Node, from_document
-from promptstudio_lab.flows.operations import applied, changes
+from promptstudio_lab.flows.operations import changes
 from promptstudio_lab.flows.shape import migrated
 from promptstudio_lab.flows.validate import errors, validate
 from promptstudio_lab.flows.validation import environment

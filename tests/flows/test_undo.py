@@ -18,8 +18,8 @@ from hypothesis.stateful import (
 
 from promptstudio_lab.errors import Conflict, OperationRefused
 from promptstudio_lab.flows.facts import Facts
+from promptstudio_lab.flows.gestures.changes import applied
 from promptstudio_lab.flows.graph import Graph
-from promptstudio_lab.flows.operations import applied
 from promptstudio_lab.flows.validate import find_cycle, validate
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.nodes import Port, kinds, mismatch

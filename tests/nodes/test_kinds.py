@@ -10,7 +10,7 @@ from jsonschema_rs import Draft202012Validator, meta
 
 from promptstudio_lab.errors import BadReply, MissingVariable, NodeFailed
 from promptstudio_lab.flows.facts import Facts
-from promptstudio_lab.flows.operations import _starting_config
+from promptstudio_lab.flows.operations import starting_config
 from promptstudio_lab.nodes import Kind, Port, Signature, kinds, mismatch
 from promptstudio_lab.nodes.models.llm import shaped
 from promptstudio_lab.nodes.ports import TYPES
@@ -63,7 +63,7 @@ def test_a_kind_is_documented(name: str, kind: Kind) -> None:
 
 @pytest.mark.parametrize(("name", "kind"), ALL, ids=NAMES)
 def test_a_kind_has_ports_from_its_defaults(name: str, kind: Kind) -> None:
-    config = {**_starting_config(name), **LACKS.get(name, {})}
+    config = {**starting_config(name), **LACKS.get(name, {})}
     Draft202012Validator(dict(kind.schema)).validate(config)
     ports = kind.ports(config, FACTS)
     assert not ports.open
@@ -79,7 +79,7 @@ def test_a_kind_has_ports_from_its_defaults(name: str, kind: Kind) -> None:
 
 @pytest.mark.parametrize(("name", "kind"), ALL, ids=NAMES)
 def test_a_kind_runs_on_its_defaults_and_gives_only_what_it_declares(name: str, kind: Kind) -> None:
-    config = {**_starting_config(name), **LACKS.get(name, {})}
+    config = {**starting_config(name), **LACKS.get(name, {})}
     ports = kind.ports(config, FACTS)
     inputs = {port.name: ["one"] if port.many else "one" for port in ports.inputs}
     context = Answers(prompt="{{ text }}")

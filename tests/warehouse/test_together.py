@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import Conflict
 from promptstudio_lab.flows.facts import Facts
+from promptstudio_lab.flows.gestures.changes import applied
 from promptstudio_lab.flows.graph import Graph, Node
-from promptstudio_lab.flows.operations import applied, changes
+from promptstudio_lab.flows.operations import changes
 from promptstudio_lab.flows.store import head
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.warehouse.entities import ChangeLog
