@@ -299,7 +299,14 @@ def _problems(graph: Graph, facts: Facts) -> list[Json]:
             "key": problem.node,
             "pointer": problem.pointer,
             "message": problem.message,
-            "mend": operations_of(problem.fix, graph) if problem.fix else [],
+            "mend": _mended(problem.fix, graph) if problem.fix else [],
         }
         for problem in validate(graph, facts)
     ]
+
+
+def _mended(fix: dict[str, Json], graph: Graph) -> list[Json]:
+    """Return the edits of a fix; the view makes the ids of what they add, as for its own edits."""
+    made = {"add": "node", "connect": "edge"}
+    edits = operations_of(fix, graph)
+    return [{**edit, made[edit["type"]]: ""} if edit["type"] in made else edit for edit in edits]

@@ -1,7 +1,7 @@
 import { plain as t } from '../canvas/translate';
 import { applyChange, applyEdit } from '../flow/apply';
 import { bestInput, portsOf, refusal, shapeOf } from '../flow/connect';
-import { configured, fieldsOf, parse, problemsOf, refusedWord, type Field } from '../flow/form';
+import { fieldsOf, parse, problemsOf, refusedWord, setting, type Field } from '../flow/form';
 import { newId } from '../flow/ids';
 import { CARD, freeKey, freePlace } from '../flow/place';
 import { pieces } from '../flow/template';
@@ -170,8 +170,11 @@ describe('forms', () => {
 
   test('an emptied setting goes, an equal one is no change', () => {
     const one = node('a', { config: { model: 'm', seed: 1 } });
-    expect(configured(one, 'model', undefined)).toEqual({ seed: 1 });
-    expect(configured(one, 'model', 'm')).toBe(one.config);
+    const gone = setting(one, 'model', undefined);
+    expect(gone).toEqual({ type: 'configure', node: 'id-a', without: ['model'] });
+    expect(setting(one, 'model', 'm')).toBeNull();
+    const after = gone && applyEdit(view({ nodes: [one] }), gone);
+    expect(after?.nodes[0]?.config).toEqual({ seed: 1 });
   });
 
   test('words keep to their pattern and come once', () => {
@@ -191,7 +194,7 @@ describe('forms', () => {
         key: 'a',
         pointer,
         message: '',
-        fix: null
+        mend: []
       }) as const;
     const inside = problem('/nodes/a/config/prompt/ref');
     const beside = problem('/nodes/a/config/prompts');

@@ -37,6 +37,7 @@ export function view(more: Partial<View> = {}): View {
   return {
     warehouse: 'w',
     flow: { id: 'f', path: 'support/triage', version: 0 },
+    me: 'rosa',
     seq: 5,
     kinds: [
       {
@@ -47,6 +48,9 @@ export function view(more: Partial<View> = {}): View {
         category: 'Models',
         icon: 'llm',
         accent: '#CC79A7',
+        container: false,
+        takes: ['text'],
+        gives: ['text'],
         schema: {
           type: 'object',
           properties: {
@@ -90,6 +94,7 @@ export function change(seq: number, more: Partial<Change> = {}): Change {
     gone_edges: [],
     problems: [],
     conflicts: [],
+    by: [],
     superseded: [],
     ...more
   };

@@ -10,23 +10,31 @@ import {
   type ReactElement
 } from 'react';
 
-import { newId } from '../flow/ids';
-import { freeKey, freePlace, GRID, snapped } from '../flow/place';
+import { nodeOf } from '../flow/lookup';
+import { GRID } from '../flow/place';
 import type { Session, State } from '../flow/session';
-import type { Options, Place, Translate, View } from '../flow/types';
+import type { ConflictView, DifferenceView, Options, Place, Translate, View } from '../flow/types';
+import { useActions, type Wanted } from './actions';
 import { Board, cardsOf, FIT, wiresOf } from './board';
+import { Code } from './code';
 import type { Wire } from './edge';
-import { EditorContext, type Editor } from './editor';
+import { EditorContext, useEditor, type Editor } from './editor';
 import { Icon } from './icons';
 import { Inspector } from './inspector';
 import { Invitation } from './invitation';
-import { selected, type Card } from './node';
+import { Menus, type Menu } from './menus';
+import type { Card } from './node';
+import { Overview } from './overview';
 import { Palette } from './palette';
-import { useKeys } from './shortcuts';
+import { Selection } from './selection';
+import { useClipboard, useKeys } from './shortcuts';
 import { Toolbar } from './toolbar';
+import { Versions } from './versions';
 
 const WIDE = 1040;
-const DRAWER = 300;
+const DRAWER = 320;
+/** Below this width the bar leaves its words out. */
+const NARROW = 820;
 
 interface CanvasProps {
   readonly session: Session;
@@ -45,9 +53,10 @@ export function Canvas({ session, options, t }: CanvasProps): ReactElement {
           <div className="psl-failure" role="alert">
             <b>{t('The flow cannot be shown.')}</b>
             <span>
-              {(failure ?? options.surface === 'cell')
-                ? t('The kernel is gone. Re-run the cell.')
-                : t('The server does not answer.')}
+              {failure ??
+                (options.surface === 'cell'
+                  ? t('The kernel is gone. Re-run the cell.')
+                  : t('The server does not answer.'))}
             </span>
             <button type="button" className="psl-button" onClick={() => void session.load()}>
               {t('Try again')}
@@ -67,27 +76,36 @@ export function Canvas({ session, options, t }: CanvasProps): ReactElement {
 }
 
 type DeskProps = CanvasProps & { readonly state: State; readonly view: View };
+/** What stands at the right: the settings of a node, or something about the whole flow. */
+type Side = { readonly what: 'node'; readonly id: string } | { readonly what: 'versions' | 'code' };
 
 /** The canvas with all that stands around it. */
 function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
   const root = useRef<HTMLDivElement>(null);
   const flow = useReactFlow<Card, Wire>();
   const label = useCallback((key: string) => t('node %1', key), [t]);
-  const [cards, setCards] = useState<Card[]>(() => cardsOf(view, [], label));
+  const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
+  const [cards, setCards] = useState<Card[]>(() => cardsOf(view, [], label, folded));
   const [wires, setWires] = useState<Wire[]>(() => wiresOf(view, []));
-  const [inspected, setInspected] = useState<string | null>(null);
+  const [side, setSide] = useState<Side | null>(null);
+  const [menu, setMenu] = useState<Menu | null>(null);
+  const [keysShown, setKeysShown] = useState(false);
+  const [problemsOpen, setProblemsOpen] = useState(false);
+  const [difference, setDifference] = useState<DifferenceView | null>(null);
   // The node that may lie where its settings have just opened.
   const hidden = useRef<string | null>(null);
+  const pointer = useRef<Place | null>(null);
   const [focused, setFocused] = useState(false);
   const width = useWidth(root);
   const [widened, setWidened] = useState<boolean | null>(null);
   const live = state.status !== 'dead';
   const roomy = width >= WIDE;
+  const inspected = side?.what === 'node' ? side.id : null;
 
   useLayoutEffect(() => {
-    setCards(before => cardsOf(view, before, label));
+    setCards(before => cardsOf(view, before, label, folded));
     setWires(before => wiresOf(view, before));
-  }, [view, label]);
+  }, [view, label, folded]);
 
   useEffect(() => {
     if (inspected && hidden.current === inspected) {
@@ -96,77 +114,127 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     }
   }, [flow, inspected]);
 
-  const selectOnly = useCallback((id: string | null) => {
-    setCards(before => before.map(card => selected(card, card.id === id)));
-    setWires(before => before.map(wire => (wire.selected ? { ...wire, selected: false } : wire)));
-  }, []);
+  const setInspected = useCallback(
+    (id: string | null) => setSide(id === null ? null : { what: 'node', id }),
+    []
+  );
+  const home = useCallback(() => root.current?.focus({ preventScroll: true }), []);
+  const close = useCallback(() => {
+    setSide(null);
+    home();
+  }, [home]);
+  const actions = useActions({
+    session,
+    view,
+    t,
+    live,
+    cards,
+    wires,
+    setCards,
+    setWires,
+    root,
+    onAdded: id => {
+      hidden.current = id;
+      setInspected(id);
+      home();
+    },
+    onRemoved: () => setSide(null)
+  });
+  const { selectOnly } = actions;
   const inspect = useCallback(
     (id: string) => {
-      selectOnly(id);
+      selectOnly([id]);
       setInspected(id);
-      const card = flow.getInternalNode(id);
-      if (card) {
-        const x = card.position.x + (card.measured.width ?? 0) / 2;
-        const y = card.position.y + (card.measured.height ?? 0) / 2;
-        void flow.setCenter(x, y, {
-          zoom: Math.max(flow.getZoom(), 0.8),
-          duration: calm() ? 0 : 150
-        });
-      }
+      setFolded(before => opened(view, before, id));
+      // A folded container's body is on the canvas once that is drawn.
+      requestAnimationFrame(() => goTo(flow, id));
     },
-    [flow, selectOnly]
+    [flow, selectOnly, setInspected, view]
   );
-  const add = (kind: string, at?: Place): void => {
-    const box = root.current?.querySelector('.psl-board')?.getBoundingClientRect();
-    const middle = box
-      ? flow.screenToFlowPosition({ x: box.x + box.width / 2, y: box.y + box.height / 2 })
-      : { x: 0, y: 0 };
-    const place = at ? snapped({ x: at.x - 110, y: at.y - 24 }) : freePlace(view, middle);
-    const id = newId();
-    void session
-      .edit({ type: 'add', node: id, kind, key: freeKey(view, kind), ...place })
-      .then(reason => {
-        if (reason === null) {
-          selectOnly(id);
-          hidden.current = id;
-          setInspected(id);
-        }
-      });
-  };
-  const remove = (): void => {
-    const nodes = cards.filter(card => card.selected).map(card => card.id);
-    const edges = wires.filter(wire => wire.selected).map(wire => wire.id);
-    if (live && (nodes.length || edges.length)) {
-      setInspected(null);
-      void session.edit({ type: 'remove', nodes, edges });
-    }
-    root.current?.focus({ preventScroll: true });
-  };
+  const fold = useCallback((id: string) => {
+    setFolded(before => {
+      const after = new Set(before);
+      return after.delete(id) ? after : after.add(id);
+    });
+  }, []);
   const fit = (): void => void flow.fitView({ ...FIT, duration: calm() ? 0 : 150 });
+  const openMenu = useCallback((what: MenuWanted, client: Place | null) => {
+    const stage = root.current?.querySelector('.psl-stage')?.getBoundingClientRect();
+    const at =
+      stage && client
+        ? { x: client.x - stage.x, y: client.y - stage.y }
+        : { x: Math.max(8, ((stage?.width ?? 0) - 280) / 2), y: 48 };
+    setMenu({ ...what, at });
+  }, []);
+  const offer = useCallback(
+    (edge: string, client: Place) =>
+      openMenu(
+        { what: 'add', wanted: { on: edge, at: flow.screenToFlowPosition(client) } },
+        client
+      ),
+    [flow, openMenu]
+  );
+  const addAt = (client: Place | null): void => {
+    const at = client ? flow.screenToFlowPosition(client) : undefined;
+    openMenu({ what: 'add', wanted: at ? { at } : {} }, client);
+  };
   const keys = useKeys({
     session,
     cards,
     setCards,
     live,
-    remove,
+    actions,
+    flow,
     fit,
     inspected,
     inspect,
-    setInspected,
-    root
+    fold,
+    root,
+    close: () => {
+      setSide(null);
+      setMenu(null);
+    },
+    addAt: () => addAt(pointer.current),
+    find: () => openMenu({ what: 'find' }, null),
+    connect: node => openMenu({ what: 'connect', node }, null),
+    group: () => openMenu({ what: 'group' }, null),
+    problems: () => setProblemsOpen(true),
+    overview: () => setKeysShown(true)
   });
+  const clipboard = useClipboard({ actions, flow, live, pointer });
+  const painted = useMemo(() => paint(difference), [difference]);
   const editor = useMemo<Editor>(
-    () => ({ session, view, t, live, inspect, surface: options.surface }),
-    [session, view, t, live, inspect, options.surface]
+    () => ({
+      session,
+      view,
+      t,
+      live,
+      inspect,
+      surface: options.surface,
+      folded,
+      fold,
+      offer,
+      painted
+    }),
+    [session, view, t, live, inspect, options.surface, folded, fold, offer, painted]
   );
-  const node = view.nodes.find(one => one.id === inspected);
+  const node = nodeOf(view, inspected);
+  const chosen = cards.filter(card => card.selected).length;
+  const narrow = width > 0 && width < NARROW;
   return (
     <EditorContext.Provider value={editor}>
       <div
         ref={root}
-        className={`psl-root psl-desk${focused ? ' psl-focused' : ''}${roomy ? ' psl-roomy' : ''}`}
+        className={[
+          'psl-root psl-desk',
+          focused && 'psl-focused',
+          roomy && 'psl-roomy',
+          narrow && 'psl-narrow'
+        ]
+          .filter(Boolean)
+          .join(' ')}
         tabIndex={-1}
-        role="application"
+        role="region"
         aria-label={t('Flow %1', view.flow.path)}
         onFocus={() => setFocused(true)}
         onBlur={event => {
@@ -177,14 +245,24 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
         onPointerDown={event => {
           if (
             event.target instanceof Element &&
-            !event.target.closest('button, input, textarea, select, [tabindex="0"]')
+            !event.target.closest('button, input, textarea, select, pre, [tabindex="0"]')
           ) {
-            root.current?.focus({ preventScroll: true });
+            home();
           }
         }}
         {...keys}
+        {...clipboard}
       >
-        <Toolbar state={state} onFit={fit} />
+        <Toolbar
+          state={state}
+          actions={actions}
+          onFit={fit}
+          onFind={() => openMenu({ what: 'find' }, null)}
+          onKeys={() => setKeysShown(true)}
+          onVersions={() => setSide(side?.what === 'versions' ? null : { what: 'versions' })}
+          onCode={() => setSide(side?.what === 'code' ? null : { what: 'code' })}
+          problems={{ open: problemsOpen, setOpen: setProblemsOpen }}
+        />
         {!live && (
           <div className="psl-banner" role="alert">
             {options.surface === 'cell'
@@ -194,26 +272,47 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
                 )}
           </div>
         )}
+        <Conflicts conflicts={state.conflicts} />
         <div className="psl-middle">
           <Palette
             wide={widened ?? roomy}
             onWiden={() => setWidened(!(widened ?? roomy))}
-            onAdd={kind => add(kind)}
+            onAdd={kind => actions.add(kind)}
           />
-          <div className="psl-stage">
+          <div
+            className="psl-stage"
+            onPointerMove={event => {
+              pointer.current = { x: event.clientX, y: event.clientY };
+            }}
+            onPointerLeave={() => {
+              pointer.current = null;
+            }}
+          >
             <Board
               cards={cards}
               setCards={setCards}
               wires={wires}
               setWires={setWires}
               zooms={options.wheel === 'always' || focused}
-              onAdd={add}
+              onAdd={actions.add}
+              onMenu={(wanted, client) => openMenu({ what: 'add', wanted }, client)}
               onInspect={id => {
                 hidden.current = id;
                 setInspected(id);
               }}
             />
-            {!view.nodes.length && <Invitation onAdd={kind => add(kind)} />}
+            {!view.nodes.length && live && <Invitation onAdd={kind => actions.add(kind)} />}
+            {chosen > 1 && live && <Selection count={chosen} actions={actions} />}
+            {menu && live && (
+              <Menus
+                menu={menu}
+                actions={actions}
+                onClose={() => {
+                  setMenu(null);
+                  home();
+                }}
+              />
+            )}
             {state.notice && (
               <div
                 key={state.notice.id}
@@ -227,20 +326,90 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
               </div>
             )}
           </div>
-          {node && (
-            <Inspector
-              node={node}
-              onClose={() => {
-                setInspected(null);
-                root.current?.focus({ preventScroll: true });
-              }}
-              onRemove={remove}
-            />
-          )}
+          {node && <Inspector node={node} onClose={close} onRemove={actions.remove} />}
+          {side?.what === 'versions' && <Versions onClose={close} onPaint={setDifference} />}
+          {side?.what === 'code' && <Code onClose={close} />}
         </div>
+        {keysShown && (
+          <Overview
+            onClose={() => {
+              setKeysShown(false);
+              home();
+            }}
+          />
+        )}
       </div>
     </EditorContext.Provider>
   );
+}
+
+type MenuWanted =
+  | { readonly what: 'add'; readonly wanted: Wanted }
+  | { readonly what: 'find' | 'group' }
+  | { readonly what: 'connect'; readonly node: string };
+
+/** What two people wrote at the same place: nobody loses work unseen. */
+function Conflicts({ conflicts }: { conflicts: readonly ConflictView[] }): ReactElement | null {
+  const { view, session, t } = useEditor();
+  if (!conflicts.length) {
+    return null;
+  }
+  return (
+    <div className="psl-banner psl-conflict" role="alert">
+      <ul>
+        {conflicts.slice(-3).map((one, at) => (
+          <li key={at}>
+            {t(
+              '%1 changed %2 of %3 as well. Yours stands: %4; theirs was: %5',
+              one.by,
+              one.names.join(', ') || FIELDS[one.field] || one.field,
+              nodeOf(view, one.id)?.key ?? t('a node'),
+              JSON.stringify(one.mine),
+              JSON.stringify(one.theirs)
+            )}
+          </li>
+        ))}
+      </ul>
+      <button type="button" className="psl-link" onClick={() => session.seen()}>
+        {t('Seen')}
+      </button>
+    </div>
+  );
+}
+
+const FIELDS: Readonly<Record<string, string>> = {
+  config: 'the settings',
+  policy: 'the rules',
+  node_key: 'the name'
+};
+
+/** The marks that a comparison puts on nodes. */
+function paint(difference: DifferenceView | null): ReadonlyMap<string, 'added' | 'changed'> {
+  return new Map([
+    ...(difference?.changed ?? []).map(id => [id, 'changed'] as const),
+    ...(difference?.added ?? []).map(id => [id, 'added'] as const)
+  ]);
+}
+
+/** What stays folded when one goes to a node: nothing that it lies in. */
+function opened(view: View, folded: ReadonlySet<string>, id: string): ReadonlySet<string> {
+  const after = new Set(folded);
+  for (let node = nodeOf(view, id), left = 16; node && left; left--) {
+    node = nodeOf(view, node.parent);
+    after.delete(node?.id ?? '');
+  }
+  return after.size === folded.size ? folded : after;
+}
+
+function goTo(flow: ReturnType<typeof useReactFlow<Card, Wire>>, id: string): void {
+  const card = flow.getInternalNode(id);
+  if (card) {
+    const { x, y } = card.internals.positionAbsolute;
+    const across = (card.measured.width ?? 0) / 2;
+    const down = Math.min((card.measured.height ?? 0) / 2, 160);
+    const zoom = Math.max(flow.getZoom(), 0.8);
+    void flow.setCenter(x + across, y + down, { zoom, duration: calm() ? 0 : 150 });
+  }
 }
 
 /** Shift the picture so that a node is in it, and not under a drawer about it. */

@@ -7,12 +7,13 @@ import {
   type Edge,
   type EdgeProps
 } from '@xyflow/react';
-import { memo, type ReactElement } from 'react';
+import { memo, useContext, type ReactElement } from 'react';
 
 import { WHEN } from '../flow/apply';
 import { refusal } from '../flow/connect';
 import type { EdgeView } from '../flow/types';
-import { useEditor } from './editor';
+import { DetailContext, useEditor } from './editor';
+import { Icon } from './icons';
 import type { Card } from './node';
 import { joined } from './port';
 
@@ -24,6 +25,8 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
   const edge = props.data?.edge;
   const isBranch = edge?.target_port === WHEN;
   const text = isBranch ? edge.source_port : edge?.source_path ? `.${edge.source_path}` : '';
+  const { t, live, offer } = useEditor();
+  const detail = useContext(DetailContext);
   const names = ['psl-wire', isBranch && 'psl-dashed', props.selected && 'psl-selected'];
   return (
     <>
@@ -33,7 +36,23 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
         interactionWidth={16}
         className={names.filter(Boolean).join(' ')}
       />
-      {text && (
+      {live && props.selected && detail === 'near' && (
+        <EdgeLabelRenderer>
+          <button
+            type="button"
+            className="psl-on-edge nodrag nopan"
+            title={t('Put a node on this edge')}
+            aria-label={t('Put a node on this edge')}
+            style={{
+              transform: `translate(-50%, -50%) translate(${middleX}px, ${middleY - (text ? 20 : 0)}px)`
+            }}
+            onClick={event => offer(props.id, { x: event.clientX, y: event.clientY })}
+          >
+            <Icon name="add" size={12} />
+          </button>
+        </EdgeLabelRenderer>
+      )}
+      {text && detail !== 'speck' && (
         <EdgeLabelRenderer>
           <span
             className={`psl-chip${isBranch ? ' psl-branch-chip' : ''}${props.selected ? ' psl-selected' : ''}`}

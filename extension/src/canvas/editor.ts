@@ -1,5 +1,6 @@
 import { createContext, useContext, type CSSProperties } from 'react';
 
+import { problemsOfNode } from '../flow/lookup';
 import type { Session } from '../flow/session';
 import type { KindView, NodeView, Options, ProblemView, Translate, View } from '../flow/types';
 
@@ -13,7 +14,18 @@ export interface Editor {
   readonly surface: Options['surface'];
   /** Select one node and show its settings. */
   readonly inspect: (id: string) => void;
+  /** Containers whose body is hidden for now. */
+  readonly folded: ReadonlySet<string>;
+  readonly fold: (id: string) => void;
+  /** Offer what can be put on an edge, at a point of the window. */
+  readonly offer: (edge: string, at: { readonly x: number; readonly y: number }) => void;
+  /** What each node is marked with while two versions are compared. */
+  readonly painted: ReadonlyMap<string, 'added' | 'changed'>;
 }
+
+/** How much of a card can be read at this zoom. */
+export type Detail = 'near' | 'far' | 'speck';
+export const DetailContext = createContext<Detail>('near');
 
 export const EditorContext = createContext<Editor | null>(null);
 
@@ -30,7 +42,7 @@ export function kindOf(view: View, node: NodeView): KindView | undefined {
 }
 
 export function problemsAt(view: View, node: NodeView): readonly ProblemView[] {
-  return view.problems.filter(problem => problem.node === node.id);
+  return problemsOfNode(view, node.id);
 }
 
 /** The colour of a node kind, for everything inside an element. */

@@ -1,4 +1,11 @@
-import { useEffect, useId, useState, type KeyboardEvent, type ReactElement } from 'react';
+import {
+  useEffect,
+  useId,
+  useState,
+  type KeyboardEvent,
+  type ReactElement,
+  type ReactNode
+} from 'react';
 
 import { parse, refusedWord, shown, type Field } from '../flow/form';
 import { pieces } from '../flow/template';
@@ -6,6 +13,7 @@ import type { Json, NodeView } from '../flow/types';
 import { useEditor } from './editor';
 import { Icon } from './icons';
 import { command } from './keys';
+import { Models, TemplateHistory, TemplateNames } from './library';
 
 /** Sends a setting; gives the reason if it is refused. */
 export type Commit = (value: Json | undefined) => Promise<string | null>;
@@ -100,7 +108,8 @@ function Typed({ field, node, commit }: FieldProps): ReactElement {
     const found = parse(field, typed, t);
     return 'error' in found ? found : commit(found.value);
   });
-  const long = field.control === 'json' || field.control === 'multiline';
+  const isCode = field.control === 'json' || field.control === 'source';
+  const long = isCode || field.control === 'multiline';
   const common = {
     id,
     value: draft.typed,
@@ -113,7 +122,7 @@ function Typed({ field, node, commit }: FieldProps): ReactElement {
   return (
     <Labelled id={id} field={field} error={draft.error}>
       {long ? (
-        <Grown text={draft.typed} code={field.control === 'json'}>
+        <Grown text={draft.typed} code={isCode}>
           <textarea {...common} onChange={event => draft.type(event.target.value)} />
         </Grown>
       ) : (
@@ -125,6 +134,7 @@ function Typed({ field, node, commit }: FieldProps): ReactElement {
           onChange={event => draft.type(event.target.value)}
         />
       )}
+      {field.control === 'model' && <Models typed={kept} onPick={name => void commit(name)} />}
     </Labelled>
   );
 }
@@ -325,6 +335,7 @@ interface PromptReferenceProps {
 
 function PromptReference({ reference, text, commit }: PromptReferenceProps): ReactElement {
   const { t, live } = useEditor();
+  const names = useId();
   const draft = useDraft(reference, typed => {
     const wanted = typed.trim();
     return /^[^@]+(@([0-9]+|[A-Za-z][A-Za-z0-9_-]*))?$/.test(wanted)
@@ -340,11 +351,14 @@ function PromptReference({ reference, text, commit }: PromptReferenceProps): Rea
         disabled={!live}
         spellCheck={false}
         placeholder="library/name@3"
+        list={names}
         onChange={event => draft.type(event.target.value)}
         onBlur={draft.done}
         onKeyDown={draftKeys(draft, reference, false)}
       />
+      <TemplateNames id={names} />
       {draft.error && <Wrong text={draft.error} />}
+      <TemplateHistory reference={reference} onPick={wanted => void commit(wanted)} />
       {text !== null && (
         <div className="psl-mirror psl-code psl-read">
           <Highlighted text={text} />
@@ -405,7 +419,7 @@ interface LabelledProps {
   readonly id: string;
   readonly field: Field;
   readonly error: string | null;
-  readonly children: ReactElement;
+  readonly children: ReactNode;
 }
 
 function Labelled({ id, field, error, children }: LabelledProps): ReactElement {

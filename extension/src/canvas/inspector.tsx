@@ -2,12 +2,16 @@ import { useId, type ReactElement } from 'react';
 
 import { WHEN } from '../flow/apply';
 import { portsOf, refusal } from '../flow/connect';
-import { configured, fieldsOf, problemsOf } from '../flow/form';
+import { fieldsOf, problemsOf, setting } from '../flow/form';
 import { newId } from '../flow/ids';
 import type { EdgeView, InputView, NodeView } from '../flow/types';
 import { accent, kindOf, problemsAt, useEditor } from './editor';
 import { FieldControl, useDraft, Wrong } from './fields';
 import { Icon } from './icons';
+import { Preview } from './library';
+import { NOTE } from './node';
+import { Policy } from './policy';
+import { Mend } from './problems';
 
 interface InspectorProps {
   readonly node: NodeView;
@@ -30,7 +34,7 @@ export function Inspector({ node, onClose, onRemove }: InspectorProps): ReactEle
     >
       <header>
         <span className="psl-tile">
-          <Icon name={kind?.icon ?? 'other'} />
+          <Icon name={kind?.icon ?? 'unknown'} />
         </span>
         <span className="psl-inspector-title">
           <b>{kind?.title ?? node.kind}</b>
@@ -56,21 +60,28 @@ export function Inspector({ node, onClose, onRemove }: InspectorProps): ReactEle
               field={field}
               node={node}
               commit={async value => {
-                const config = configured(node, field.name, value);
-                return config === node.config
-                  ? null
-                  : session.edit({ type: 'configure', node: node.id, config }, 'returned');
+                const edit = setting(node, field.name, value);
+                return edit === null ? null : session.edit(edit, 'returned');
               }}
             />
             {problemsOf(view.problems, node, field.name).map((problem, at) => (
-              <Wrong key={at} text={problem.message} severity={problem.severity} />
+              <div key={at} className="psl-wrong-row">
+                <Wrong text={problem.message} severity={problem.severity} />
+                <Mend problem={problem} />
+              </div>
             ))}
+            {field.control === 'prompt' && <Preview node={node} />}
           </div>
         ))}
+        {!kind && <Unknown node={node} />}
         <Inputs node={node} />
         {others.map((problem, at) => (
-          <Wrong key={at} text={problem.message} severity={problem.severity} />
+          <div key={at} className="psl-wrong-row">
+            <Wrong text={problem.message} severity={problem.severity} />
+            <Mend problem={problem} />
+          </div>
         ))}
+        {kind && node.kind !== NOTE && <Policy node={node} />}
       </div>
       <footer>
         <button type="button" className="psl-link psl-remove" disabled={!live} onClick={onRemove}>
@@ -79,6 +90,20 @@ export function Inspector({ node, onClose, onRemove }: InspectorProps): ReactEle
         </button>
       </footer>
     </aside>
+  );
+}
+
+/** What a node of a kind that is not installed holds: it stays as it is. */
+function Unknown({ node }: { node: NodeView }): ReactElement {
+  const { t } = useEditor();
+  return (
+    <div className="psl-field">
+      <span className="psl-title">{t('Kept as it is')}</span>
+      <pre className="psl-source psl-code" tabIndex={0}>
+        {JSON.stringify(node.config, null, 2)}
+      </pre>
+      <span className="psl-hint">{t('Install the package that brings “%1”.', node.kind)}</span>
+    </div>
   );
 }
 

@@ -1,23 +1,36 @@
-import { useRef, type KeyboardEvent } from 'react';
+import type { useReactFlow } from '@xyflow/react';
+import { useRef, type ClipboardEvent, type KeyboardEvent, type RefObject } from 'react';
 
 import { GRID } from '../flow/place';
 import type { Session } from '../flow/session';
 import type { Place } from '../flow/types';
+import type { Actions } from './actions';
 import { moved } from './board';
+import type { Wire } from './edge';
 import { command, isWriting } from './keys';
 import { selected, type Card } from './node';
+
+type Flow = ReturnType<typeof useReactFlow<Card, Wire>>;
 
 interface Keyed {
   readonly session: Session;
   readonly cards: readonly Card[];
   readonly setCards: (next: (before: Card[]) => Card[]) => void;
   readonly live: boolean;
-  readonly remove: () => void;
+  readonly actions: Actions;
+  readonly flow: Flow;
   readonly fit: () => void;
   readonly inspected: string | null;
   readonly inspect: (id: string) => void;
-  readonly setInspected: (id: string | null) => void;
-  readonly root: { readonly current: HTMLElement | null };
+  readonly fold: (id: string) => void;
+  readonly root: RefObject<HTMLElement>;
+  readonly close: () => void;
+  readonly addAt: () => void;
+  readonly find: () => void;
+  readonly connect: (node: string) => void;
+  readonly group: () => void;
+  readonly problems: () => void;
+  readonly overview: () => void;
 }
 
 const ARROWS: Readonly<Record<string, Place>> = {
@@ -26,44 +39,32 @@ const ARROWS: Readonly<Record<string, Place>> = {
   ArrowUp: { x: 0, y: -GRID },
   ArrowDown: { x: 0, y: GRID }
 };
+const FURTHER = 5;
 
-/** What keys do on the canvas; texts that are being written keep their own. */
+/** What keys do on the canvas, as `overview.tsx` lists them; texts that are written keep their own. */
 export function useKeys(at: Keyed): {
   onKeyDown: (event: KeyboardEvent) => void;
   onKeyUp: (event: KeyboardEvent) => void;
 } {
   const moving = useRef(false);
-  const actions: Record<string, (() => void) | undefined> = {
-    Delete: at.remove,
-    Backspace: at.remove,
-    f: at.fit,
-    Escape: () => {
-      at.setInspected(null);
-      at.setCards(before => before.map(card => selected(card, false)));
-      at.root.current?.focus({ preventScroll: true });
-    }
-  };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (isWriting(event.target) && event.key !== 'Escape') {
       return;
     }
     const step = ARROWS[event.key];
-    const card = focusedCard(event.target);
+    const card = focusedCard(event.target) ?? only(at.cards);
     if (command(event)) {
-      undoes(event, at);
-    } else if (step && at.live) {
+      commanded(event, at);
+    } else if (step && event.altKey) {
+      event.preventDefault();
+      focusCard(at, nearest(at.cards, card, step));
+    } else if (step && at.live && !isPressed(event.target)) {
       event.preventDefault();
       moving.current = true;
-      at.setCards(before => nudged(before, step, card));
-    } else if (event.key === 'Enter' && card) {
-      event.preventDefault();
-      at.inspect(card);
-      focusForm(at.root.current);
-    } else if (actions[event.key] && !(event.target instanceof HTMLButtonElement)) {
-      event.preventDefault();
-      actions[event.key]?.();
-    } else if (event.key === 'Escape') {
-      actions['Escape']?.();
+      const far = event.shiftKey ? FURTHER : 1;
+      at.setCards(before => nudged(before, { x: step.x * far, y: step.y * far }, card));
+    } else {
+      plain(event, at, card);
     }
   };
   const onKeyUp = (event: KeyboardEvent): void => {
@@ -78,13 +79,110 @@ export function useKeys(at: Keyed): {
   return { onKeyDown, onKeyUp };
 }
 
-function undoes(event: KeyboardEvent, at: Keyed): void {
-  const key = event.key.toLowerCase();
-  if (!at.live || (key !== 'z' && key !== 'y')) {
-    return;
+/** Keys with Ctrl, or Command. The clipboard's come as events of their own. */
+function commanded(event: KeyboardEvent, at: Keyed): void {
+  const { session, actions } = at;
+  const always: Record<string, () => void> = { f: at.find, a: actions.selectAll };
+  const edits: Record<string, () => void> = {
+    z: () => void (event.shiftKey ? session.redo() : session.undo()),
+    y: () => void session.redo(),
+    d: actions.duplicate,
+    g: event.shiftKey ? actions.ungroup : at.group
+  };
+  const run = always[event.key.toLowerCase()] ?? (at.live && edits[event.key.toLowerCase()]);
+  if (run) {
+    event.preventDefault();
+    run();
   }
-  event.preventDefault();
-  void (key === 'y' || event.shiftKey ? at.session.redo() : at.session.undo());
+}
+
+/** Keys by themselves; on a button, Enter and Space are the button's. */
+function plain(event: KeyboardEvent, at: Keyed, card: string | null): void {
+  const { actions, flow } = at;
+  const escape = (): void => {
+    at.close();
+    at.setCards(before => before.map(each => selected(each, false)));
+    at.root.current?.focus({ preventScroll: true });
+  };
+  const always: Record<string, (() => void) | null> = {
+    Escape: escape,
+    f: at.fit,
+    '?': at.overview,
+    p: at.problems,
+    '1': () => void flow.zoomTo(1),
+    '+': () => void flow.zoomIn(),
+    '=': () => void flow.zoomIn(),
+    '-': () => void flow.zoomOut(),
+    e: card === null ? null : () => at.fold(card)
+  };
+  const onCard: Record<string, () => void> = {
+    Enter: () => {
+      if (card !== null) {
+        at.inspect(card);
+        focusForm(at.root.current);
+      }
+    },
+    ' ': () =>
+      at.setCards(before =>
+        before.map(each => (each.id === card ? selected(each, !each.selected) : each))
+      )
+  };
+  const edits: Record<string, (() => void) | null> = {
+    Delete: actions.remove,
+    Backspace: actions.remove,
+    '/': at.addAt,
+    t: actions.tidy,
+    c: card === null ? null : () => at.connect(card)
+  };
+  const isOnButton = isPressed(event.target);
+  const run =
+    always[event.key] ??
+    (card !== null && !isOnButton ? onCard[event.key] : null) ??
+    (at.live && !(isOnButton && event.key === 'Delete') ? edits[event.key] : null);
+  if (run) {
+    event.preventDefault();
+    run();
+  }
+}
+
+interface Clipped {
+  readonly actions: Actions;
+  readonly flow: Flow;
+  readonly live: boolean;
+  readonly pointer: { readonly current: Place | null };
+}
+
+/** Copy, cut and paste through the system's clipboard, so also between notebooks. */
+export function useClipboard({ actions, flow, live, pointer }: Clipped): {
+  onCopy: (event: ClipboardEvent) => void;
+  onCut: (event: ClipboardEvent) => void;
+  onPaste: (event: ClipboardEvent) => void;
+} {
+  const copy = (event: ClipboardEvent): boolean => {
+    const isText = isWriting(event.target) || !document.getSelection()?.isCollapsed;
+    const text = isText ? null : actions.copy();
+    if (text !== null) {
+      event.preventDefault();
+      event.clipboardData.setData('text/plain', text);
+    }
+    return text !== null;
+  };
+  return {
+    onCopy: copy,
+    onCut: event => {
+      if (live && copy(event)) {
+        actions.remove();
+      }
+    },
+    onPaste: event => {
+      if (!isWriting(event.target) && live) {
+        const at = pointer.current ? flow.screenToFlowPosition(pointer.current) : undefined;
+        if (actions.paste(event.clipboardData.getData('text/plain'), at)) {
+          event.preventDefault();
+        }
+      }
+    }
+  };
 }
 
 /** The selected cards, or else the focused one, a step further. */
@@ -99,9 +197,45 @@ function nudged(cards: Card[], step: Place, focused: string | null): Card[] {
   });
 }
 
+/** The card that one comes to from another by going in a direction. */
+export function nearest(cards: readonly Card[], from: string | null, step: Place): string | null {
+  const start = cards.find(card => card.id === from);
+  if (!start) {
+    return cards[0]?.id ?? null;
+  }
+  const siblings = cards.filter(
+    card => card !== start && card.parentId === start.parentId && !card.hidden
+  );
+  const ahead = siblings.flatMap(card => {
+    const [x, y] = [card.position.x - start.position.x, card.position.y - start.position.y];
+    const along = step.x ? x * Math.sign(step.x) : y * Math.sign(step.y);
+    const aside = Math.abs(step.x ? y : x);
+    return along > 0 ? [{ id: card.id, cost: along + 2 * aside }] : [];
+  });
+  ahead.sort((one, other) => one.cost - other.cost);
+  return ahead[0]?.id ?? null;
+}
+
+function focusCard(at: Keyed, id: string | null): void {
+  if (id !== null) {
+    at.actions.selectOnly([id]);
+    const card = at.root.current?.querySelector<HTMLElement>(`.react-flow__node[data-id="${id}"]`);
+    card?.focus({ preventScroll: true });
+  }
+}
+
+function only(cards: readonly Card[]): string | null {
+  const chosen = cards.filter(card => card.selected);
+  return chosen.length === 1 ? (chosen[0]?.id ?? null) : null;
+}
+
 function focusedCard(target: EventTarget): string | null {
   const found = target instanceof Element ? target.closest('.react-flow__node') : null;
   return found?.getAttribute('data-id') ?? null;
+}
+
+function isPressed(target: EventTarget): boolean {
+  return target instanceof HTMLButtonElement || target instanceof HTMLPreElement;
 }
 
 function focusForm(root: HTMLElement | null): void {

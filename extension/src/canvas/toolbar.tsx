@@ -1,16 +1,25 @@
-import { useEffect, useRef, useState, type ReactElement } from 'react';
+import type { ReactElement } from 'react';
 
-import type { State } from '../flow/session';
+import { nodeOf } from '../flow/lookup';
+import type { Person, State } from '../flow/session';
+import type { Actions } from './actions';
 import { useEditor } from './editor';
 import { Icon } from './icons';
+import { Problems } from './problems';
 
 interface ToolbarProps {
   readonly state: State;
+  readonly actions: Actions;
   readonly onFit: () => void;
+  readonly onFind: () => void;
+  readonly onKeys: () => void;
+  readonly onVersions: () => void;
+  readonly onCode: () => void;
+  readonly problems: { readonly open: boolean; readonly setOpen: (open: boolean) => void };
 }
 
 /** The bar above the canvas: where one is, what one can do, and whether all is kept. */
-export function Toolbar({ state, onFit }: ToolbarProps): ReactElement {
+export function Toolbar(props: ToolbarProps): ReactElement {
   const { view, session, t, live } = useEditor();
   const { path, version } = view.flow;
   const [library, name] = parted(path);
@@ -19,11 +28,18 @@ export function Toolbar({ state, onFit }: ToolbarProps): ReactElement {
       <span className="psl-path" title={path}>
         {library && <span className="psl-muted">{library}/</span>}
         <b>{name}</b>
-        <span className="psl-muted psl-version">
-          {version ? t('v%1', version) : t('no version yet')}
-        </span>
       </span>
+      <button
+        type="button"
+        className="psl-tool psl-version"
+        title={t('Versions: compare, go back')}
+        onClick={props.onVersions}
+      >
+        <Icon name="history" size={14} />
+        {version ? t('v%1', version) : t('no version yet')}
+      </button>
       <span className="psl-space" />
+      <People people={props.state.people} />
       <Tool
         icon="undo"
         name={t('Undo')}
@@ -38,12 +54,46 @@ export function Toolbar({ state, onFit }: ToolbarProps): ReactElement {
         off={!live}
         run={() => void session.redo()}
       />
-      <Tool icon="fit" name={t('Fit the flow into view')} keys="F" run={onFit} />
       <span className="psl-rule" />
-      <Problems />
+      <Tool icon="tidy" name={t('Tidy')} keys="T" off={!live} run={props.actions.tidy} />
+      <Tool icon="fit" name={t('Fit the flow into view')} keys="F" run={props.onFit} />
+      <Tool icon="search" name={t('Find a node')} keys="Ctrl+F" run={props.onFind} />
+      <Tool icon="code" name={t('The flow as code')} keys="" run={props.onCode} />
+      <Tool icon="keys" name={t('Keys')} keys="?" run={props.onKeys} />
       <span className="psl-rule" />
-      <Kept state={state} />
+      <Problems {...props.problems} />
+      <span className="psl-rule" />
+      <Kept state={props.state} />
     </div>
+  );
+}
+
+/** Who else has edited lately; a click leads to what they touched. */
+function People({ people }: { people: readonly Person[] }): ReactElement | null {
+  const { view, t, inspect } = useEditor();
+  if (!people.length) {
+    return null;
+  }
+  return (
+    <span className="psl-people">
+      {people.slice(0, 4).map(({ client, name, node }) => {
+        const at = nodeOf(view, node);
+        const where = at ? t('%1 has just edited %2', name, at.key) : t('%1 edits here', name);
+        return (
+          <button
+            key={client}
+            type="button"
+            className="psl-person"
+            title={where}
+            aria-label={where}
+            disabled={!at}
+            onClick={() => at && inspect(at.id)}
+          >
+            {name.slice(0, 2)}
+          </button>
+        );
+      })}
+    </span>
   );
 }
 
@@ -60,85 +110,13 @@ function Tool({ icon, name, keys, off, run }: ToolProps): ReactElement {
     <button
       type="button"
       className="psl-tool"
-      title={`${name} (${keys})`}
+      title={keys ? `${name} (${keys})` : name}
       aria-label={name}
       disabled={off}
       onClick={run}
     >
       <Icon name={icon} />
     </button>
-  );
-}
-
-/** How many problems there are; the list leads to each. */
-function Problems(): ReactElement {
-  const { view, t, inspect } = useEditor();
-  const [open, setOpen] = useState(false);
-  const box = useRef<HTMLDivElement>(null);
-  const count = view.problems.length;
-  const hasError = view.problems.some(problem => problem.severity === 'error');
-  useEffect(() => {
-    const close = (event: Event): void => {
-      if (!(event.target instanceof Node && box.current?.contains(event.target))) {
-        setOpen(false);
-      }
-    };
-    document.addEventListener('pointerdown', close, true);
-    return () => document.removeEventListener('pointerdown', close, true);
-  }, []);
-  if (!count) {
-    return (
-      <span className="psl-tool psl-fine" title={t('Nothing is wrong with this flow')}>
-        <Icon name="done" />
-        {t('No problems')}
-      </span>
-    );
-  }
-  return (
-    <div
-      className="psl-problems"
-      ref={box}
-      onKeyDown={event => {
-        if (event.key === 'Escape') {
-          event.stopPropagation();
-          setOpen(false);
-        }
-      }}
-    >
-      <button
-        type="button"
-        className={`psl-tool psl-count${hasError ? ' psl-error' : ''}`}
-        aria-expanded={open}
-        onClick={() => setOpen(!open)}
-      >
-        <Icon name="problem" />
-        {count === 1 ? t('1 problem') : t('%1 problems', count)}
-      </button>
-      {open && (
-        <ul className="psl-popover">
-          {view.problems.map((problem, at) => (
-            <li key={at}>
-              <button
-                type="button"
-                disabled={!problem.node}
-                onClick={() => {
-                  setOpen(false);
-                  if (problem.node) {
-                    inspect(problem.node);
-                  }
-                }}
-              >
-                <span className={`psl-dot psl-${problem.severity}`} />
-                <span className="psl-problem-text">
-                  <b>{problem.key ?? t('flow')}</b> {problem.message}
-                </span>
-                <span className="psl-muted psl-problem-code">{problem.code}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
-    </div>
   );
 }
 
@@ -157,7 +135,7 @@ function Kept({ state }: { state: State }): ReactElement {
   return (
     <span className={`psl-kept psl-${state.status}`} role="status" title={t('edit %1', view.seq)}>
       <span className={`psl-dot${state.saving || state.status === 'slow' ? ' psl-busy' : ''}`} />
-      {text}
+      <span className="psl-wordy">{text}</span>
     </span>
   );
 }

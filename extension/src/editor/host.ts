@@ -132,7 +132,7 @@ export class RestHost implements Host {
   }
 
   private note(answer: Answer): void {
-    if (answer.ok) {
+    if (answer.ok && !('data' in answer)) {
       const { seq } = 'view' in answer ? answer.view : answer.change;
       this.seq = 'view' in answer ? seq : Math.max(seq, this.seq ?? 0);
     }

@@ -1,4 +1,4 @@
-import type { Change, Edit, NodeView, View } from './types';
+import type { Change, Edit, JsonObject, NodeView, View } from './types';
 
 /** The input that every node has for a branch. */
 export const WHEN = 'when';
@@ -22,10 +22,12 @@ export function applyEdit(view: View, edit: Edit): View {
     case 'move':
       return {
         ...view,
-        nodes: view.nodes.map(node => ({ ...node, ...edit.nodes[node.id] }))
+        nodes: view.nodes.map(node =>
+          edit.nodes[node.id] ? { ...node, ...edit.nodes[node.id] } : node
+        )
       };
     case 'configure':
-      return withNode(view, edit.node, node => ({ ...node, config: edit.config }));
+      return withNode(view, edit.node, node => configured(node, edit));
     case 'rename':
       return withNode(view, edit.node, node => ({ ...node, key: edit.key }));
     case 'remove':
@@ -34,6 +36,16 @@ export function applyEdit(view: View, edit: Edit): View {
       const { type: _, edge, ...connection } = edit;
       return { ...view, edges: merged(view.edges, [{ id: edge, ...connection }], []) };
     }
+    case 'batch':
+      return edit.operations.reduce<View>(applyEdit, view);
+    case 'insert':
+    case 'extend':
+      return { ...view, nodes: merged(view.nodes, [sketch(view, edit)], []) };
+    case 'group':
+    case 'ungroup':
+    case 'tidy':
+      // What comes of these only Python can tell, and it does at once.
+      return view;
   }
 }
 
@@ -48,16 +60,34 @@ function removed(view: View, nodes: Set<string>, edges: Set<string>): View {
   };
 }
 
+function configured(node: NodeView, edit: Extract<Edit, { type: 'configure' }>): NodeView {
+  const put = (
+    standing: JsonObject,
+    some: JsonObject | undefined,
+    without: readonly string[] | undefined
+  ): JsonObject =>
+    some || without
+      ? Object.fromEntries(
+          Object.entries({ ...standing, ...some }).filter(([name]) => !without?.includes(name))
+        )
+      : standing;
+  return {
+    ...node,
+    config: put(edit.config ?? node.config, edit.settings, edit.without),
+    policy: put(edit.policy ?? node.policy, edit.rules, edit.without_rules)
+  };
+}
+
 /** A new node before Python has said which ports it has. */
-function sketch(view: View, edit: Extract<Edit, { type: 'add' }>): NodeView {
+function sketch(view: View, edit: Extract<Edit, { type: 'add' | 'insert' | 'extend' }>): NodeView {
   const kind = view.kinds.find(one => one.name === edit.kind);
   return {
     id: edit.node,
-    key: edit.key,
+    key: edit.key ?? edit.kind,
     kind: edit.kind,
-    config: {},
-    parent: null,
-    policy: {},
+    config: edit.config ?? {},
+    parent: edit.parent ?? null,
+    policy: edit.policy ?? {},
     x: edit.x,
     y: edit.y,
     headline: kind?.title ?? edit.kind,

@@ -1,5 +1,14 @@
 import { WHEN } from './apply';
-import type { Connection, InputView, NodeView, OutputView, Translate, View } from './types';
+import { edgesFrom, edgesInto, nodeOf } from './lookup';
+import type {
+  Connection,
+  InputView,
+  KindView,
+  NodeView,
+  OutputView,
+  Translate,
+  View
+} from './types';
 
 /** Why an edge cannot be drawn, or null if it can. Python checks again and decides. */
 export function refusal(
@@ -7,13 +16,16 @@ export function refusal(
   wanted: Omit<Connection, 'source_path'>,
   t: Translate
 ): string | null {
-  const source = view.nodes.find(node => node.id === wanted.source);
-  const target = view.nodes.find(node => node.id === wanted.target);
+  const source = nodeOf(view, wanted.source);
+  const target = nodeOf(view, wanted.target);
   if (!source || !target) {
     return t('The node is gone.');
   }
   if (source === target) {
     return t('%1 cannot feed itself', source.key);
+  }
+  if (source.parent !== target.parent) {
+    return t('An edge stays inside its body: %1 and %2 lie in two.', source.key, target.key);
   }
   const given = source.outputs.find(port => port.name === wanted.source_port);
   const taken = target.inputs.find(port => port.name === wanted.target_port);
@@ -38,9 +50,7 @@ function refusedPlace(
   taken: InputView | undefined,
   t: Translate
 ): string | null {
-  const there = view.edges.filter(
-    edge => edge.target === target.id && edge.target_port === wanted.target_port
-  );
+  const there = edgesInto(view, target.id).filter(edge => edge.target_port === wanted.target_port);
   const same = there.some(
     edge =>
       edge.source === source.id && edge.source_port === wanted.source_port && !edge.source_path
@@ -64,7 +74,7 @@ export function reaches(view: View, from: string, to: string): boolean {
     }
     if (!seen.has(id)) {
       seen.add(id);
-      open.push(...view.edges.filter(edge => edge.source === id).map(edge => edge.target));
+      open.push(...edgesFrom(view, id).map(edge => edge.target));
     }
   }
   return false;
@@ -88,6 +98,20 @@ export function bestInput(
   return (fits.find(input => input.name !== WHEN) ?? fits[0])?.name ?? null;
 }
 
+/** A kind that a drawn edge could lead to: what it takes, or gives, when it is fresh. */
+export function kindFits(
+  view: View,
+  kind: KindView,
+  type: string,
+  drawn: 'source' | 'target'
+): boolean {
+  const ends = drawn === 'source' ? kind.takes : kind.gives;
+  return ends.some(end => {
+    const [given, taken] = drawn === 'source' ? [type, end] : [end, type];
+    return (view.types[given]?.[taken] ?? null) === null;
+  });
+}
+
 /** The ports to draw: those that Python names, and those that an edge says there must be. */
 export function portsOf(
   view: View,
@@ -95,13 +119,14 @@ export function portsOf(
 ): { readonly inputs: readonly InputView[]; readonly outputs: readonly OutputView[] } {
   const inputs = node.inputs.filter(port => port.name !== WHEN);
   const outputs = [...node.outputs];
-  for (const edge of view.edges) {
-    const name = edge.target_port;
-    if (edge.target === node.id && name !== WHEN && !inputs.some(port => port.name === name)) {
+  for (const { target_port: name } of edgesInto(view, node.id)) {
+    if (name !== WHEN && !inputs.some(port => port.name === name)) {
       inputs.push({ name, type: 'any', required: false, many: false });
     }
-    if (edge.source === node.id && !outputs.some(port => port.name === edge.source_port)) {
-      outputs.push({ name: edge.source_port, type: 'any' });
+  }
+  for (const { source_port: name } of edgesFrom(view, node.id)) {
+    if (!outputs.some(port => port.name === name)) {
+      outputs.push({ name, type: 'any' });
     }
   }
   return { inputs, outputs };

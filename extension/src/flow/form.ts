@@ -1,7 +1,16 @@
-import type { Json, JsonObject, NodeView, ProblemView, Schema, Translate } from './types';
+import type { Edit, Json, NodeView, ProblemView, Schema, Translate } from './types';
 
 export type Control =
-  'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'strings' | 'prompt' | 'model' | 'json';
+  | 'text'
+  | 'multiline'
+  | 'source'
+  | 'number'
+  | 'boolean'
+  | 'choice'
+  | 'strings'
+  | 'prompt'
+  | 'model'
+  | 'json';
 
 /** One field of a form. */
 export interface Field {
@@ -25,7 +34,15 @@ export function fieldsOf(schema: Schema): Field[] {
   }));
 }
 
-const FORMATS: readonly Control[] = ['prompt', 'model', 'json', 'multiline'];
+const FORMATS: Readonly<Record<string, Control>> = {
+  prompt: 'prompt',
+  model: 'model',
+  json: 'json',
+  multiline: 'multiline',
+  python: 'source',
+  sql: 'source',
+  expression: 'source'
+};
 const TYPES: Readonly<Record<string, Control>> = {
   string: 'text',
   number: 'number',
@@ -34,17 +51,22 @@ const TYPES: Readonly<Record<string, Control>> = {
 };
 
 function controlOf(schema: Schema): Control {
-  const format = FORMATS.find(one => one === schema.format);
+  const format = FORMATS[schema.format ?? ''];
   if (format) {
     return format;
   }
   if (schema.enum) {
     return 'choice';
   }
-  if (schema.type === 'array' && schema.items?.type === 'string') {
+  if (schema.type === 'array' && (schema.items?.type === 'string' || hasWords(schema))) {
     return 'strings';
   }
   return TYPES[schema.type ?? ''] ?? 'json';
+}
+
+/** Whether a list is of words or of something longer. */
+function hasWords(schema: Schema): boolean {
+  return schema.items?.oneOf?.some(one => one.type === 'string') ?? false;
 }
 
 /** What was typed as a value, nothing at all (the setting goes), or why it is no value. */
@@ -58,7 +80,7 @@ export function parse(field: Field, typed: string, t: Translate): Parsed {
   if (field.control === 'json') {
     return parseJson(field.schema, typed.trim(), t);
   }
-  const text = field.control === 'multiline' ? typed : typed.trim();
+  const text = ['multiline', 'source'].includes(field.control) ? typed : typed.trim();
   return { value: text === '' ? undefined : text };
 }
 
@@ -122,13 +144,14 @@ export function shown(field: Field, value: Json | undefined): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** The config with one setting changed, or the same config if nothing changed. */
-export function configured(node: NodeView, name: string, value: Json | undefined): JsonObject {
+/** The edit that changes one setting, or null if nothing changed. */
+export function setting(node: NodeView, name: string, value: Json | undefined): Edit | null {
   if (same(node.config[name], value)) {
-    return node.config;
+    return null;
   }
-  const rest = Object.fromEntries(Object.entries(node.config).filter(([other]) => other !== name));
-  return value === undefined ? rest : { ...node.config, [name]: value };
+  return value === undefined
+    ? { type: 'configure', node: node.id, without: [name] }
+    : { type: 'configure', node: node.id, settings: { [name]: value } };
 }
 
 /** The problems that Python found in one field of a node. */

@@ -38,11 +38,15 @@ function isFree(view: View, place: Place): boolean {
   );
 }
 
-/** A name for a new node that no other has. */
-export function freeKey(view: View, kind: string): string {
-  const taken = new Set(view.nodes.map(node => node.key.toLowerCase()));
+/** A name for a new node that no other has, on the canvas or among those on their way to it. */
+export function freeKey(
+  view: View,
+  wanted: string,
+  others: ReadonlySet<string> = new Set()
+): string {
+  const taken = new Set([...view.nodes.map(node => node.key.toLowerCase()), ...others]);
   for (let number = 1; ; number++) {
-    const key = number === 1 ? kind : `${kind}_${number}`;
+    const key = number === 1 ? wanted : `${wanted}_${number}`;
     if (!taken.has(key.toLowerCase())) {
       return key;
     }

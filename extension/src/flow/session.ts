@@ -1,6 +1,18 @@
 import { applyChange, applyEdit } from './apply';
 import { newId } from './ids';
-import type { Answer, Edit, Host, Message, Operation, Status, View, Whatever } from './types';
+import type {
+  Answer,
+  Change,
+  ConflictView,
+  Edit,
+  Host,
+  Message,
+  Operation,
+  Question,
+  Status,
+  View,
+  Whatever
+} from './types';
 
 /** Something to tell the person who edits. */
 export interface Notice {
@@ -19,9 +31,24 @@ export interface State {
   readonly notice: Notice | null;
   /** Why the flow could not be had at all. */
   readonly failure: string | null;
+  /** Who else has edited lately, the newest first. */
+  readonly people: readonly Person[];
+  /** What this view has overwritten of somebody else's, until somebody has seen it. */
+  readonly conflicts: readonly ConflictView[];
+}
+
+/** Somebody else at the same flow. */
+export interface Person {
+  readonly client: string;
+  readonly name: string;
+  /** The node that they touched last, if any. */
+  readonly node: string | null;
+  readonly at: number;
 }
 
 const NOTICE_MS = 6000;
+/** Somebody who has not edited for so long is no longer shown. */
+const PRESENT_MS = 120_000;
 
 /**
  * One view of a flow. An edit shows at once and is confirmed, or taken back with the reason.
@@ -67,6 +94,41 @@ export class Session {
 
   redo(): Promise<string | null> {
     return this.step({ do: 'redo' });
+  }
+
+  /** Ask something that changes nothing; null if there is no answer, and the reason is told. */
+  async question<T>(asked: Question): Promise<T | null> {
+    const answer = await this.ask(asked);
+    if (answer?.ok && 'data' in answer) {
+      return answer.data as T;
+    }
+    if (answer && !answer.ok) {
+      this.tell(answer.message);
+    }
+    return null;
+  }
+
+  /** Keep the flow as it stands as a version; returns its number, or null. */
+  async save(): Promise<number | null> {
+    const answer = await this.ask({ do: 'save' });
+    if (answer?.ok && 'data' in answer && this.confirmed) {
+      const version = Number(answer.data);
+      this.confirmed = { ...this.confirmed, flow: { ...this.confirmed.flow, version } };
+      this.show();
+      return version;
+    }
+    this.settle(answer, 'refused');
+    return null;
+  }
+
+  /** Make a version the flow as it stands. */
+  async restore(version: number): Promise<string | null> {
+    return this.settle(await this.ask({ do: 'restore', version }), 'refused');
+  }
+
+  /** The conflicts have been seen. */
+  seen(): void {
+    this.show({ conflicts: [] });
   }
 
   /** Ask what others did meanwhile, if nothing else is going on. */
@@ -156,6 +218,7 @@ export class Session {
     }
     const follows = change.seq <= known.seq + 1;
     this.confirmed = { ...applyChange(known, change), seq: follows ? change.seq : known.seq };
+    this.notice(change);
     this.show();
     if (!follows) {
       void this.catchUp();
@@ -170,8 +233,30 @@ export class Session {
     const answer = await this.ask({ do: 'changes', since: known.seq });
     if (answer?.ok && 'change' in answer && answer.change.seq > known.seq) {
       this.confirmed = applyChange(this.confirmed ?? known, answer.change);
+      this.notice(answer.change);
       this.show();
     }
+  }
+
+  /** Note who did what, and what of theirs an own edit has overwritten. */
+  private notice(change: Change): void {
+    const { people, conflicts } = this.current;
+    const now = Date.now();
+    const fresh = change.by.map(other => ({
+      client: other.client,
+      name: other.name,
+      node: other.nodes[0] ?? null,
+      at: now
+    }));
+    const known = new Set(fresh.map(person => person.client));
+    const lately = people.filter(
+      person => !known.has(person.client) && now - person.at < PRESENT_MS
+    );
+    this.current = {
+      ...this.current,
+      people: fresh.length || lately.length < people.length ? [...fresh, ...lately] : people,
+      conflicts: change.conflicts.length ? [...conflicts, ...change.conflicts] : conflicts
+    };
   }
 
   private turn(status: Status): void {
@@ -202,5 +287,13 @@ export class Session {
   private stopped = false;
   private readonly stops: (() => void)[] = [];
   private readonly listeners = new Set<() => void>();
-  private current: State = { view: null, status: 'live', saving: 0, notice: null, failure: null };
+  private current: State = {
+    view: null,
+    status: 'live',
+    saving: 0,
+    notice: null,
+    failure: null,
+    people: [],
+    conflicts: []
+  };
 }

@@ -16,6 +16,8 @@ export interface Schema {
   readonly pattern?: string;
   readonly minLength?: number;
   readonly minItems?: number;
+  readonly exclusiveMinimum?: number;
+  readonly oneOf?: readonly Schema[];
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
@@ -29,7 +31,12 @@ export interface KindView {
   readonly category: string;
   readonly icon: string;
   readonly accent: string;
+  /** Whether other nodes can lie inside it. */
+  readonly container: boolean;
   readonly schema: Schema;
+  /** The types that a fresh node of it takes, and gives. */
+  readonly takes: readonly string[];
+  readonly gives: readonly string[];
 }
 
 export interface InputView {
@@ -79,7 +86,27 @@ export interface ProblemView {
   readonly key: string | null;
   readonly pointer: string;
   readonly message: string;
-  readonly fix: Json;
+  /** The edits that mend it; empty where a person must think. */
+  readonly mend: readonly Edit[];
+}
+
+/** Both wrote the same; the one who came last sees what the other had written. */
+export interface ConflictView {
+  readonly id: string;
+  readonly field: string;
+  readonly by: string;
+  /** The settings in question, where the field has some. */
+  readonly names: readonly string[];
+  readonly theirs: Json;
+  readonly mine: Json;
+}
+
+/** What another view did last. */
+export interface OtherView {
+  readonly client: string;
+  readonly name: string;
+  readonly type: string;
+  readonly nodes: readonly string[];
 }
 
 /** Why a value of the first type does not fit the second, or null where it does. */
@@ -88,6 +115,8 @@ export type TypeMatrix = Readonly<Record<string, Readonly<Record<string, string 
 export interface View {
   readonly warehouse: string;
   readonly flow: { readonly id: string; readonly path: string; readonly version: number };
+  /** Who looks. */
+  readonly me: string;
   readonly seq: number;
   readonly kinds: readonly KindView[];
   readonly types: TypeMatrix;
@@ -103,7 +132,8 @@ export interface Change {
   readonly gone_nodes: readonly string[];
   readonly gone_edges: readonly string[];
   readonly problems: readonly ProblemView[];
-  readonly conflicts: readonly Json[];
+  readonly conflicts: readonly ConflictView[];
+  readonly by: readonly OtherView[];
   readonly superseded: readonly string[];
 }
 
@@ -115,25 +145,65 @@ export interface Place {
   readonly y: number;
 }
 
+/** Where a node is put; with a parent, into which body. */
+export interface Put extends Place {
+  readonly parent?: string | null;
+}
+
+interface Added extends Place {
+  readonly node: string;
+  readonly kind: string;
+  readonly key?: string;
+  readonly config?: JsonObject;
+  readonly policy?: JsonObject;
+  readonly parent?: string | null;
+}
+
 /** One edit, as `promptstudio_lab/flows/operations.py` lists them. */
 export type Edit =
+  | ({ readonly type: 'add' } & Added)
+  | { readonly type: 'move'; readonly nodes: Readonly<Record<string, Put>> }
   | {
-      readonly type: 'add';
+      readonly type: 'configure';
       readonly node: string;
-      readonly kind: string;
-      readonly key: string;
-      readonly x: number;
-      readonly y: number;
+      readonly config?: JsonObject;
+      readonly policy?: JsonObject;
+      readonly settings?: JsonObject;
+      readonly without?: readonly string[];
+      readonly rules?: JsonObject;
+      readonly without_rules?: readonly string[];
     }
-  | { readonly type: 'move'; readonly nodes: Readonly<Record<string, Place>> }
-  | { readonly type: 'configure'; readonly node: string; readonly config: JsonObject }
   | { readonly type: 'rename'; readonly node: string; readonly key: string }
   | {
       readonly type: 'remove';
       readonly nodes: readonly string[];
       readonly edges: readonly string[];
     }
-  | ({ readonly type: 'connect' } & Connection & { readonly edge: string });
+  | ({ readonly type: 'connect' } & Connection & { readonly edge: string })
+  | ({ readonly type: 'insert'; readonly on: string } & Added)
+  | ({ readonly type: 'extend'; readonly from?: Opening; readonly to?: Opening } & Added)
+  | {
+      readonly type: 'group';
+      readonly node: string;
+      readonly kind: string;
+      readonly nodes: readonly string[];
+    }
+  | { readonly type: 'ungroup'; readonly node: string }
+  | {
+      readonly type: 'tidy';
+      readonly nodes: readonly string[] | null;
+      readonly heights: Readonly<Record<string, number>>;
+    }
+  | {
+      readonly type: 'batch';
+      readonly name: 'paste' | 'duplicate' | 'reconnect' | 'arrange' | 'fix' | 'draw';
+      readonly operations: readonly Edit[];
+    };
+
+export interface Opening {
+  readonly node: string;
+  readonly port: string;
+}
 
 export interface Connection {
   readonly source: string;
@@ -150,11 +220,74 @@ export type Message =
   | { readonly do: 'edit'; readonly operation: Operation }
   | { readonly do: 'undo' }
   | { readonly do: 'redo' }
-  | { readonly do: 'changes'; readonly since: number };
+  | { readonly do: 'changes'; readonly since: number }
+  | { readonly do: 'save' }
+  | { readonly do: 'restore'; readonly version: number }
+  | Question;
+
+/** What an inspector asks: `promptstudio_lab/lab/asking.py` answers. */
+export type Question = { readonly do: 'ask' } & (
+  | { readonly about: 'models' | 'templates' | 'datasets' | 'python' | 'versions' }
+  | { readonly about: 'template'; readonly path: string }
+  | { readonly about: 'difference'; readonly version: number }
+  | {
+      readonly about: 'preview';
+      readonly node: string;
+      readonly dataset: string;
+      readonly item: number;
+    }
+);
+
+export interface ModelView {
+  readonly name: string;
+  readonly default: boolean;
+  /** Dollars a million tokens; null where no price is known. */
+  readonly input_usd: number | null;
+  readonly output_usd: number | null;
+}
+
+export interface TemplateView {
+  readonly path: string;
+  readonly labels: Readonly<Record<string, number>>;
+  readonly versions: readonly {
+    readonly version: number;
+    readonly text: string;
+    readonly note: string;
+    readonly by: string;
+    readonly at: string;
+  }[];
+}
+
+export interface VersionView {
+  readonly version: number;
+  readonly nodes: number;
+  readonly by: string;
+  readonly at: string;
+  readonly current: boolean;
+}
+
+/** What differs between a version and the flow as it stands. */
+export interface DifferenceView {
+  readonly lines: readonly string[];
+  readonly same: boolean;
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly { readonly id: string; readonly key: string; readonly kind: string }[];
+  readonly edges: readonly string[];
+}
+
+export interface PreviewView {
+  readonly pieces: readonly {
+    readonly text: string;
+    readonly variable: string | null;
+    readonly known: boolean;
+  }[];
+}
 
 export type Answer =
   | { readonly ok: true; readonly view: View }
   | { readonly ok: true; readonly change: Change }
+  | { readonly ok: true; readonly data: unknown }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
 /** `slow` waits and keeps edits; `dead` takes none. */

@@ -1,0 +1,218 @@
+import { useMemo, type ReactElement } from 'react';
+
+import { kindFits, refusal } from '../flow/connect';
+import { newId } from '../flow/ids';
+import { nodeOf } from '../flow/lookup';
+import type { Connection, NodeView, Place } from '../flow/types';
+import type { Actions, Wanted } from './actions';
+import { kindOf, useEditor } from './editor';
+import { Picker, type Choice } from './picker';
+
+/** A list that is open over the canvas, at a point of the stage. */
+export type Menu = { readonly at: Place } & (
+  | { readonly what: 'add'; readonly wanted: Wanted }
+  | { readonly what: 'find' }
+  | { readonly what: 'connect'; readonly node: string }
+  | { readonly what: 'group' }
+);
+
+interface MenusProps {
+  readonly menu: Menu;
+  readonly actions: Actions;
+  readonly onClose: () => void;
+}
+
+/** The list that is open. */
+export function Menus({ menu, actions, onClose }: MenusProps): ReactElement {
+  const { t } = useEditor();
+  switch (menu.what) {
+    case 'add':
+      return <Add menu={menu} actions={actions} onClose={onClose} />;
+    case 'find':
+      return <Find menu={menu} onClose={onClose} />;
+    case 'connect':
+      return <Connect menu={menu} onClose={onClose} />;
+    case 'group':
+      return (
+        <Kinds
+          title={t('Group into…')}
+          menu={menu}
+          fits={kind => kind.container}
+          onPick={actions.group}
+          onClose={onClose}
+        />
+      );
+  }
+}
+
+function Add({
+  menu,
+  actions,
+  onClose
+}: MenusProps & { menu: Extract<Menu, { what: 'add' }> }): ReactElement {
+  const { view, t } = useEditor();
+  const { wanted } = menu;
+  const type = typeAt(view, wanted);
+  const [one, other] = [type('source'), type('target')];
+  return (
+    <Kinds
+      title={wanted.on ? t('Put on this edge…') : t('Add a node…')}
+      menu={menu}
+      fits={kind =>
+        (one === null || kindFits(view, kind, one, 'source')) &&
+        (other === null || kindFits(view, kind, other, 'target'))
+      }
+      onPick={kind => actions.add(kind, wanted)}
+      onClose={onClose}
+    />
+  );
+}
+
+/** The type that a new node must take, or give, to fit where it is wanted. */
+function typeAt(
+  view: ReturnType<typeof useEditor>['view'],
+  wanted: Wanted
+): (side: 'source' | 'target') => string | null {
+  const on = view.edges.find(edge => edge.id === wanted.on);
+  const source = on ? { node: on.source, port: on.source_port } : wanted.from;
+  const target = on ? { node: on.target, port: on.target_port } : wanted.to;
+  return side => {
+    if (side === 'source') {
+      const port = source && nodeOf(view, source.node)?.outputs.find(o => o.name === source.port);
+      return source ? (on?.source_path ? 'any' : (port?.type ?? 'any')) : null;
+    }
+    const port = target && nodeOf(view, target.node)?.inputs.find(i => i.name === target.port);
+    return target ? (port?.type ?? 'any') : null;
+  };
+}
+
+function Kinds(props: {
+  readonly title: string;
+  readonly menu: Menu;
+  readonly fits: (kind: ReturnType<typeof useEditor>['view']['kinds'][number]) => boolean;
+  readonly onPick: (kind: string) => void;
+  readonly onClose: () => void;
+}): ReactElement {
+  const { view, t } = useEditor();
+  const choices = view.kinds.filter(props.fits).map<Choice>(kind => ({
+    id: kind.name,
+    title: kind.title,
+    detail: kind.summary,
+    icon: kind.icon,
+    accent: kind.accent
+  }));
+  return (
+    <Picker
+      title={props.title}
+      at={props.menu.at}
+      choices={choices}
+      none={t('Nothing fits here.')}
+      onClose={props.onClose}
+      onPick={kind => {
+        props.onClose();
+        props.onPick(kind);
+      }}
+    />
+  );
+}
+
+function Find({ menu, onClose }: { menu: Menu; onClose: () => void }): ReactElement {
+  const { view, t, inspect } = useEditor();
+  const choices = useMemo(
+    () =>
+      view.nodes.map<Choice>(node => {
+        const kind = kindOf(view, node);
+        const above = nodeOf(view, node.parent);
+        return {
+          id: node.id,
+          title: above ? `${above.key}/${node.key}` : node.key,
+          detail: `${kind?.title ?? node.kind} · ${node.prompt ?? node.headline}`,
+          icon: kind?.icon ?? 'unknown',
+          accent: kind?.accent
+        };
+      }),
+    [view]
+  );
+  return (
+    <Picker
+      title={t('Find a node…')}
+      at={menu.at}
+      choices={choices}
+      none={t('There is no node yet.')}
+      onClose={onClose}
+      onPick={id => {
+        onClose();
+        inspect(id);
+      }}
+    />
+  );
+}
+
+type Offer = Omit<Connection, 'source_path'>;
+
+/** Every edge that can be drawn at a node, both ways: connecting without a mouse. */
+function Connect({
+  menu,
+  onClose
+}: {
+  menu: Extract<Menu, { what: 'connect' }>;
+  onClose: () => void;
+}): ReactElement {
+  const { view, session, t } = useEditor();
+  const node = nodeOf(view, menu.node);
+  const offers = useMemo(() => {
+    const found = new Map<string, Offer>();
+    for (const other of node ? view.nodes : []) {
+      for (const offer of [...between(node, other), ...between(other, node)]) {
+        if (refusal(view, offer, t) === null) {
+          found.set(JSON.stringify(offer), offer);
+        }
+      }
+    }
+    return found;
+  }, [node, t, view]);
+  const choices = [...offers].map<Choice>(([id, offer]) => {
+    const isOut = offer.source === menu.node;
+    const other = nodeOf(view, isOut ? offer.target : offer.source);
+    const kind = other && kindOf(view, other);
+    return {
+      id,
+      title: isOut
+        ? `${offer.source_port} → ${other?.key ?? ''}.${offer.target_port}`
+        : `${other?.key ?? ''}.${offer.source_port} → ${offer.target_port}`,
+      detail: isOut ? t('what it gives') : t('what it takes'),
+      icon: kind?.icon ?? 'unknown',
+      accent: kind?.accent
+    };
+  });
+  return (
+    <Picker
+      title={t('Connect %1…', node?.key ?? '')}
+      at={menu.at}
+      choices={choices}
+      none={t('Nothing fits it.')}
+      onClose={onClose}
+      onPick={id => {
+        onClose();
+        const offer = offers.get(id);
+        if (offer) {
+          void session.edit({ type: 'connect', edge: newId(), source_path: '', ...offer });
+        }
+      }}
+    />
+  );
+}
+
+function between(source: NodeView | undefined, target: NodeView | undefined): Offer[] {
+  if (!source || !target || source === target) {
+    return [];
+  }
+  return source.outputs.flatMap(output =>
+    target.inputs.map(input => ({
+      source: source.id,
+      source_port: output.name,
+      target: target.id,
+      target_port: input.name
+    }))
+  );
+}
