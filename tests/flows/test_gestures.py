@@ -128,6 +128,14 @@ def test_a_group_that_is_dissolved_is_what_it_was(flow: Flow) -> None:
     assert set(flow.graph_now.by_key) == {"tickets", "tone", "answer", "output"}
 
 
+def test_a_whole_flow_that_was_grouped_keeps_its_inputs_and_outputs(flow: Flow) -> None:
+    node = new_id()
+    ids = [each.id for each in flow.graph_now.nodes]
+    flow.apply({"type": "group", "node": node, "kind": "loop", "nodes": ids})
+    flow.apply({"type": "ungroup", "node": node})
+    assert edges(flow) == BEFORE
+
+
 def test_a_loop_takes_and_gives_by_the_names_of_its_body(flow: Flow) -> None:
     flow.apply(
         {

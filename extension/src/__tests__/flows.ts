@@ -106,6 +106,9 @@ export class SlowHost implements Host {
   readonly asked: Message[] = [];
 
   request(message: Message): Promise<Answer> {
+    if (message.do === 'ask') {
+      return Promise.resolve({ ok: true, data: null });
+    }
     this.asked.push(message);
     return new Promise((resolve, reject) => {
       this.open.push({ resolve, reject });

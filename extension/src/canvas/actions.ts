@@ -80,11 +80,9 @@ function actionsOf(now: () => At, flow: ReturnType<typeof useReactFlow<Card, Wir
   };
   const put = (found: ReturnType<typeof pasted>): boolean => {
     if (found) {
-      void edit(found.edit).then(reason => {
-        if (reason === null) {
-          selectOnly(found.ids);
-        }
-      });
+      void edit(found.edit);
+      // They are on the canvas before Python has confirmed them; the next key is meant for them.
+      requestAnimationFrame(() => selectOnly(found.ids));
     }
     return found !== null;
   };

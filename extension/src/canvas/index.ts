@@ -1,2 +1,3 @@
+export { UPDATE_CELL } from './code';
 export { mount } from './mount';
 export type { Answer, Change, Host, Message, Options, Status, Translate, Whatever } from './types';

@@ -31,7 +31,7 @@ export function Policy({ node }: { node: NodeView }): ReactElement {
       <Figure
         title={t('Retries')}
         hint={t('how often it is tried again')}
-        kept={most === null ? '' : String(most)}
+        kept={typeof most === 'number' ? String(most) : ''}
         whole
         send={value => rule('retry', value === undefined ? undefined : { max: value })}
       />

@@ -74,6 +74,7 @@ export function Port({ node, port, side, connected }: PortProps): ReactElement {
       className={names.filter(Boolean).join(' ')}
       data-type={port.type.replace(/\[.*/, '')}
       isConnectable={live}
+      role="img"
       title={isWhen ? t('runs only when a branch is open') : `${port.name}: ${port.type}`}
       aria-label={
         side === 'source'

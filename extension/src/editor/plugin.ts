@@ -7,6 +7,7 @@ import { WidgetTracker, type MainAreaWidget } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs, DOMAIN, IFlowTracker, ILabClient } from '../tokens';
+import { hearCanvases } from './cell';
 import { addCommands } from './commands';
 import type { FlowPanel } from './widget';
 
@@ -29,6 +30,7 @@ export const editorPlugin: JupyterFrontEndPlugin<IFlowTracker> = {
       namespace: 'promptstudio-flows'
     });
     addCommands(app, client, tracker, trans);
+    hearCanvases(app);
     void restorer?.restore(tracker, {
       command: CommandIDs.openFlow,
       args: ({ content }) => ({ ...content.flow }),

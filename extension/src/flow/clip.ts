@@ -49,7 +49,13 @@ export function copied(view: View, ids: ReadonlySet<string>): string | null {
       })),
     edges: view.edges
       .filter(edge => all.has(edge.source) && all.has(edge.target))
-      .map(({ id: _, ...ends }) => ends)
+      .map(({ source, source_port, source_path, target, target_port }) => ({
+        source,
+        source_port,
+        source_path,
+        target,
+        target_port
+      }))
   };
   return JSON.stringify(clip, null, 1);
 }

@@ -5,7 +5,7 @@ import type { Edit, ProblemView } from './types';
 export function mending(problem: ProblemView): Edit | null {
   const operations = problem.mend.map<Edit>(edit => {
     if (edit.type === 'add' && !edit.node) {
-      return { ...edit, x: edit.x ?? 0, y: edit.y ?? 0, node: newId() };
+      return { ...edit, node: newId() };
     }
     return edit.type === 'connect' && !edit.edge ? { ...edit, edge: newId() } : edit;
   });

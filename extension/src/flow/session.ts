@@ -98,7 +98,8 @@ export class Session {
 
   /** Ask something that changes nothing; null if there is no answer, and the reason is told. */
   async question<T>(asked: Question): Promise<T | null> {
-    const answer = await this.ask(asked);
+    // Not behind the edits, nor they behind it: it changes nothing, whenever it comes.
+    const answer = this.stopped ? null : await this.host.request(asked).catch(() => null);
     if (answer?.ok && 'data' in answer) {
       return answer.data as T;
     }

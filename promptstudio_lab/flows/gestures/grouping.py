@@ -197,13 +197,13 @@ def ungrouping(graph: Graph, container: Node) -> list[dict[str, Json]]:
         container: the node whose body is taken out.
     """
     body = graph.inside(container.id)
-    ends = {node.id: node for node in body if node.kind in ("input", "output")}
-    kept = [node for node in body if node.id not in ends]
     outer = {edge.target_port: edge for edge in graph.into(container.id)}
+    ends = {node.id: node for node in body if _passes(graph, container, node, outer)}
+    kept = [node for node in body if node.id not in ends]
     found: list[dict[str, Json]] = []
     joined: list[dict[str, Json]] = []
     for node in body:
-        name = "items" if container.kind == "map" and node.key == "item" else node.key
+        name = _opening(container, node)
         if node.kind == "input" and name in outer:
             feed = outer[name]
             source = (feed.source, feed.source_port, feed.source_path)
@@ -232,6 +232,18 @@ def ungrouping(graph: Graph, container: Node) -> list[dict[str, Json]]:
         found.append({"type": "move", "nodes": places})
     found.append({"type": "remove", "nodes": [container.id], "edges": []})
     return [*found, *joined]
+
+
+def _opening(container: Node, node: Node) -> str:
+    """Return by which opening of its container an input of the body is fed."""
+    return "items" if container.kind == "map" and node.key == "item" else node.key
+
+
+def _passes(graph: Graph, container: Node, node: Node, outer: Mapping[str, Edge]) -> bool:
+    """Tell whether a node only passes on what comes in or goes out; what does not, stays."""
+    if node.kind == "input":
+        return _opening(container, node) in outer
+    return node.kind == "output" and bool(graph.out_of(container.id))
 
 
 def _to(edge: Edge) -> tuple[str, str]:
