@@ -14,7 +14,7 @@ from tests.server.visiting import ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Locator
+    from playwright.sync_api import Locator, Position
 
     from promptstudio_lab.lab import Flow, Lab
     from tests.browser.room import Room
@@ -184,7 +184,7 @@ def test_nodes_go_into_a_frame_and_a_palette_drag_lands_where_it_is_dropped(
     room.picture("folded")
 
 
-def spot(room: Room, x: float, y: float) -> dict[str, float]:
+def spot(room: Room, x: float, y: float) -> Position:
     board = room.page.locator(".psl-board").bounding_box()
     assert board is not None
     return {"x": x - board["x"], "y": y - board["y"]}

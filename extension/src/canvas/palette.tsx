@@ -80,7 +80,7 @@ function PaletteItem({ kind, wide, live, onAdd }: ItemProps): ReactElement {
       draggable={live}
       disabled={!live}
       aria-label={t('Add %1: %2', kind.title, kind.summary)}
-      title={wide ? kind.summary : undefined}
+      title={wide ? kind.summary : `${kind.title}: ${kind.summary}`}
       onClick={() => onAdd(kind.name)}
       onDragStart={(event: DragEvent) => {
         event.dataTransfer.setData(DRAGGED, kind.name);
@@ -90,14 +90,7 @@ function PaletteItem({ kind, wide, live, onAdd }: ItemProps): ReactElement {
       <span className="psl-tile">
         <Icon name={kind.icon} />
       </span>
-      {wide ? (
-        <span className="psl-item-name">{kind.title}</span>
-      ) : (
-        <span className="psl-tip">
-          <b>{kind.title}</b>
-          {kind.summary}
-        </span>
-      )}
+      {wide && <span className="psl-item-name">{kind.title}</span>}
     </button>
   );
 }
