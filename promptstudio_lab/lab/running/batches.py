@@ -15,7 +15,7 @@ from promptstudio_lab.errors import Conflict, FlowError
 from promptstudio_lab.ids import derived_id, hashed_id, new_id
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.recorded import downstream, taken
-from promptstudio_lab.lab.running.results import batch_row, results_frame
+from promptstudio_lab.lab.running.results import Rows, batch_row
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.values import content_hash
 from promptstudio_lab.warehouse.queries.kept import is_run, run_given
@@ -68,11 +68,12 @@ class Batch:
         parent = min((key for _, key in before.values()), default=new_id())
         every = execution.batch_inputs(parent, self._dataset.items, [CONTROL])
         inputs = [item for item in every if self._open(item, before)]
-        rows = execution.execute(
+        rows = Rows()
+        execution.execute(
             self._environment,
             self._plan,
             inputs,
-            batch_row,
+            lambda run: rows.add(batch_row(run)),
             budget=budget,
             concurrency=concurrency,
             title=title,
@@ -82,8 +83,9 @@ class Batch:
         runs = [*(key for _, key in before.values()), *(item.run_id for item in inputs)]
         # The same rows are summed up under the same key.
         self.aggregates = self._aggregated(min(runs, default=parent), budget)
-        known = {row["item"]: row for row in [*self._results(before), *rows]}
-        return results_frame([known[i.unit_key] for i in every if i.unit_key in known])
+        if before:
+            self._results(rows)
+        return rows.frame([str(item.unit_key) for item in every])
 
     def _before(self) -> dict[str, tuple[str, str]]:
         """Return the status and the run of each item that has begun, by its key."""
@@ -140,11 +142,10 @@ class Batch:
         with self._environment.warehouse.reading(self._environment.actor) as session:
             return run_given(session, run_id) if is_run(session, run_id) else None
 
-    def _results(self, before: dict[str, tuple[str, str]]) -> list[dict[str, Json]]:
-        if not before:
-            return []
+    def _results(self, rows: Rows) -> None:
         with self._environment.warehouse.reading(self._environment.actor) as session:
-            return batch_results(session, self._id)
+            for row in batch_results(session, self._id):
+                rows.add(row)
 
 
 def _id_of(flow_id: str, name: str) -> str:

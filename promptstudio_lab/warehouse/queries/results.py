@@ -10,7 +10,7 @@ from promptstudio_lab.values import Json, loads
 from promptstudio_lab.warehouse.entities import FlowExecution, NodeExecution, Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -38,11 +38,11 @@ def experiment_results(session: Session, experiment_id: str) -> list[dict[str, J
     return [_row(dict(row)) for row in rows]
 
 
-def batch_results(session: Session, batch_id: str) -> list[dict[str, Json]]:
-    """Return each finished run of a batch, as `experiment_results` does."""
+def batch_results(session: Session, batch_id: str) -> Iterator[dict[str, Json]]:
+    """Give each finished run of a batch, as `experiment_results` does."""
     query = f"{_SELECT} AND fe.batch_id = :batch_id {_ORDER}"
-    rows = session.execute(text(query), {"batch_id": batch_id}).mappings()
-    return [_row(dict(row)) for row in rows]
+    for row in session.execute(text(query), {"batch_id": batch_id}).mappings():
+        yield _row(dict(row))
 
 
 def batch_runs(session: Session, batch_id: str) -> dict[str, tuple[str, str]]:
