@@ -1,7 +1,7 @@
 """Many questions at once: p-values that stay honest about how many were asked.
 
 The policy of reports: Holm over goal metrics and variants, nothing over guardrails, and
-Benjamini-Hochberg over segments. The computation is statsmodels'.
+Benjamini-Hochberg over segments. All but Holm's are statsmodels'.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from promptstudio_lab.stats.tails import level, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from promptstudio_lab.stats.sums import Floats
 
 Correction: TypeAlias = Literal["holm", "hommel", "bonferroni", "bh", "by"]
 
@@ -66,7 +68,21 @@ def adjust(
         raise AnalysisError(message)
     if not numbers.size:
         return Adjusted((), (), method, alpha)
+    adjusted = _holm(numbers) if method == "holm" else _library(numbers, method, alpha)
+    return Adjusted(tuple(adjusted.tolist()), tuple((adjusted <= alpha).tolist()), method, alpha)
+
+
+def _holm(p_values: Floats) -> Floats:
+    """Return Holm's p-values (1979). statsmodels has them, and collects garbage at each call."""
+    order = np.argsort(p_values)
+    left = np.arange(p_values.size, 0, -1)  # hypotheses that are not yet rejected
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.maximum.accumulate(left * p_values[order])
+    return np.minimum(adjusted, 1.0)
+
+
+def _library(p_values: Floats, method: str, alpha: float) -> Floats:
     from statsmodels.stats.multitest import multipletests
 
-    rejected, adjusted, *_ = multipletests(numbers, alpha=alpha, method=_NAMES.get(method, method))
-    return Adjusted(tuple(adjusted.tolist()), tuple(rejected.tolist()), method, alpha)
+    found = multipletests(p_values, alpha=alpha, method=_NAMES.get(method, method))
+    return np.asarray(found[1], dtype=np.float64)

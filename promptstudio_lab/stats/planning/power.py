@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.tails import Alternative, level, one_of, positive, share_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 Test: TypeAlias = Literal["t", "z"]
 
+_LEAST_UNITS, _MOST_UNITS = 2.0, 2.0**40
 _NAMES = {"two-sided": "two-sided", "greater": "larger", "less": "smaller"}
 
 
@@ -64,25 +68,54 @@ def two_arm_power(  # noqa: PLR0913 # three of which one is asked for, and how t
     """
     one_of("alternative", alternative, get_args(Alternative))
     one_of("test", test, get_args(Test))
-    known = {"effect_size": effect_size, "nobs1": n, "power": power}
-    missing = [name for name, value in known.items() if value is None]
-    if len(missing) != 1:
+    if [effect_size, n, power].count(None) != 1:
         message = "of effect_size, n and power, exactly one must be left out: it is the answer"
         raise AnalysisError(message)
     _check(effect_size, n, power, alternative)
+    level(alpha)
+    positive("ratio", ratio)
     from statsmodels.stats.power import NormalIndPower, TTestIndPower
 
     solver = TTestIndPower() if test == "t" else NormalIndPower()
-    known |= {"alpha": level(alpha), "ratio": positive("ratio", ratio)}
-    found = float(solver.solve_power(**known, alternative=_NAMES[alternative]))
-    if not math.isfinite(found) or (missing[0] == "nobs1" and found <= 1 / ratio):
-        message = "no number of units gives this power. Hint: the effect may be too large to miss."
+    side = _NAMES[alternative]
+
+    def chance(size: float, units: float) -> float:
+        return float(solver.power(size, units, alpha, ratio=ratio, alternative=side))
+
+    sign = -1.0 if alternative == "less" else 1.0
+    if n is None:
+        least = _LEAST_UNITS * max(1.0, 1 / ratio)
+        words = f"{least:.4g} units in the control give"
+        n = _solve(lambda units: chance(float(effect_size or 0), units), power, least, words)
+    elif effect_size is None:
+        rise = _solve(
+            lambda size: chance(sign * size, float(n or 0)), power, 0.0, "an effect of 0 has"
+        )
+        effect_size = sign * rise
+    else:
+        power = chance(effect_size, n)
+    return Power(float(effect_size or 0), n, n * ratio, float(power or 0), alpha)
+
+
+def _solve(
+    chance: Callable[[float], float], power: float | None, least: float, words: str
+) -> float:
+    """Return where a rising chance reaches `power`."""
+    from scipy.optimize import brentq
+
+    target, most = float(power or 0), max(1.0, least)
+    if chance(least) >= target:
+        message = (
+            f"power is {target}, and even {words} {chance(least):.3f}. Hint: there is"
+            " nothing to plan for; leave power out to see what the present numbers have."
+        )
         raise AnalysisError(message)
-    known[missing[0]] = found
-    size = float(known["nobs1"] or 0)
-    return Power(
-        float(known["effect_size"] or 0), size, size * ratio, float(known["power"] or 0), alpha
-    )
+    while chance(most) < target:
+        most *= 2
+        if most > _MOST_UNITS:
+            message = "no number of units gives this power. Hint: the effect may be too small."
+            raise AnalysisError(message)
+    return float(brentq(lambda value: chance(value) - target, least, most, xtol=1e-12, rtol=1e-12))
 
 
 def _check(
@@ -90,8 +123,8 @@ def _check(
 ) -> None:
     if power is not None:
         share_of("power", power, "0.8 is usual")
-    if n is not None and not n > 1:
-        message = f"n is {n}; more than 1 unit is needed to see a spread"
+    if n is not None and not 1 < n < math.inf:
+        message = f"n is {n}; a finite number of more than 1 unit is needed to see a spread"
         raise AnalysisError(message)
     if effect_size is None:
         return

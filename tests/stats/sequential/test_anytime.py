@@ -1,17 +1,26 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import t
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.arms import Arm
 from promptstudio_lab.stats.paired import mean_difference
-from promptstudio_lab.stats.sequential.anytime import Anytime, two_samples
+from promptstudio_lab.stats.sequential.anytime import Anytime, OneSided, two_samples
 from promptstudio_lab.stats.sums import Sums
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from promptstudio_lab.stats.independent import Scale
+    from promptstudio_lab.stats.tails import Alternative
 
 ALPHA = 0.05
 PEEKS = range(25, 501, 25)
@@ -76,3 +85,66 @@ def test_nothing_relative_to_a_mean_of_zero() -> None:
     found = two_samples(Arm.of_sums(2, 0.0, 2.0), Arm.of_sums(2, 1.0, 1.0), scale="relative")
     assert math.isnan(found.estimate)
     assert math.isnan(found.p_value)
+
+
+SIDES = ("two-sided", "greater", "less")
+ARMS = st.builds(Arm, st.integers(2, 500), st.floats(1, 9), st.floats(0.01, 99))
+
+
+def looks(random: np.random.Generator, experiments: int) -> Iterator[list[tuple[Arm, Arm]]]:
+    """Give experiments without an effect, each looked at twenty times: skewed values, two arms."""
+    values = random.lognormal(0, 0.6, (experiments, 2, PEEKS[-1]))
+    totals, squares = np.cumsum(values, axis=2), np.cumsum(values**2, axis=2)
+    for total, square in zip(totals, squares, strict=True):
+        arms = [
+            [Arm.of_sums(n, total[arm, n - 1], square[arm, n - 1]) for n in PEEKS] for arm in (0, 1)
+        ]
+        yield list(zip(*arms, strict=True))
+
+
+@pytest.mark.parametrize("alternative", SIDES)
+def test_two_arms_may_be_peeked_at(alternative: Alternative) -> None:
+    random = np.random.default_rng(20261101)
+    fooled = [
+        any(two_samples(*pair, alternative=alternative).p_value < ALPHA for pair in experiment)
+        for experiment in looks(random, 1500)
+    ]
+    assert np.mean(fooled) <= ALPHA
+
+
+@given(ARMS, ARMS, st.sampled_from(SIDES), st.sampled_from(["absolute", "relative"]))
+def test_the_p_value_and_the_interval_say_the_same(
+    old: Arm, new: Arm, side: Alternative, scale: Scale
+) -> None:
+    found = two_samples(old, new, alternative=side, scale=scale)
+    if abs(found.p_value - ALPHA) > 1e-9:
+        assert (found.p_value < ALPHA) == (not found.low <= 0 <= found.high)
+
+
+@given(ARMS, ARMS)
+def test_swapping_the_arms_flips_the_sign(old: Arm, new: Arm) -> None:
+    there, back = two_samples(old, new), two_samples(new, old)
+    assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
+    up = two_samples(old, new, alternative="greater")
+    down = two_samples(new, old, alternative="less")
+    assert (up.low, up.high, up.p_value) == pytest.approx((-down.high, -down.low, down.p_value))
+
+
+def test_one_side_is_nearer_than_two() -> None:
+    for n in (50, 500, 5000):
+        assert OneSided(ALPHA).half_width(n) < Anytime(ALPHA).half_width(n)
+
+
+def test_one_sided_p_values_stop_at_one_and_stay_positive() -> None:
+    assert OneSided(ALPHA).p_value(-3.0, 100) == OneSided(ALPHA).p_value(0.0, 100) == 1.0
+    assert 0 < OneSided(ALPHA).p_value(90.0, 500) < 1e-200
+
+
+def test_impossible_sequences_are_refused() -> None:
+    arms = Arm(9, 1.0, 1.0), Arm(9, 2.0, 1.0)
+    with pytest.raises(AnalysisError, match="a one-sided sequence needs"):
+        two_samples(*arms, alpha=0.5, alternative="less")
+    with pytest.raises(AnalysisError, match="tuning_n"):
+        two_samples(*arms, tuning_n=0)
+    with pytest.raises(AnalysisError, match="'two-sided'"):
+        two_samples(*arms, alternative="twosided")  # type: ignore[arg-type] # the mistake
