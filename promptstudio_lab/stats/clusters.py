@@ -12,10 +12,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-import numpy as np
-
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.arms import Arm
+from promptstudio_lab.stats.sums import numbers
 from promptstudio_lab.stats.tails import NORMAL, Tails, one_of
 
 if TYPE_CHECKING:
@@ -119,5 +118,5 @@ def clustered_difference(  # the three columns of the rows, and how to read them
     if len(control) != len(treatment):
         message = f"{len(control)} and {len(treatment)} scores cannot be paired"
         raise AnalysisError(message)
-    difference = np.asarray(treatment, dtype=np.float64) - np.asarray(control, dtype=np.float64)
+    difference = numbers("treatment", treatment) - numbers("control", control)
     return clustered_mean(difference, clusters, correction=correction, alpha=alpha)
