@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from promptstudio_lab.stats.sums import Floats
+    from promptstudio_lab.stats.sums import Floats, Labels
 
 _ROUNDINGS = 16 * float(np.finfo(np.float64).eps)
 
@@ -165,9 +165,7 @@ class Arm:
         return cls(sums.n, ratio, variance_along(sums.covariance(), gradient))
 
     @classmethod
-    def of_clusters(
-        cls, values: Sequence[float] | Floats, clusters: Sequence[Hashable] | Floats
-    ) -> Arm:
+    def of_clusters(cls, values: Sequence[float] | Floats, clusters: Labels) -> Arm:
         """Return the arm of values that come in clusters, with the clusters as its units.
 
         Args:
@@ -190,7 +188,7 @@ class Arm:
         return cls(arm.n, shift + arm.mean, arm.variance)
 
 
-def cluster_sums(values: Sequence[float] | Floats, clusters: Sequence[Hashable] | Floats) -> Sums:
+def cluster_sums(values: Sequence[float] | Floats, clusters: Labels) -> Sums:
     """Return sums in which every row is one cluster: its `total` of values and its `rows`.
 
     Raises:
@@ -208,7 +206,7 @@ def cluster_sums(values: Sequence[float] | Floats, clusters: Sequence[Hashable] 
     return Sums.of({"total": totals, "rows": np.bincount(at, minlength=count).astype(np.float64)})
 
 
-def _places(clusters: Sequence[Hashable] | Floats) -> tuple[NDArray[np.intp], int]:
+def _places(clusters: Labels) -> tuple[NDArray[np.intp], int]:
     """Return the place of each row's cluster, from 0, and how many clusters there are."""
     names = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
     places: dict[Hashable, int] = {}

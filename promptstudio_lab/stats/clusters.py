@@ -18,9 +18,9 @@ from promptstudio_lab.stats.sums import numbers
 from promptstudio_lab.stats.tails import NORMAL, Tails, one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
-    from promptstudio_lab.stats.sums import Floats
+    from promptstudio_lab.stats.sums import Floats, Labels
 
 Correction: TypeAlias = Literal["CR1", "CR0"]
 
@@ -54,7 +54,7 @@ class ClusteredMean:
 
 def clustered_mean(
     scores: Sequence[float] | Floats,
-    clusters: Sequence[Hashable] | Floats,
+    clusters: Labels,
     *,
     correction: Correction = "CR1",
     alpha: float = 0.05,
@@ -94,7 +94,7 @@ def clustered_mean(
 def clustered_difference(  # the three columns of the rows, and how to read them
     control: Sequence[float] | Floats,
     treatment: Sequence[float] | Floats,
-    clusters: Sequence[Hashable] | Floats,
+    clusters: Labels,
     *,
     correction: Correction = "CR1",
     alpha: float = 0.05,

@@ -20,9 +20,9 @@ from promptstudio_lab.stats.sums import numbers
 from promptstudio_lab.stats.tails import share_of, upper_quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
-    from promptstudio_lab.stats.sums import Floats, Sums
+    from promptstudio_lab.stats.sums import Floats, Labels, Sums
 
 _LEVEL = 0.05
 _Z = 1.959963984540054  # the half width of the bounds at that level, in standard errors
@@ -75,7 +75,7 @@ def quantile_arm(
     values: Sequence[float] | Floats,
     p: float,
     *,
-    clusters: Sequence[Hashable] | Floats | None = None,
+    clusters: Labels | None = None,
 ) -> Arm:
     """Return the arm whose metric is a quantile.
 

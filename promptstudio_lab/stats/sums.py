@@ -15,11 +15,12 @@ import numpy as np
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Floats: TypeAlias = NDArray[np.float64]
+    Labels: TypeAlias = Sequence[Hashable] | NDArray[np.generic]
 
 LEAST_ROWS = 2
 EPSILON = float(np.finfo(np.float64).eps)
