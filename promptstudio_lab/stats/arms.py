@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.sums import LEAST_ROWS, Sums, variance_along
+from promptstudio_lab.stats.sums import LEAST_ROWS, Sums, numbers, variance_along
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from promptstudio_lab.stats.sums import Floats
+    from numpy.typing import NDArray
+
+    from promptstudio_lab.stats.sums import Floats, Labels
 
 _ROUNDINGS = 16 * float(np.finfo(np.float64).eps)
 
@@ -67,8 +69,12 @@ class Arm:
         return math.sqrt(self.squared_se) / abs(self.mean) if self.mean else math.inf
 
     @classmethod
-    def of_values(cls, values: Sequence[float] | Floats) -> Arm:
+    def of_values(cls, values: Sequence[float] | Floats, name: str = "values") -> Arm:
         """Return the arm of single values, one a unit.
+
+        Args:
+            values: one a unit.
+            name: what an error calls them.
 
         Raises:
             AnalysisError: if there are fewer than two, or one is no finite number.
@@ -76,7 +82,7 @@ class Arm:
         >>> Arm.of_values([1.0, 2.0, 6.0])
         Arm(n=3, mean=3.0, variance=7.0)
         """
-        return cls.of(Sums.of({"value": values}), "value")
+        return cls.of(Sums.of({name: values}), name)
 
     @classmethod
     def of(cls, sums: Sums, column: str) -> Arm:
@@ -159,9 +165,7 @@ class Arm:
         return cls(sums.n, ratio, variance_along(sums.covariance(), gradient))
 
     @classmethod
-    def of_clusters(
-        cls, values: Sequence[float] | Floats, clusters: Sequence[Hashable] | Floats
-    ) -> Arm:
+    def of_clusters(cls, values: Sequence[float] | Floats, clusters: Labels) -> Arm:
         """Return the arm of values that come in clusters, with the clusters as its units.
 
         Args:
@@ -176,28 +180,39 @@ class Arm:
         (2, 0.5, 0.25)
         """
         # Around their mean, so that nothing is lost when values are large and close together.
-        shift = Sums.of({"value": values}).shift[0] if len(values) else 0.0
-        centred = np.asarray(values, dtype=np.float64) - shift
-        arm = cls.of_ratio(cluster_sums(centred, clusters), "total", "rows")
+        found = numbers("values", values)
+        shift = float(found.mean()) if found.size else 0.0
+        # The mean of a constant may round away from it, and would show a spread that is not there.
+        shift = float(found[0]) if found.size and np.ptp(found) == 0 else shift
+        arm = cls.of_ratio(cluster_sums(found - shift, clusters), "total", "rows")
         return cls(arm.n, shift + arm.mean, arm.variance)
 
 
-def cluster_sums(values: Sequence[float] | Floats, clusters: Sequence[Hashable] | Floats) -> Sums:
+def cluster_sums(values: Sequence[float] | Floats, clusters: Labels) -> Sums:
     """Return sums in which every row is one cluster: its `total` of values and its `rows`.
 
     Raises:
-        AnalysisError: if the lengths differ, or a value is no finite number.
+        AnalysisError: if the lengths differ, a value is no finite number, or a row has no cluster.
 
     >>> cluster_sums([1, 2, 3], ["a", "a", "b"]).mean("total")
     3.0
     """
-    numbers = Sums.of({"value": values})
-    if len(clusters) != numbers.n:
-        message = f"{numbers.n} values and {len(clusters)} clusters: one of each a row is needed"
+    found = numbers("values", values)
+    if len(clusters) != found.size:
+        message = f"{found.size} values and {len(clusters)} clusters: one of each a row is needed"
         raise AnalysisError(message)
-    places = {name: at for at, name in enumerate(dict.fromkeys(clusters))}
-    at = np.array([places[name] for name in clusters], dtype=np.intp)
-    weights = np.asarray(values, dtype=np.float64)
-    totals = np.bincount(at, weights=weights, minlength=len(places)).astype(np.float64)
-    rows = np.bincount(at, minlength=len(places)).astype(np.float64)
-    return Sums.of({"total": totals, "rows": rows})
+    at, count = _places(clusters)
+    totals = np.bincount(at, weights=found, minlength=count).astype(np.float64)
+    return Sums.of({"total": totals, "rows": np.bincount(at, minlength=count).astype(np.float64)})
+
+
+def _places(clusters: Labels) -> tuple[NDArray[np.intp], int]:
+    """Return the place of each row's cluster, from 0, and how many clusters there are."""
+    names = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
+    places: dict[Hashable, int] = {}
+    at = [places.setdefault(name, len(places)) for name in names]
+    for name, place in places.items():
+        if name is None or name != name:  # noqa: PLR0124 # only nan is unlike itself
+            message = f"row {at.index(place)} has no cluster (rows count from 0): it is {name}"
+            raise AnalysisError(message)
+    return np.array(at, dtype=np.intp), len(places)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.sums import numbers
 from promptstudio_lab.stats.tails import Alternative, one_of
 
 if TYPE_CHECKING:
@@ -62,17 +63,17 @@ def wilcoxon(
     0.125
     """
     one_of("alternative", alternative, get_args(Alternative))
-    numbers = _finite(differences)
-    told = numbers[numbers != 0]
+    found = numbers("differences", differences)
+    told = found[found != 0]
     if not told.size:
-        message = f"none of the {numbers.size} differences is other than 0: nothing can be ranked"
+        message = f"none of the {found.size} differences is other than 0: nothing can be ranked"
         raise AnalysisError(message)
     from scipy.stats import wilcoxon as signed_ranks
 
-    distinct = told.size == numbers.size == np.unique(np.abs(told)).size
-    exact = numbers.size <= (_MOST_RANKED if distinct else _MOST_SIGNS)
-    found = signed_ranks(numbers, alternative=alternative)
-    return ExactTest(float(found.statistic), float(found.pvalue), exact)
+    distinct = told.size == found.size == np.unique(np.abs(told)).size
+    exact = found.size <= (_MOST_RANKED if distinct else _MOST_SIGNS)
+    test = signed_ranks(found, alternative=alternative)
+    return ExactTest(float(test.statistic), float(test.pvalue), exact)
 
 
 def permutation(
@@ -104,7 +105,7 @@ def permutation(
     """
     one_of("alternative", alternative, get_args(Alternative))
     one_of("statistic", statistic, get_args(Statistic))
-    old, new = _finite(control), _finite(treatment)
+    old, new = numbers("control", control), numbers("treatment", treatment)
     if not (old.size and new.size) or (paired and old.size != new.size):
         message = f"arms of {old.size} and {new.size} values cannot be shuffled"
         raise AnalysisError(message)
@@ -183,11 +184,3 @@ _STATISTICS: dict[str, Callable[..., Floats]] = {
     "mean_diff": _mean_difference,
     "median_diff": _median_difference,
 }
-
-
-def _finite(values: Sequence[float] | Floats) -> Floats:
-    numbers = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        message = "a value is no finite number"
-        raise AnalysisError(message)
-    return numbers

@@ -64,7 +64,11 @@ def adjust(
     numbers = np.asarray(p_values, dtype=np.float64)
     level(alpha)
     if not ((numbers >= 0) & (numbers <= 1)).all():
-        message = f"the p-values are {list(p_values)}; each must lie between 0 and 1"
+        at = int(np.flatnonzero(~((numbers >= 0) & (numbers <= 1)))[0])
+        message = (
+            f"p-value {at} is {p_values[at]}; it must lie between 0 and 1 (p-values count from 0)."
+            " Hint: leave out what could not be tested."
+        )
         raise AnalysisError(message)
     if not numbers.size:
         return Adjusted((), (), method, alpha)

@@ -59,8 +59,11 @@ def best_probabilities(
     if not centre.size or centre.shape != spread.shape:
         message = f"{centre.size} means and {spread.size} deviations: one of each is needed"
         raise AnalysisError(message)
-    if not (np.isfinite(centre) & np.isfinite(spread) & (spread > 0)).all():
-        message = f"the deviations are {list(sds)}; each must be finite and above 0"
+    if not np.isfinite(centre).all() or not (np.isfinite(spread) & (spread > 0)).all():
+        message = (
+            f"the means are {list(means)} and the deviations {list(sds)}: each must be finite,"
+            " and a deviation above 0"
+        )
         raise AnalysisError(message)
     from scipy.special import log_ndtr
 

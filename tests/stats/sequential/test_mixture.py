@@ -43,6 +43,13 @@ def test_pairs_may_be_peeked_at() -> None:
     assert np.mean(fooled) <= ALPHA
 
 
+def test_sums_may_be_peeked_at() -> None:
+    random = np.random.default_rng(20261101)
+    sums = np.cumsum(random.normal(size=(20_000, 20)) * 5, axis=1)  # 25 more values at each look
+    bounds = [normal_mixture(25.0 * look, v_opt=250).bound for look in range(1, 21)]
+    assert np.mean((np.abs(sums) > bounds).any(axis=1)) <= ALPHA
+
+
 def test_overwhelming_evidence_does_not_overflow() -> None:
     found = msprt(9.0, 1.0, 10_000, 1.0)
     assert found.likelihood_ratio == math.inf
