@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.batch import CONCURRENCY
 from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments import store
-from promptstudio_lab.experiments.report import Report, analyze
+from promptstudio_lab.experiments.report import Part, analyze_all
+from promptstudio_lab.experiments.several import Comparisons
 from promptstudio_lab.ids import derived_id
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.results import results_frame
@@ -121,13 +122,17 @@ class Experiment:
         *,
         metrics: Sequence[Metric] | None = None,
         method: str = "anytime",
-    ) -> Report:
+    ) -> Any:  # a Report of one treatment, Comparisons of several
         """Return which variant is better, at what cost, and how surely.
 
         Args:
-            treatment: the variant to compare with the control; the second one by default.
+            treatment: the variant to compare with the control; by default every one, and then all
+                comparisons share the error.
             metrics: what to measure; success, cost, latency and cost per success by default.
             method: `anytime`, which allows looking at any time, or `fixed`.
+
+        Returns:
+            A `Report` of one treatment, or `Comparisons` of several.
 
         Raises:
             AnalysisError: if the experiment has not run, there is no such variant, or some of its
@@ -135,9 +140,8 @@ class Experiment:
         """
         started = self._found()
         control, *others = list(started.variants)
-        chosen = treatment or others[0]
-        if chosen not in others:
-            message = f"there is no variant {chosen!r}.{did_you_mean(chosen, others)}"
+        if treatment is not None and treatment not in others:
+            message = f"there is no variant {treatment!r}.{did_you_mean(treatment, others)}"
             raise AnalysisError(message)
         wanted = list(metrics or default_metrics())
         with self._environment.warehouse.reading(self._environment.actor) as session:
@@ -146,32 +150,19 @@ class Experiment:
             if not columns:
                 message = f"the experiment {self.name!r} has no finished runs; call .run() first"
                 raise AnalysisError(message)
-            found = paired_sums(
-                session, started.id, started.variants[control], started.variants[chosen], columns
-            )
-        names = {"control": control, "treatment": chosen}
-        renamed = (name.split(".", 1) for name in found.columns)
-        sums = Sums(
-            found.n,
-            tuple(f"{names[arm]}.{column}" for arm, column in renamed),
-            found.shift,
-            found.totals,
-            found.products,
-        )
-        return analyze(
-            sums,
+            parts = [
+                _part(session, started, control, chosen, columns)
+                for chosen in ([treatment] if treatment else others)
+            ]
+        reports = analyze_all(
+            parts,
             name=self.name,
             control=control,
-            treatment=chosen,
             metrics=[metric for metric in wanted if set(metric.columns) <= set(columns)],
-            counts=dict(zip(names.values(), found.runs, strict=True)),
-            expected={control: 1.0, chosen: 1.0},
-            unpaired=found.unpaired,
-            simulated=found.simulated,
             alpha=self.alpha,
             method="fixed" if method == "fixed" else "anytime",
-            sql=found.sql,
         )
+        return reports[0] if len(reports) == 1 else Comparisons(self.name, control, tuple(reports))
 
     def __repr__(self) -> str:
         """Name the experiment and what it compares."""
@@ -225,6 +216,32 @@ class Experiment:
                     key = derived_id(started.id, name, item.key, tries)
                     found.append(RunInput(key, name, item.values, item.key, item.id))
         return found
+
+
+def _part(
+    session: Session, started: Started, control: str, treatment: str, columns: list[str]
+) -> Part:
+    found = paired_sums(
+        session, started.id, started.variants[control], started.variants[treatment], columns
+    )
+    names = {"control": control, "treatment": treatment}
+    renamed = (name.split(".", 1) for name in found.columns)
+    sums = Sums(
+        found.n,
+        tuple(f"{names[arm]}.{column}" for arm, column in renamed),
+        found.shift,
+        found.totals,
+        found.products,
+    )
+    return Part(
+        treatment,
+        sums,
+        counts=dict(zip(names.values(), found.runs, strict=True)),
+        expected={control: 1.0, treatment: 1.0},
+        unpaired=tuple(found.unpaired),
+        simulated=found.simulated,
+        sql=found.sql,
+    )
 
 
 def _require_hot(session: Session, experiment_id: str) -> None:

@@ -43,6 +43,27 @@ def test_the_controls_own_prompt_is_no_difference_at_all(lab: Lab) -> None:
     assert report["success"].identical
 
 
+def test_several_treatments_are_compared_with_the_control_at_once(lab: Lab) -> None:
+    flow = classifying(lab, CONTROL)
+    variants = {
+        "control": None,
+        "asks": flow.vary("classify.prompt", "Which label? {{ ticket }}"),
+        "orders": flow.vary("classify.prompt", "Give the label: {{ ticket }}"),
+    }
+    experiment = lab.experiment(
+        "three", flow=flow, variants=variants, data=DATA, scorer=ps.exact("label")
+    )
+    experiment.run()
+    found = experiment.report()
+    assert [report.treatment for report in found] == ["asks", "orders"]
+    assert "2 questions about goals share the error" in found["asks"].reason
+    alone = experiment.report("orders")
+    assert alone["cost_usd"] == found["orders"]["cost_usd"]
+    assert "share the error" not in alone.reason
+    with pytest.raises(AnalysisError, match="'orders'"):
+        experiment.report("order")
+
+
 def test_every_item_meets_every_variant_once(lab: Lab) -> None:
     frame = compared(lab).run()
     assert frame.height == 24
