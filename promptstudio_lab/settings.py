@@ -15,6 +15,10 @@ import platformdirs
 
 from promptstudio_lab.errors import SettingsError
 
+CLASSES = ("public", "internal", "confidential", "restricted")
+"""How closely data is kept, from open to closed."""
+
+_OFFLINE, _CLEARED = "simulated", "confidential"
 _APP = "promptstudio-lab"
 _FOLDER_FILE = "promptstudio.toml"
 
@@ -82,6 +86,19 @@ def personal(name: str) -> object:
 def default_model() -> str:
     """Return the model of nodes that name none: the user's, else the offline stand-in."""
     return str(personal("default_model") or "simulated:small")
+
+
+def clearance(provider: str) -> str:
+    """Return the closest kept data that a provider may be sent, one of `CLASSES`.
+
+    The user's own `[clearances]` say so; without a word there, what is restricted goes nowhere but
+    to the offline provider.
+    """
+    listed = personal("clearances")
+    usual = CLASSES[-1] if provider == _OFFLINE else _CLEARED
+    said = listed.get(provider, usual) if isinstance(listed, dict) else usual
+    # A word that is no class clears nothing.
+    return said if said in CLASSES else CLASSES[0]
 
 
 def secret(name: str) -> str | None:

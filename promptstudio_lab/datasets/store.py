@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.errors import DatasetError, NotFound, did_you_mean
 from promptstudio_lab.ids import new_id
+from promptstudio_lab.settings import CLASSES
 from promptstudio_lab.values import Json, content_hash
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.entities import Dataset, DatasetItem
@@ -111,6 +112,25 @@ def load(session: Session, lab_id: str, name: str) -> tuple[Dataset, list[Item]]
     rows = _live(session, dataset.id)
     values = payloads.get_many(session, [row.content_payload_id for row in rows])
     return dataset, [Item(row.id, row.item_key, values[row.content_payload_id]) for row in rows]
+
+
+def classify(session: Session, lab_id: str, name: str, level: str) -> None:
+    """Say how closely a dataset is kept.
+
+    Raises:
+        DatasetError: if there is no such class.
+        NotFound: if there is no dataset of that name.
+    """
+    if level not in CLASSES:
+        hint = did_you_mean(level, CLASSES)
+        message = f"{level!r} is no class of data.{hint} There are {', '.join(CLASSES)}."
+        raise DatasetError(message)
+    dataset = first(session, Dataset, prompt_lab_id=lab_id, name=name)
+    if dataset is None:
+        message = f"there is no dataset {name!r}"
+        raise NotFound(message)
+    dataset.data_classification = level
+    session.flush()
 
 
 def digest(wanted: Sequence[Item]) -> str:

@@ -175,6 +175,9 @@ async def _outcome(step: Step, inputs: Mapping[str, Json] | None, context: NodeC
         return _Outcome("failed", None, "not_recorded", message)
 
     async def work() -> Json:
+        # A provider call is announced each time; whatever else reaches outside, here.
+        if step.prompt is None and kinds[step.kind].side_effects != "none":
+            await context.announce()
         outputs = await kinds[step.kind].run(step.config, inputs, context)
         # A value that has no exact form fails the node here, where it was made.
         dumps(outputs)
@@ -218,4 +221,5 @@ def _ended(
         output_tokens=total(usage.written_tokens if usage else None for usage in usages),
         question=outcome.question,
         metrics=tuple(context.metrics),
+        announced=context.announced,
     )

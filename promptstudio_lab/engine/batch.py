@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from promptstudio_lab.engine.run import run_item
 from promptstudio_lab.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from promptstudio_lab.engine.budget import Budget
     from promptstudio_lab.engine.cache import Cache
     from promptstudio_lab.engine.plan import Plan
     from promptstudio_lab.engine.records import RunEnded, RunInput, Sink
 
+TakeUp: TypeAlias = "Callable[[RunInput], Awaitable[RunInput | None]]"
 CONCURRENCY = 50
 _MOST = 10_000
 
@@ -60,6 +61,7 @@ async def execute_batch(  # noqa: PLR0913 — what a batch needs, wherever it ru
     concurrency: int = CONCURRENCY,
     cache: Cache | None = None,
     on_text: Callable[[str, str], None] | None = None,
+    take_up: TakeUp | None = None,
 ) -> None:
     """Run items side by side, each through its variant.
 
@@ -73,6 +75,8 @@ async def execute_batch(  # noqa: PLR0913 — what a batch needs, wherever it ru
         concurrency: how many items run at once.
         cache: finds what other runs have paid for.
         on_text: gets (node name, text) as models answer.
+        take_up: gets each item just before it runs, and returns it with what it has behind it, or
+            None to leave it to somebody else.
 
     Raises:
         RunError: if the concurrency is not between 1 and 10,000.
@@ -83,7 +87,11 @@ async def execute_batch(  # noqa: PLR0913 — what a batch needs, wherever it ru
     waiting = iter(inputs)
 
     async def work() -> None:
-        for item in _until_stopped(waiting, progress):
+        for given in _until_stopped(waiting, progress):
+            item = await take_up(given) if take_up else given
+            if item is None:
+                progress.total -= 1
+                continue
             ended = await run_item(plan, item, sink, budget, on_text, cache=cache)
             progress.count(ended)
             on_ended(ended)

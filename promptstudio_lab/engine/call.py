@@ -51,6 +51,7 @@ class NodeContext:
         self.node_execution_id = live.key(step, path)
         self.calls: list[CallEnded] = []
         self.metrics: list[Measured] = []
+        self.announced: AttemptStarted | None = None
         self._attempts = 0
 
     @property
@@ -121,6 +122,15 @@ class NodeContext:
         """Run the nodes inside this node once and return their outputs by field."""
         return await self._body(values, place)
 
+    async def announce(self) -> None:
+        """Tell that the node is about to reach outside; it may once this returns."""
+        self.announced = self._begun(self._next_attempt())
+        await self.live.sink.attempt_started(self.announced)
+
+    def _begun(self, attempt: int) -> AttemptStarted:
+        run, step, key = self.live.run, self.step, self.node_execution_id
+        return AttemptStarted(run, step, self.path, key, attempt, now())
+
     async def compute(
         self, source: str, inputs: Mapping[str, Json], timeout_s: float
     ) -> Mapping[str, Json]:
@@ -176,9 +186,7 @@ class NodeContext:
         reserved = worst_case(provider, request)
         self.live.budget.reserve(reserved)
         cost: int | None = 0
-        begun = AttemptStarted(
-            self.live.run, self.step, self.path, self.node_execution_id, attempt, now()
-        )
+        begun = self._begun(attempt)
         try:
             await self.live.sink.attempt_started(begun)
             # From here on the call may have been made, so until its end it counts in full.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import itertools
 import os
 import platform
 import queue
@@ -45,14 +46,16 @@ _LINGER_S = 0.01
 # than a lease, which nobody renews meanwhile.
 _PAUSE_S, _TRY_AGAIN_S = 20.0, 0.5
 _open: weakref.WeakSet[Recorder] = weakref.WeakSet()
+_serial = itertools.count(1)
 
 
 class _Entry(NamedTuple):
+    run_id: str
     record: Record | None
     done: asyncio.Future[None] | None = None
 
 
-_STOP = _Entry(None)
+_STOP = _Entry("", None)
 
 
 class Recorder:
@@ -75,6 +78,7 @@ class Recorder:
         self._queue: queue.Queue[_Entry] = queue.Queue(_QUEUE)
         self._urgent = threading.Event()
         self._failure: Exception | None = None
+        self._broken: set[str] = set()
         self._thread = threading.Thread(
             target=self._work, name="promptstudio-recorder", daemon=True
         )
@@ -83,24 +87,24 @@ class Recorder:
 
     async def run_started(self, run: RunStarted) -> None:
         """Queue the run as `running`, under this process's lease."""
-        await self._put(run, wait=False)
+        await self._put(run, run, wait=False)
 
     async def attempt_started(self, attempt: AttemptStarted) -> None:
         """Commit the attempt; the call is made when this returns."""
-        await self._put(attempt, wait=True)
+        await self._put(attempt.run, attempt, wait=True)
 
     async def call_ended(self, call: CallEnded) -> None:
         """Nothing yet: the call's row goes with its node's, which it refers to."""
 
     async def node_ended(self, node: NodeEnded) -> None:
         """Queue the node with its calls; what has been paid for is written at once."""
-        await self._put(node, wait=False)
+        await self._put(node.run, node, wait=False)
         if node.calls:
             self._urgent.set()
 
     async def run_ended(self, run: RunEnded) -> None:
         """Finish the run by compare-and-set."""
-        await self._put(run, wait=self._ack == "commit")
+        await self._put(run.run, run, wait=self._ack == "commit")
 
     def close(self) -> None:
         """Write what is queued and stop.
@@ -108,16 +112,18 @@ class Recorder:
         Raises:
             WarehouseError: if something could not be written.
         """
-        _open.discard(self)
         if self._thread.is_alive():
             self._queue.put(_STOP)
             self._urgent.set()
+            # An interrupt may end the waiting; the interpreter's exit then waits again.
             self._thread.join()
+        _open.discard(self)
         self._raise()
 
-    async def _put(self, record: Record, *, wait: bool) -> None:
+    async def _put(self, run: RunStarted, record: Record, *, wait: bool) -> None:
         self._raise()
-        entry = _Entry(record, asyncio.get_running_loop().create_future() if wait else None)
+        done = asyncio.get_running_loop().create_future() if wait else None
+        entry = _Entry(run.input.run_id, record, done)
         while True:
             try:
                 self._queue.put_nowait(entry)
@@ -126,9 +132,9 @@ class Recorder:
                 # Back-pressure: the engine waits for the disk and not the other way round.
                 await asyncio.sleep(_FULL_WAIT_S)
                 self._raise()
-        if entry.done is not None:
+        if done is not None:
             self._urgent.set()
-            await entry.done
+            await done
 
     def _raise(self) -> None:
         if self._failure is not None:
@@ -142,7 +148,8 @@ class Recorder:
             if group and group[-1] is _STOP:
                 group.pop()
                 going_on = False
-            extend = time.monotonic() - beat > _HEARTBEAT_S
+            # Whoever can keep nothing any more must not hold on to its runs either.
+            extend = time.monotonic() - beat > _HEARTBEAT_S and self._failure is None
             if extend:
                 beat = time.monotonic()
             if group or extend:
@@ -164,6 +171,9 @@ class Recorder:
         return group
 
     def _commit(self, entries: list[_Entry], *, extend: bool = False) -> None:
+        # A run of which something was lost must not look whole: it stays open, to be gone on with.
+        _tell([entry for entry in entries if entry.run_id in self._broken], self._failure)
+        entries = [entry for entry in entries if entry.run_id not in self._broken]
         failure: Exception | None = None
         try:
             self._keep(self._rows(entries, extend=extend))
@@ -174,6 +184,7 @@ class Recorder:
                     self._commit([entry])
                 return
             failure = error
+            self._broken.update(entry.run_id for entry in entries)
             # What comes after a loss may only be its consequence: the first failure is the reason.
             self._failure = self._failure or error
         _tell(entries, failure)
@@ -212,8 +223,8 @@ def write(connection: object, rows: Rows) -> None:
 
 
 def lease_owner() -> str:
-    """Return this process's name in leases: host and process."""
-    return f"{platform.node()}:{os.getpid()}"
+    """Return a name in leases that nobody else has: host, process, and which of its recorders."""
+    return f"{platform.node()}:{os.getpid()}:{next(_serial)}"
 
 
 def _tell(entries: list[_Entry], failure: Exception | None) -> None:

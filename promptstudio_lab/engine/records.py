@@ -5,12 +5,13 @@ They are named tuples: a run makes a dozen, and a frozen dataclass takes several
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from promptstudio_lab.engine.replay.past import FIRST
 from promptstudio_lab.errors import ValueRefused
+from promptstudio_lab.ids import time_of
 from promptstudio_lab.values import check_text, dumps
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class RunInput:
     past: Past = FIRST
 
 
-class RunStarted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RunStarted:
     """A run begins, or goes on.
 
     Attributes:
@@ -59,7 +61,11 @@ class RunStarted(NamedTuple):
     variant: Variant
     input: RunInput
     started_at: datetime
-    made_at: datetime
+    made_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the time once for all rows."""
+        object.__setattr__(self, "made_at", time_of(self.input.run_id))
 
 
 class Measured(NamedTuple):
@@ -90,7 +96,7 @@ def measured(name: str, value: float, unit: str | None, dimensions: Mapping[str,
 
 
 class AttemptStarted(NamedTuple):
-    """A provider call is about to be made."""
+    """A provider call is about to be made, or a node about to reach outside in another way."""
 
     run: RunStarted
     step: Step
@@ -128,6 +134,7 @@ class NodeEnded(NamedTuple):
         original: what really ran, when this only repeats it.
         question: what a person is asked, while the node waits.
         metrics: what it measured.
+        announced: what was told before it reached outside, where that was no provider call.
     """
 
     run: RunStarted
@@ -150,6 +157,7 @@ class NodeEnded(NamedTuple):
     original: Kept | None = None
     question: Mapping[str, Json] | None = None
     metrics: tuple[Measured, ...] = ()
+    announced: AttemptStarted | None = None
 
     @property
     def simulated(self) -> bool:
@@ -194,7 +202,7 @@ class Sink(Protocol):
         ...
 
     async def attempt_started(self, attempt: AttemptStarted) -> None:
-        """Hear of a call before it is made; it is made when this returns."""
+        """Hear of what reaches outside before it does; it does when this returns."""
         ...
 
     async def call_ended(self, call: CallEnded) -> None:

@@ -196,6 +196,10 @@ class Rows:
                 dumps(dict(metric.dimensions)) if metric.dimensions else None,
                 run.made_at, run.plan.executed_by,
             )  # fmt: skip
+        if node.announced is not None:
+            # What was cut off may have been done.
+            status = "unknown" if node.status == "cancelled" else node.status
+            self._attempt_over(node.announced, status, node.completed_at, node.error_code)
         for index, call in enumerate(node.calls):
             self._call(call, index)
 
@@ -238,7 +242,12 @@ class Rows:
             reply.request_id if reply else None, reply.simulated if reply else False,
             run.made_at, run.plan.executed_by,
         )  # fmt: skip
-        self._update("attempt", status, call.completed_at, code, attempt_id(call.attempt))
+        self._attempt_over(call.attempt, status, call.completed_at, code)
+
+    def _attempt_over(
+        self, attempt: AttemptStarted, status: str, at: datetime, code: str | None
+    ) -> None:
+        self._update("attempt", status, at, code, attempt_id(attempt))
 
     def _ended(self, ended: RunEnded) -> None:
         run = ended.run

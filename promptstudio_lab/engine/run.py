@@ -20,7 +20,6 @@ from promptstudio_lab.engine.records import (
     Status,
 )
 from promptstudio_lab.errors import BudgetExceeded, NodeFailed
-from promptstudio_lab.ids import time_of
 from promptstudio_lab.nodes import Waiting, kinds
 from promptstudio_lab.scorers import Score
 from promptstudio_lab.values import total
@@ -57,7 +56,7 @@ async def run_item(
         cache: finds what other runs have paid for.
     """
     started = perf_counter()
-    run = RunStarted(plan, plan.variants[item.variant], item, now(), time_of(item.run_id))
+    run = RunStarted(plan, plan.variants[item.variant], item, now())
     live = Live(run, sink, budget, on_text, cache)
     if item.past.epoch == 1:
         await sink.run_started(run)

@@ -24,11 +24,11 @@ from promptstudio_lab.experiments.wording import (
     visible,
 )
 from promptstudio_lab.money import NANO_PER_USD, format_usd
-from promptstudio_lab.stats.planning import items_needed
+from promptstudio_lab.stats.planning.items import items_needed
 
 if TYPE_CHECKING:
     from promptstudio_lab.metrics import Metric
-    from promptstudio_lab.stats.paired import Effect
+    from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.srm import SrmResult
 
 Action: TypeAlias = Literal["ship", "hold", "stop", "keep_running", "invalid"]

@@ -10,7 +10,7 @@ from promptstudio_lab.experiments.wording import p_value
 
 if TYPE_CHECKING:
     from promptstudio_lab.experiments.decision import Decision, Finding
-    from promptstudio_lab.stats.paired import Effect
+    from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.srm import SrmResult
 
 

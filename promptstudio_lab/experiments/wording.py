@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from promptstudio_lab.money import NANO_PER_USD, format_usd
 
 if TYPE_CHECKING:
-    from promptstudio_lab.stats.paired import Effect
+    from promptstudio_lab.stats.effect import Effect
 
 MINUS = "\u2212"
 UNKNOWN = "unknown"

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 from promptstudio_lab import rendering
 from promptstudio_lab.errors import TemplateSyntaxError
 from promptstudio_lab.nodes.kind import Signature
+from promptstudio_lab.settings import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptstudio_lab.values import Json
-
-CLASSES = ("public", "internal", "confidential", "restricted")
-"""How closely data is kept, from open to closed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from promptstudio_lab.flows.operations import changes, flaw
 from promptstudio_lab.flows.shape import migrated
 from promptstudio_lab.flows.source import carry, same
 from promptstudio_lab.ids import is_id, new_id
+from promptstudio_lab.settings import CLASSES
 from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.entities import (
     FlowNode,
@@ -93,6 +94,12 @@ def get_or_create(session: Session, lab_id: str, path: str) -> str:
     change = Change("prompt_flow", key, "insert", {"workflow_library_id": library.id, "name": name})
     record(session, Stream("lab", lab_id), Operation("create flow", (change,)))
     return key
+
+
+def classification(session: Session, flow_id: str) -> str:
+    """Return how closely a flow's data is kept."""
+    row = session.get(PromptFlow, flow_id)
+    return row.data_classification if row else CLASSES[0]
 
 
 def find_flow(session: Session, lab_id: str, path: str) -> str | None:

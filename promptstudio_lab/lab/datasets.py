@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.datasets import store
 from promptstudio_lab.datasets.frames import rows_of
+from promptstudio_lab.errors import DatasetError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,6 +22,7 @@ class Dataset:
         name: what it is called; empty for rows that are not kept.
         version: the dataset's version, 0 for rows that are not kept.
         items: the rows.
+        classification: how closely they are kept; `public` for rows that are not kept.
 
     >>> import promptstudio_lab as ps
     >>> lab = ps.connect("memory")
@@ -36,9 +38,12 @@ class Dataset:
         name: str = "",
         version: int = 0,
         id: str | None = None,  # noqa: A002 — the row's own id
+        classification: str = "public",
     ) -> None:
         """Wrap rows; use `lab.dataset` to keep or get some."""
         self.items, self.name, self.version, self.id = items, name, version, id
+        self.classification = classification
+        self._environment: Environment | None = None
 
     @classmethod
     def of(cls, environment: Environment, data: Any) -> Dataset:  # a frame of either library  # noqa: ARG003 — one signature for all three
@@ -50,7 +55,9 @@ class Dataset:
         """Return the kept dataset of that name."""
         with environment.warehouse.reading(environment.actor) as session:
             row, items = store.load(session, environment.lab_id, name)
-            return cls(items, row.name, row.current_version, row.id)
+            found = cls(items, row.name, row.current_version, row.id, row.data_classification)
+        found._environment = environment
+        return found
 
     @classmethod
     def saved(
@@ -63,6 +70,26 @@ class Dataset:
             lambda session: store.save(session, environment.lab_id, name, wanted),
         )
         return cls.at(environment, name)
+
+    def classify(self, level: str) -> Dataset:
+        """Say how closely the rows are kept; flows that run on them are held to it.
+
+        Args:
+            level: `public`, `internal`, `confidential` or `restricted`.
+
+        Raises:
+            DatasetError: if there is no such class, or the rows are not kept.
+        """
+        if self._environment is None:
+            message = "these rows are not kept; keep them with lab.dataset(name, rows)"
+            raise DatasetError(message)
+        environment = self._environment
+        environment.warehouse.transact(
+            environment.actor,
+            lambda session: store.classify(session, environment.lab_id, self.name, level),
+        )
+        self.classification = level
+        return self
 
     def __repr__(self) -> str:
         """Name the dataset and count its rows."""

@@ -79,7 +79,13 @@ class Experiment:
             AnalysisError: if some of its runs are archived.
         """
         self.flow.check_rows(self.dataset)
-        plan = execution.prepare(self._environment, self.flow.head().id, self.variants, self.scorer)
+        plan = execution.prepare(
+            self._environment,
+            self.flow.head().id,
+            self.variants,
+            self.scorer,
+            self.dataset.classification,
+        )
         started = self._start(plan)
         variants = {
             name: replace(variant, variant_id=started.variants[name])

@@ -10,7 +10,7 @@ from promptstudio_lab.engine.recorder import Recorder
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.flows import store as flow_store
 from promptstudio_lab.lab.gathering import Gathering
-from promptstudio_lab.settings import notebook
+from promptstudio_lab.settings import CLASSES, notebook
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse import payloads
@@ -50,7 +50,11 @@ class Environment:
         self.trigger, self.origin = "cell", notebook()
 
     def facts(
-        self, *graphs: Graph, session: Session | None = None, flow_id: str | None = None
+        self,
+        *graphs: Graph,
+        session: Session | None = None,
+        flow_id: str | None = None,
+        data: str = CLASSES[0],
     ) -> Facts:
         """Return what flows may refer to, as far as they name it.
 
@@ -58,9 +62,18 @@ class Environment:
             graphs: the flows.
             session: a unit of work, where one is open.
             flow_id: the flow itself, when it is kept.
+            data: how closely what it runs on is kept.
         """
         configs = [node.config for graph in graphs for node in graph.nodes]
-        return replace(self.facts_of(configs, session), flow_id=flow_id)
+        found = self.facts_of(configs, session)
+        own = self._kept_as(flow_id, session) if flow_id else CLASSES[0]
+        return replace(found, flow_id=flow_id, classification=max(own, data, key=CLASSES.index))
+
+    def _kept_as(self, flow_id: str, session: Session | None) -> str:
+        if session is not None:
+            return flow_store.classification(session, flow_id)
+        with self.warehouse.reading(self.actor) as reading:
+            return flow_store.classification(reading, flow_id)
 
     def facts_for(self, config: Mapping[str, Json]) -> Facts:
         """Return the facts that one node's config needs."""

@@ -29,6 +29,7 @@ from promptstudio_lab.lab.running.batches import Batch
 from promptstudio_lab.lab.running.costs import Estimate, estimate
 from promptstudio_lab.lab.running.results import Run
 from promptstudio_lab.lab.templates import Template
+from promptstudio_lab.settings import CLASSES
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.history.changelog import Stream
@@ -180,7 +181,7 @@ class Flow(Placed, Builder):
         """
         dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
         self.check_rows(dataset)
-        work = Batch(self._environment, self._plan(scorer), dataset, name)
+        work = Batch(self._environment, self._plan(scorer, dataset), dataset, name)
         title = f"{self.path} · {len(dataset):,} items"
         rows = work.run(budget=budget, concurrency=concurrency, title=title)
         self.aggregates = work.aggregates
@@ -428,10 +429,13 @@ class Flow(Placed, Builder):
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/plain": repr(self), "image/svg+xml": self._repr_svg_()}
 
-    def _plan(self, scorer: Scorer | None = None) -> Plan:
+    def _plan(self, scorer: Scorer | None = None, data: Dataset | None = None) -> Plan:
         if self.id is None:
             return execution.prepare_draft(self._environment, self._built_graph(), scorer)
-        return execution.prepare(self._environment, self.head().id, {CONTROL: None}, scorer)
+        kept_as = data.classification if data else CLASSES[0]
+        variants: dict[str, Patch | None] = {CONTROL: None}
+        flow_id = self.head().id
+        return execution.prepare(self._environment, flow_id, variants, scorer, kept_as)
 
     def _built_graph(self) -> Graph:
         graph = from_document(self.document())

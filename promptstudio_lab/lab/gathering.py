@@ -10,7 +10,7 @@ from promptstudio_lab.flows import store as flow_store
 from promptstudio_lab.flows.facts import Facts, Price, code_hash
 from promptstudio_lab.flows.shape import signature
 from promptstudio_lab.providers import prices, providers
-from promptstudio_lab.settings import personal
+from promptstudio_lab.settings import clearance, personal
 from promptstudio_lab.templates import store as template_store
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Gathering:
             reaches=self._reaches,
             connections=_connections(self._connections),
             approved=frozenset(map(code_hash, filter(approved, self._sources))),
+            clearances={name: clearance(name) for name in _providers(self._models)},
         )
 
     def _text(self, session: Session, reference: str) -> str | None:
@@ -139,8 +140,11 @@ def _price(model: str) -> Price | None:
     return Price(*asked) if asked else None
 
 
+def _providers(models: set[str]) -> list[str]:
+    return sorted({model.partition(":")[0] for model in models})
+
+
 def _credentials(models: set[str]) -> dict[str, bool]:
     """Return by provider whether it has the key that it needs, where it can tell."""
-    named = {model.partition(":")[0] for model in models}
-    tell = {name: getattr(providers.get(name), "ready", None) for name in sorted(named)}
+    tell = {name: getattr(providers.get(name), "ready", None) for name in _providers(models)}
     return {name: bool(ready()) for name, ready in tell.items() if ready is not None}

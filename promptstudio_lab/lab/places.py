@@ -89,6 +89,19 @@ class Placed:
         """Put it into a category; None takes it out."""
         return self._shown(category=category)
 
+    def classify(self, level: str) -> Self:
+        """Say how closely it is kept: `public`, `internal`, `confidential` or `restricted`.
+
+        What a flow, or the dataset that it runs on, is kept as decides which providers may be sent
+        it: those that your own settings clear for it, in `[clearances]`; by default a provider
+        may be sent what is `confidential`, and only the offline one what is `restricted`.
+
+        Raises:
+            OperationRefused: if there is no such class.
+        """
+        self._do(verbs.classify, level)
+        return self
+
     def color(self, color: str | None) -> Self:
         """Give it a color, such as `#1e88e5` or `teal`."""
         return self._shown(color=color)

@@ -10,8 +10,8 @@ from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.registry import Registry
 
 if TYPE_CHECKING:
+    from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
-    from promptstudio_lab.stats.paired import Effect
     from promptstudio_lab.stats.sums import Sums
 
 Better: TypeAlias = Literal["higher", "lower"]

@@ -8,8 +8,8 @@ from promptstudio_lab.metrics.contract import Better, Metric, Role, metrics
 from promptstudio_lab.stats.paired import ratio_difference
 
 if TYPE_CHECKING:
+    from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
-    from promptstudio_lab.stats.paired import Effect
     from promptstudio_lab.stats.sums import Sums
 
 

@@ -1,14 +1,58 @@
-"""How often somebody may look: the rule that turns a standard error into an interval."""
+"""How often somebody may look: the rules that turn a standard error into an interval."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
-from promptstudio_lab.stats.fixed import Fixed
-from promptstudio_lab.stats.sequential import Anytime
+from promptstudio_lab.stats.sequential.anytime import Anytime
+from promptstudio_lab.stats.tails import level, upper_quantile, upper_tail
 
 Method: TypeAlias = Literal["anytime", "fixed"]
+
+_SMALLEST_POWER = 1000  # beyond it 2^-n is no longer a float
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The rule of Student's t, n - 1 degrees of freedom: a size fixed in advance, one look.
+
+    Attributes:
+        alpha: the chance that the interval misses the truth, in one look.
+    """
+
+    alpha: float
+
+    words = "paired t interval, right for one look at a number of items fixed in advance"
+    short = "fixed"
+
+    def half_width(self, n: int) -> float:
+        """Return half the interval's width after `n` items, in standard errors.
+
+        >>> round(Fixed(0.05).half_width(15), 3)
+        2.145
+        """
+        return upper_quantile(self.alpha / 2, n - 1)
+
+    def p_value(self, z: float, n: int) -> float:
+        """Return the two-sided p-value of an estimate that is `z` standard errors from 0.
+
+        >>> round(Fixed(0.05).p_value(2.14798746, 15), 4)
+        0.0497
+        """
+        return 2 * upper_tail(abs(z), n - 1)
+
+    def unanimous_z(self, n: int) -> float:
+        """Return the z whose p-value is that of a sign test in which all `n` items agree.
+
+        >>> rule = Fixed(0.05)
+        >>> round(rule.p_value(rule.unanimous_z(10), 10) * 2**9, 9)
+        1.0
+        """
+        return upper_quantile(2.0 ** -min(n, _SMALLEST_POWER), n - 1)
+
+
 Rule: TypeAlias = Anytime | Fixed
 
 _RULES: dict[str, type[Rule]] = {"anytime": Anytime, "fixed": Fixed}
@@ -30,7 +74,4 @@ def rule(method: str, alpha: float) -> Rule:
     if method not in _RULES:
         message = f"there is no method {method!r}.{did_you_mean(method, _RULES)}"
         raise AnalysisError(message)
-    if not 0 < alpha < 1:
-        message = f"alpha is {alpha}; it must lie between 0 and 1. Hint: 0.05 is usual."
-        raise AnalysisError(message)
-    return _RULES[method](alpha)
+    return _RULES[method](level(alpha))

@@ -13,62 +13,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.arms import Arm
+from promptstudio_lab.stats.effect import ALPHA, FEW_ITEMS, Effect
+from promptstudio_lab.stats.independent import Contrast
 from promptstudio_lab.stats.looks import rule
+from promptstudio_lab.stats.sums import EPSILON, variance_along
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from promptstudio_lab.stats.independent import Difference
     from promptstudio_lab.stats.looks import Method, Rule
     from promptstudio_lab.stats.sums import Floats, Sums
-
-ALPHA = 0.05
-FEW_ITEMS = 30
-"""Below this many items the normal limit that the intervals lean on is far away."""
-
-_EPSILON = float(np.finfo(np.float64).eps)
-_ROUNDINGS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What a treatment does to one metric, against a control, over the same items.
-
-    Attributes:
-        control: the control's value.
-        treatment: the treatment's value.
-        estimate: treatment minus control.
-        low: the lower end of the estimate's interval.
-        high: the upper end of the estimate's interval.
-        relative: the estimate as a share of the control, or None when the control is 0.
-        relative_low: the lower end of the relative effect's interval.
-        relative_high: the upper end of the relative effect's interval.
-        p_value: of the hypothesis that nothing changes; below alpha when the interval excludes 0.
-        se: the estimate's standard error.
-        n: the number of items.
-        method: `anytime` or `fixed`.
-        reason: why this method, and what is unusual about these numbers.
-        alpha: the chance of missing the truth that the intervals accept.
-
-    Numbers that do not exist are `nan`, and `reason` says why.
-    """
-
-    control: float
-    treatment: float
-    estimate: float
-    low: float
-    high: float
-    relative: float | None
-    relative_low: float | None
-    relative_high: float | None
-    p_value: float
-    se: float
-    n: int
-    method: str
-    reason: str
-    alpha: float = ALPHA
-
-    @property
-    def identical(self) -> bool:
-        """Whether no item showed any difference at all."""
-        return self.estimate == 0 and self.se == 0
+    from promptstudio_lab.stats.tails import Alternative
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +101,36 @@ def ratio_difference(
     (2.0, 2.667)
     """
     return _compare(sums, _ratio(sums, *control), _ratio(sums, *treatment), rule(method, alpha))
+
+
+def paired_t(
+    differences: Sequence[float] | Floats,
+    *,
+    alternative: Alternative = "two-sided",
+    null: float = 0.0,
+    alpha: float = ALPHA,
+) -> Difference:
+    """Test differences over the same items by Student's t, for one look.
+
+    Args:
+        differences: treatment minus control, one an item.
+        alternative: `two-sided`, `greater` or `less`.
+        null: the difference of the hypothesis that is tested.
+        alpha: the chance of missing the truth that the interval accepts.
+
+    Raises:
+        AnalysisError: if there are fewer than two items, or all differences are equal.
+
+    >>> darwin = [6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75]
+    >>> round(paired_t(darwin).statistic, 3)
+    2.148
+    """
+    arm = Arm.of_values(differences)
+    if not arm.variance:
+        message = f"all {arm.n} differences are {arm.mean}, so their spread cannot be measured"
+        raise AnalysisError(message)
+    found = Contrast(arm.mean, math.sqrt(arm.squared_se), arm.n - 1)
+    return found.test(alternative=alternative, null=null, alpha=alpha)
 
 
 def _mean(sums: Sums, column: str) -> _Value:
@@ -237,12 +225,9 @@ def _relative(
 
 def _variance(sums: Sums, covariance: Floats, gradient: Floats) -> tuple[float, float]:
     """Return g' S g / n, or exactly 0 where rounding can explain it, and what rounding can do."""
-    size = np.abs(gradient)
     # Differences below what rounding can make are none: 0.1 + 0.2 is not evidence.
-    rounding = 4 * _EPSILON * float(size @ np.abs(sums.means()))
-    noise = _ROUNDINGS * _EPSILON * float(size @ np.abs(covariance) @ size) + rounding**2
-    variance = float(gradient @ covariance @ gradient)
-    return (variance / sums.n if variance > noise else 0.0), rounding
+    rounding = 4 * EPSILON * float(np.abs(gradient) @ np.abs(sums.means()))
+    return variance_along(covariance, gradient, floor=rounding**2) / sums.n, rounding
 
 
 def _unknown(sums: Sums, control: _Value, treatment: _Value, look: Rule) -> Effect:

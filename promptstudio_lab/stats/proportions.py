@@ -1,4 +1,4 @@
-"""Shares of yes and no: the interval of one, and the test of two over the same items."""
+"""Shares of yes and no: the interval of one, of a difference, and the test over the same items."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.tails import level
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,21 @@ class Proportion:
     low: float
     high: float
     n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How far one share lies from another.
+
+    Attributes:
+        estimate: the treatment's share less the control's.
+        low: the lower end of its interval.
+        high: the upper end of its interval.
+    """
+
+    estimate: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,7 @@ def wilson(successes: int, n: int, *, alpha: float = 0.05) -> Proportion:
     if not 0 <= successes <= n or not n:
         message = f"{successes} successes out of {n} is no share"
         raise AnalysisError(message)
+    level(alpha)
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(successes, n, alpha=alpha, method="wilson")
@@ -64,13 +81,41 @@ def wilson(successes: int, n: int, *, alpha: float = 0.05) -> Proportion:
     return Proportion(share=share, low=min(share, float(low)), high=max(share, float(high)), n=n)
 
 
-def mcnemar(only_control: int, only_treatment: int, *, exact: bool = True) -> PairedTest:
+def newcombe(control: tuple[int, int], treatment: tuple[int, int], *, alpha: float = 0.05) -> Gap:
+    """Return the difference of two independent shares with Newcombe's interval.
+
+    It joins the two Wilson intervals (Newcombe 1998, Statistics in Medicine 17:873, method 10),
+    and so stays right for few trials and shares near 0 or 1.
+
+    Args:
+        control: the control's successes and trials.
+        treatment: the treatment's successes and trials.
+        alpha: the chance of missing the truth that is accepted.
+
+    Raises:
+        AnalysisError: if successes do not lie between 0 and trials, or there are no trials.
+
+    >>> gap = newcombe((0, 10), (10, 10))
+    >>> gap.estimate, round(gap.low, 4), gap.high
+    (1.0, 0.6075, 1.0)
+    """
+    old, new = wilson(*control, alpha=alpha), wilson(*treatment, alpha=alpha)
+    estimate = new.share - old.share
+    low = estimate - math.hypot(new.share - new.low, old.high - old.share)
+    high = estimate + math.hypot(new.high - new.share, old.share - old.low)
+    return Gap(estimate, max(-1.0, low), min(1.0, high))
+
+
+def mcnemar(
+    only_control: int, only_treatment: int, *, exact: bool = True, correction: bool = False
+) -> PairedTest:
     """Test whether two variants succeed equally often on the same items.
 
     Args:
         only_control: on how many items only the control succeeded.
         only_treatment: on how many items only the treatment succeeded.
-        exact: by the binomial distribution, or else by chi-square without correction.
+        exact: by the binomial distribution, or else by chi-square.
+        correction: for chi-square, whether to correct it for continuity (Edwards 1948).
 
     Returns:
         The test; both numbers are `nan` when no item tells the variants apart.
@@ -85,5 +130,5 @@ def mcnemar(only_control: int, only_treatment: int, *, exact: bool = True) -> Pa
         return PairedTest(math.nan, math.nan)
     from statsmodels.stats.contingency_tables import mcnemar as test
 
-    found = test([[0, only_control], [only_treatment, 0]], exact=exact, correction=False)
+    found = test([[0, only_control], [only_treatment, 0]], exact=exact, correction=correction)
     return PairedTest(float(found.statistic), float(found.pvalue))

@@ -57,22 +57,13 @@ def srm(
     >>> round(result.p_value, 4), result.ok
     (0.0026, True)
     """
-    if len(observed) != len(weights) or len(observed) < 2:  # noqa: PLR2004 # two make a ratio
-        message = (
-            f"{len(observed)} counts and {len(weights)} weights:"
-            " one of each for at least 2 variants is needed"
-        )
-        raise AnalysisError(message)
-    if not all(math.isfinite(weight) and weight > 0 for weight in weights):
-        message = f"the weights are {list(weights)}; each must be positive"
-        raise AnalysisError(message)
-    if min(observed) < 0 or not sum(observed):
-        message = f"the counts are {list(observed)}; they must be counts of something"
+    shares = promised(observed, weights)
+    if not sum(observed):
+        message = "nothing was observed, so there is no ratio to test"
         raise AnalysisError(message)
     from scipy.stats import chisquare
 
-    share = sum(observed) / math.fsum(weights)
-    expected = tuple(weight * share for weight in weights)
+    expected = tuple(share * sum(observed) for share in shares)
     statistic, p_value = chisquare(list(observed), list(expected))
     return SrmResult(
         p_value=float(p_value),
@@ -82,3 +73,31 @@ def srm(
         expected=expected,
         threshold=threshold,
     )
+
+
+def promised(observed: Sequence[int], weights: Sequence[float]) -> tuple[float, ...]:
+    """Return the promised shares, which add up to 1.
+
+    Args:
+        observed: the count of each variant.
+        weights: the promised share of each variant, in any unit.
+
+    Raises:
+        AnalysisError: if counts and weights do not match, or one is impossible.
+
+    >>> promised([500, 600], [1, 3])
+    (0.25, 0.75)
+    """
+    if len(observed) != len(weights) or len(observed) < 2:  # noqa: PLR2004 # two make a ratio
+        message = (
+            f"{len(observed)} counts and {len(weights)} weights:"
+            " one of each for at least 2 variants is needed"
+        )
+        raise AnalysisError(message)
+    if not all(math.isfinite(weight) and weight > 0 for weight in weights):
+        message = f"the weights are {list(weights)}; each must be positive"
+        raise AnalysisError(message)
+    if min(observed) < 0:
+        message = f"the counts are {list(observed)}; a count is at least 0"
+        raise AnalysisError(message)
+    return tuple(weight / math.fsum(weights) for weight in weights)

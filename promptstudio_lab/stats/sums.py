@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Floats: TypeAlias = NDArray[np.float64]
 
 LEAST_ROWS = 2
+EPSILON = float(np.finfo(np.float64).eps)
+_ROUNDINGS = 64
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,23 @@ class Sums:
             totals=tuple((totals + self.n * step).tolist()),
             products=_rows(self.products + cross + cross.T + self.n * np.outer(step, step)),
         )
+
+
+def variance_along(covariance: Floats, gradient: Floats, *, floor: float = 0.0) -> float:
+    """Return the variance g' S g of a sum of columns, exactly 0 where rounding can explain it.
+
+    Args:
+        covariance: of the columns.
+        gradient: the weight of each column.
+        floor: what the caller's own rounding may have added.
+
+    >>> variance_along(np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([0.1 + 0.2, -0.3]))
+    0.0
+    """
+    size = np.abs(gradient)
+    noise = _ROUNDINGS * EPSILON * float(size @ np.abs(covariance) @ size) + floor
+    variance = float(gradient @ covariance @ gradient)
+    return variance if variance > noise else 0.0
 
 
 def _numbers(name: str, values: Sequence[float] | Floats) -> Floats:

@@ -116,14 +116,16 @@ def whole(lab: Lab, scripted: Scripted, crashes: int) -> None:
     assert nodes.filter(status="succeeded").height == NODES
     assert nodes.select("node_id", "path").is_unique().all(), "rows exactly once"
     calls = table(lab, "prompt_execution")
-    assert run["total_cost"] == calls["cost"].sum() != 0
-    assert run["total_input_tokens"] == calls["input_tokens"].sum()
     asked = [request.messages[-1].content for request in scripted.requests]
     assert set(asked) == set(SAID)
     assert max(map(asked.count, SAID)) <= 1 + crashes
     attempts = table(lab, "node_attempt")
     again = len(asked) - len(SAID)
-    assert again <= attempts.filter(status="unknown").height, "every repeated call is flagged"
+    unknown = attempts.filter(status="unknown").height
+    assert again <= unknown, "every repeated call is flagged"
+    # What a call cost that may have been made nobody knows, and so nobody knows the total.
+    assert run["total_cost"] == (None if unknown else calls["cost"].sum())
+    assert run["total_input_tokens"] == (None if unknown else calls["input_tokens"].sum())
     assert attempts.filter(status="started").is_empty()
 
 

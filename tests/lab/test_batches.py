@@ -8,23 +8,26 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
-from promptstudio_lab.engine import loop
-from promptstudio_lab.errors import FlowError
+from promptstudio_lab.engine import loop, recorder
+from promptstudio_lab.errors import FlowError, WarehouseError
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.results import batch_row
 from tests.engine import conftest as engine
 from tests.engine.graphs import ask, flow_of, gives, node
 from tests.engine.parts import Scripted, reply
-from tests.lab.parts import opened
+from tests.lab.parts import expire, opened
 from tests.lab.test_going_on import ROOT, bad
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from promptstudio_lab.engine.rows import Rows
     from promptstudio_lab.lab import Lab
     from promptstudio_lab.lab.flows import Flow
     from promptstudio_lab.providers.chat import ChatRequest, Reply
@@ -155,11 +158,17 @@ def test_a_batch_whose_process_was_killed_returns_every_row(warehouse_url: str) 
         after = lab.sql("SELECT id, node_id, flow_execution_id AS run FROM node_execution")
         assert set(kept) <= set(after["id"])
         assert after.height == 3 * len(ITEMS)
-        totals = lab.sql(
-            "SELECT (SELECT sum(total_cost) FROM flow_execution) AS runs, "
-            "(SELECT sum(cost) FROM prompt_execution) AS calls"
+        costs = lab.sql(
+            "SELECT r.total_cost AS total, (SELECT sum(cost) FROM prompt_execution AS p "
+            "WHERE p.flow_execution_id = r.id) AS calls, (SELECT count(*) FROM node_attempt AS a "
+            "WHERE a.flow_execution_id = r.id AND a.status = 'unknown') AS unknown "
+            "FROM flow_execution AS r"
         )
-        assert totals["runs"].item() == totals["calls"].item()
+        known = costs.filter(unknown=0)
+        assert known["total"].to_list() == known["calls"].to_list()
+        lost = costs.filter(pl.col("unknown") > 0)
+        assert lost.height > 0
+        assert lost["total"].is_null().all(), "an unknown cost is no zero"
 
 
 def test_aggregates_are_worked_out_once_over_all_rows(lab: Lab) -> None:
@@ -183,6 +192,60 @@ def test_aggregates_are_worked_out_once_over_all_rows(lab: Lab) -> None:
     assert flow.aggregates["sum"]["n"] == 10
     again = lab.sql("SELECT count(*) AS n FROM execution_metric")
     assert again["n"].item() == 2, "the same rows are summed up once"
+
+
+def test_aggregates_that_were_cut_short_are_gone_on_with(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = [{"name": "mean", "of": "mean", "port": "value"}]
+    nodes = {
+        "x": node("input", {"type": "int"}),
+        "sum": node("aggregate", {"metrics": figures}, value="x.value"),
+        "out": gives(y="x.value"),
+    }
+    flow = flow_of(lab, "a/cut", nodes)
+    items = [{"id": f"i{n}", "x": n} for n in range(5)]
+    write = recorder.write
+
+    def dies(connection: object, rows: Rows) -> None:
+        if any("sum" in row for row in rows.inserts.get("node_execution", [])):
+            message = "gone"
+            raise WarehouseError(message)
+        write(connection, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "write", dies)
+        patch.setattr(recorder, "_GROUP", 1)
+        with pytest.raises(WarehouseError):
+            flow.batch(items, name="five")
+    expire(lab)
+    flow.batch(items, name="five")
+    assert flow.aggregates == {"sum": {"mean": 2.0, "n": 5}}
+    assert begun(lab) == {"succeeded": 5, "partial": 1}
+    runs = lab.sql("SELECT count(*) AS n FROM node_execution WHERE node_key = 'sum'")
+    assert runs["n"].item() == 1
+
+
+def test_what_somebody_else_goes_on_with_is_left_to_them(
+    lab: Lab, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs_after(scripted, 15)
+    flow = asking(lab)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "run", interrupted)
+        flow.batch(ITEMS, name="nightly", concurrency=4)
+    scripted.behave = None
+    cut = lab.runs(100).filter(status="cancelled")["flow_execution_id"].to_list()
+    assert cut
+    both = [asking(lab), asking(lab)]
+    scripted.requests.clear()
+    with ThreadPoolExecutor(2) as pool:
+        rows = list(pool.map(lambda one: one.batch(ITEMS, name="nightly", concurrency=4), both))
+    assert begun(lab) == {"succeeded": len(ITEMS)}
+    assert {item for part in rows for item in part["item"]} == {item["id"] for item in ITEMS}
+    once = lab.sql("SELECT max(lease_epoch) AS epoch FROM flow_execution")["epoch"].item()
+    assert once == 2, "whoever came second took none of them"
+    assert set(cut) <= set(lab.runs(100)["flow_execution_id"])
 
 
 def test_the_expected_cost_holds_the_true_one(memory: Lab) -> None:

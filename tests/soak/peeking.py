@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from promptstudio_lab.stats.sequential import Anytime
+from promptstudio_lab.stats.sequential.anytime import Anytime
 
 EXPERIMENTS = 20_000
 ITEMS = 1_000

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.fixed import Fixed
-from promptstudio_lab.stats.looks import rule
-from promptstudio_lab.stats.sequential import Anytime
+from promptstudio_lab.stats.looks import Fixed, rule
+from promptstudio_lab.stats.sequential.anytime import Anytime
 
 
 def test_each_method_has_its_rule() -> None:

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.paired import mean_difference, ratio_difference
+from promptstudio_lab.stats.paired import mean_difference, paired_t, ratio_difference
 from promptstudio_lab.stats.sums import Sums
 
 if TYPE_CHECKING:
+    from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
-    from promptstudio_lab.stats.paired import Effect
+    from promptstudio_lab.stats.tails import Alternative
 
 METHODS = ("anytime", "fixed")
 NUMBERS = st.integers(-1000, 1000).map(float)
@@ -218,3 +219,28 @@ def test_few_items_are_called_few() -> None:
 def test_one_item_is_refused() -> None:
     with pytest.raises(AnalysisError, match="at least 2"):
         compare([(0.0, 1.0)])
+
+
+@settings(max_examples=60)
+@given(PAIRS, st.sampled_from(["two-sided", "greater", "less"]))
+def test_the_t_test_of_differences_is_scipys(
+    pairs: list[tuple[float, float]], alternative: Alternative
+) -> None:
+    assume(spread(pairs))
+    old, new = zip(*pairs, strict=True)
+    oracle = ttest_rel(new, old, alternative=alternative)
+    found = paired_t([b - a for a, b in pairs], alternative=alternative)
+    assert (found.statistic, found.p_value) == pytest.approx((oracle.statistic, oracle.pvalue))
+
+
+def test_the_t_test_of_equal_differences_is_refused() -> None:
+    with pytest.raises(AnalysisError, match="all 3 differences are 2"):
+        paired_t([2.0, 2.0, 2.0])
+
+
+def test_pairing_saves_the_share_of_variance_that_items_explain() -> None:
+    random = np.random.default_rng(5)
+    hard = random.beta(2, 2, 400_000)
+    control, treatment = (random.random((2, hard.size)) < hard).astype(float)
+    paired = np.var(treatment - control)
+    assert paired / (np.var(control) + np.var(treatment)) == pytest.approx(0.80, abs=0.01)

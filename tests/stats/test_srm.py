@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from scipy.stats import binom
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.srm import srm
@@ -11,6 +13,25 @@ def test_a_lopsided_split_is_no_accident() -> None:
     assert not result.ok
     assert result.expected == (320.0, 320.0)
     assert srm([400, 240], [5, 3]).ok
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.001, 0.0005])
+def test_healthy_traffic_alarms_as_often_as_promised(alpha: float) -> None:
+    """Every split of 100,000 units that is probable enough to matter."""
+    splits = np.arange(48_500, 51_501)
+    alarms = [not srm([k, 100_000 - k], [1, 1], threshold=alpha).ok for k in splits.tolist()]
+    assert binom.pmf(splits, 100_000, 0.5) @ alarms == pytest.approx(alpha, rel=0.1)
+
+
+def test_a_small_leak_is_found_as_often_as_it_can_be() -> None:
+    splits = np.arange(48_000, 51_001)
+    alarms = [not srm([k, 100_000 - k], [1, 1]).ok for k in splits.tolist()]
+    assert binom.pmf(splits, 100_000, 0.495) @ alarms == pytest.approx(0.448, abs=0.01)
+
+
+def test_the_order_of_variants_does_not_matter() -> None:
+    there, back = srm([50, 30, 20], [5, 3, 3]), srm([20, 30, 50], [3, 3, 5])
+    assert there.p_value == pytest.approx(back.p_value)
 
 
 def test_the_threshold_can_be_chosen() -> None:
@@ -25,8 +46,8 @@ def test_the_threshold_can_be_chosen() -> None:
         ([1], [1], "at least 2"),
         ([1, 2], [1, 0], "must be positive"),
         ([1, 2], [1, float("nan")], "must be positive"),
-        ([0, 0], [1, 1], "counts of something"),
-        ([3, -1], [1, 1], "counts of something"),
+        ([0, 0], [1, 1], "nothing was observed"),
+        ([3, -1], [1, 1], "at least 0"),
     ],
 )
 def test_what_cannot_be_tested_is_refused(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.totals import total_of_more
+from promptstudio_lab.stats.planning.totals import total_of_more
 
 
 def test_the_interval_covers_the_sum_as_often_as_it_says() -> None:

@@ -28,7 +28,7 @@ def mark_interrupted(warehouse: Warehouse, actor: Actor) -> int:
 
 
 def _is_dead(owner: str) -> bool:
-    host, _, process = owner.rpartition(":")
+    host, process = owner.split(":")[:2]
     if host != platform.node() or not process.isdecimal():
         return False
     try:

@@ -9,9 +9,10 @@ import warnings as python_warnings
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import did_you_mean
-from promptstudio_lab.flows.facts import CLASSES, code_hash
+from promptstudio_lab.flows.facts import code_hash
 from promptstudio_lab.flows.validation.problem import warnings
 from promptstudio_lab.nodes import kinds
+from promptstudio_lab.settings import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.engine.plan import CONTROL, Variant
-from promptstudio_lab.engine.recorder import LEASE, lease_owner
 from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.engine.replay.past import Kept, Past
 from promptstudio_lab.engine.run import ABSENT, follow
-from promptstudio_lab.errors import FlowError
+from promptstudio_lab.errors import Conflict, FlowError
 from promptstudio_lab.ids import derived_id, hashed_id, new_id
 from promptstudio_lab.lab.running import execution
-from promptstudio_lab.lab.running.recorded import downstream, past_of
+from promptstudio_lab.lab.running.recorded import downstream, taken
 from promptstudio_lab.lab.running.results import batch_row, results_frame
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.values import content_hash
-from promptstudio_lab.warehouse.queries.kept import claim, release, run_given
+from promptstudio_lab.warehouse.queries.kept import is_run, run_given
 from promptstudio_lab.warehouse.queries.results import batch_outputs, batch_results, batch_runs
-from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.lab.datasets import Dataset
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.values import Json
-    from promptstudio_lab.warehouse.connect import Session
+    from promptstudio_lab.warehouse.queries.kept import RunGiven
 
 _OVER = frozenset({"succeeded", "failed", "partial", "running"})
 
@@ -68,25 +67,18 @@ class Batch:
         # The first runs of a batch tell its time, and later ones have the same keys.
         parent = min((key for _, key in before.values()), default=new_id())
         every = execution.batch_inputs(parent, self._dataset.items, [CONTROL])
-        taken: dict[str, int] = {}
-        try:
-            inputs = [self._again(i, before, taken) for i in every if self._open(i, before)]
-            rows = execution.execute(
-                self._environment,
-                self._plan,
-                inputs,
-                batch_row,
-                budget=budget,
-                concurrency=concurrency,
-                title=title,
-                keep=self._keep,
-            )
-        finally:
-            # Whoever stops the batch stops it before some of them have begun.
-            if taken:
-                self._environment.warehouse.transact(
-                    self._environment.actor, lambda session: release(session, taken)
-                )
+        inputs = [item for item in every if self._open(item, before)]
+        rows = execution.execute(
+            self._environment,
+            self._plan,
+            inputs,
+            batch_row,
+            budget=budget,
+            concurrency=concurrency,
+            title=title,
+            keep=self._keep,
+            take_up=partial(self._take_up, before),
+        )
         runs = [*(key for _, key in before.values()), *(item.run_id for item in inputs)]
         # The same rows are summed up under the same key.
         self.aggregates = self._aggregated(min(runs, default=parent), budget)
@@ -103,21 +95,18 @@ class Batch:
         status, _ = before.get(str(item.unit_key), ("new", ""))
         return status not in _OVER
 
-    def _again(
-        self, item: RunInput, before: dict[str, tuple[str, str]], taken: dict[str, int]
-    ) -> RunInput:
-        if str(item.unit_key) not in before:
-            return item
-        _, key = before[str(item.unit_key)]
+    async def _take_up(
+        self, before: dict[str, tuple[str, str]], item: RunInput, owner: str
+    ) -> RunInput | None:
+        _, key = before.get(str(item.unit_key), ("", ""))
+        return await self._taken(key, owner) if key else item
 
-        def work(session: Session) -> RunInput:
-            given = run_given(session, key)
-            epoch = claim(session, given, lease_owner(), now() + LEASE)
-            return replace(item, run_id=key, values=given.values, past=past_of(given, epoch))
-
-        found = self._environment.warehouse.transact(self._environment.actor, work)
-        taken[key] = found.past.epoch
-        return found
+    async def _taken(self, run_id: str, owner: str) -> RunInput | None:
+        try:
+            return await taken(self._environment, run_id, owner)
+        except Conflict:
+            # Somebody else goes on with it.
+            return None
 
     def _aggregated(self, parent: str, budget: int | None) -> dict[str, dict[str, Json]]:
         """Run what runs once over all items, and whatever only that feeds, as one more run."""
@@ -131,11 +120,25 @@ class Batch:
         whole = _once(steps, once, given)
         plan = replace(self._plan, variants={CONTROL: Variant(CONTROL, whole.steps)}, scorer=None)
         item = RunInput(derived_id(parent, "aggregate", len(given)), CONTROL, {}, past=whole.past)
-        (nodes,) = execution.execute(
-            self._environment, plan, [item], lambda run: run.nodes, budget=budget
+        names = {step.node_id: step.name for step in once}
+        found = self._found(item.run_id)
+        if found is not None and found.status == "succeeded":
+            return {names[n.node_id]: n.outputs or {} for n in found.nodes if n.node_id in names}
+
+        async def take_up(item: RunInput, owner: str) -> RunInput | None:
+            again = await self._taken(item.run_id, owner) if found else item
+            kept = {**item.past.kept, **again.past.kept} if again else {}
+            return replace(again, past=replace(again.past, kept=kept)) if again else None
+
+        done = execution.execute(
+            self._environment, plan, [item], lambda run: run.nodes, budget=budget, take_up=take_up
         )
-        names = {step.node_id for step in once}
-        return {n.step.name: dict(n.outputs or {}) for n in nodes if n.step.node_id in names}
+        ended = [node for nodes in done for node in nodes if node.step.node_id in names]
+        return {node.step.name: dict(node.outputs or {}) for node in ended}
+
+    def _found(self, run_id: str) -> RunGiven | None:
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            return run_given(session, run_id) if is_run(session, run_id) else None
 
     def _results(self, before: dict[str, tuple[str, str]]) -> list[dict[str, Json]]:
         if not before:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from promptstudio_lab.money import format_usd
 from promptstudio_lab.providers.chat import ChatRequest, Message
 from promptstudio_lab.providers.prices import worst_case
-from promptstudio_lab.stats.totals import total_of_more
+from promptstudio_lab.stats.planning.totals import total_of_more
 from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.queries.spent import spent
 

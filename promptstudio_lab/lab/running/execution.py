@@ -27,12 +27,13 @@ from promptstudio_lab.flows import store
 from promptstudio_lab.flows.variants import Patch, patched
 from promptstudio_lab.ids import derived_id, new_id
 from promptstudio_lab.lab.faces import Bar, Silent, face
+from promptstudio_lab.settings import CLASSES
 from promptstudio_lab.templates.store import load, save_inline
 from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.queries.kept import cached
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from promptstudio_lab.engine.plan import Step
     from promptstudio_lab.engine.records import RunEnded
@@ -53,11 +54,19 @@ def prepare(
     flow_id: str,
     patches: Mapping[str, Patch | None],
     scorer: Scorer | None = None,
+    data: str = CLASSES[0],
 ) -> Plan:
     """Save what is about to run and return its plan.
 
     The flow's version, each inline prompt's version and their use by nodes are written first, so
     that every execution can name them.
+
+    Args:
+        environment: the lab.
+        flow_id: the flow.
+        patches: what each variant changes.
+        scorer: judges each run.
+        data: how closely what it runs on is kept.
 
     Raises:
         FlowInvalid: with every problem, if the flow or a variant cannot run.
@@ -70,7 +79,7 @@ def prepare(
         graphs = {
             name: patched(graph, patch) if patch else graph for name, patch in patches.items()
         }
-        facts = environment.facts(*graphs.values(), session=session)
+        facts = environment.facts(*graphs.values(), session=session, flow_id=flow_id, data=data)
         for checked in graphs.values():
             # What cannot run is refused before anything is written.
             compile_steps(checked, facts, {})
@@ -153,6 +162,7 @@ def execute(  # noqa: PLR0913 — what a batch needs
     title: str = "",
     keep: bool = True,
     on_text: Callable[[str, str], None] | None = None,
+    take_up: Callable[[RunInput, str], Awaitable[RunInput | None]] | None = None,
 ) -> list[T]:
     """Run items and return what is remembered of each, in the order of the inputs.
 
@@ -169,6 +179,8 @@ def execute(  # noqa: PLR0913 — what a batch needs
         title: what the progress bar says.
         keep: whether the executions are recorded.
         on_text: gets (node name, text) as models answer.
+        take_up: gets each item just before it runs, and under which name its lease is held; gives
+            it with what it has behind it, or None to leave it to somebody else.
     """
     recorder = environment.recorder(ack) if keep else None
     progress = Progress(len(inputs))
@@ -183,6 +195,7 @@ def execute(  # noqa: PLR0913 — what a batch needs
         concurrency=concurrency,
         cache=Cache(partial(_cached, environment)) if keep and _remembers(plan) else None,
         on_text=on_text,
+        take_up=(lambda item: take_up(item, recorder.owner)) if take_up and recorder else None,
     )
     try:
         with _Watch(progress, title):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.engine.plan import CONTROL
-from promptstudio_lab.engine.recorder import LEASE, lease_owner
+from promptstudio_lab.engine.recorder import LEASE
 from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.engine.replay.past import Past
@@ -19,7 +21,7 @@ from promptstudio_lab.nodes.shapes import checker, misfits
 from promptstudio_lab.values import dumps, total
 from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.append import insert_missing
-from promptstudio_lab.warehouse.queries.kept import answer, claim, run_given
+from promptstudio_lab.warehouse.queries.kept import answer, claim, release, run_given
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
@@ -47,29 +49,67 @@ def go_on(environment: Environment, run_id: str, budget: int | None = None) -> R
         Conflict: if it goes on already, or has succeeded.
     """
     mark_interrupted(environment.warehouse, environment.actor)
+    given = _given(environment, run_id)
+    (ended,) = execution.execute(
+        environment,
+        _plan(environment, given),
+        [_item(given)],
+        lambda run: run,
+        ack="commit",
+        budget=budget,
+        take_up=lambda item, owner: taken(environment, item.run_id, owner),
+    )
+    return ended
 
-    def work(session: Session) -> tuple[RunGiven, int]:
+
+async def taken(environment: Environment, run_id: str, owner: str) -> RunInput:
+    """Take a run that stands still and return it with what it has behind it.
+
+    Raises:
+        Conflict: if it goes on already, or is over.
+    """
+    claiming = asyncio.ensure_future(asyncio.to_thread(_claimed, environment, run_id, owner))
+    try:
+        return await asyncio.shield(claiming)
+    except asyncio.CancelledError:
+        # Whoever stops it now stops it before it has begun.
+        with suppress(Conflict):
+            item = await claiming
+            epochs = {run_id: item.past.epoch}
+            environment.warehouse.transact(environment.actor, lambda s: release(s, epochs))
+        raise
+
+
+def _claimed(environment: Environment, run_id: str, owner: str) -> RunInput:
+    def work(session: Session) -> RunInput:
         given = run_given(session, run_id)
         require_on(session, "run", "prompt_flow", given.flow_id)
-        return given, claim(session, given, lease_owner(), now() + LEASE)
+        epoch = claim(session, given, owner, now() + LEASE)
+        return replace(_item(given), past=_past(environment, given, epoch))
 
-    given, epoch = environment.warehouse.transact(environment.actor, work)
-    item = replace(_item(given), past=past_of(given, epoch))
-    return _run(environment, _plan(environment, given), item, budget)
+    return environment.warehouse.transact(environment.actor, work)
 
 
-def past_of(given: RunGiven, epoch: int) -> Past:
-    """Return what a run that goes on has behind it."""
+def _past(environment: Environment, given: RunGiven, epoch: int) -> Past:
     done = [node for node in given.nodes if node.status in {"succeeded", "skipped"}]
+    # A call whose process died may have been made; nobody knows what it cost.
+    unknown: list[int | None] = [None] if _may_have_cost(environment, given) else []
     return Past(
         epoch=epoch,
         kept={_place(node): execution.kept(node, here=True) for node in done},
         answers=given.answers,
-        cost=total(node.cost for node in given.nodes),
-        input_tokens=total(node.input_tokens for node in given.nodes),
-        output_tokens=total(node.output_tokens for node in given.nodes),
+        cost=total([*(node.cost for node in given.nodes), *unknown]),
+        input_tokens=total([*(node.input_tokens for node in given.nodes), *unknown]),
+        output_tokens=total([*(node.output_tokens for node in given.nodes), *unknown]),
         simulated=given.simulated,
     )
+
+
+def _may_have_cost(environment: Environment, given: RunGiven) -> bool:
+    if not given.unknown:
+        return False
+    steps = _plan(environment, given).variants[given.variant or CONTROL].steps
+    return any(step.prompt and step.node_id in given.unknown for step in _outside(steps))
 
 
 def run_again(
@@ -113,7 +153,7 @@ def repeat(environment: Environment, run_id: str) -> RunEnded:
     """
     given = _given(environment, run_id)
     plan = _plan(environment, given)
-    outside = {step.node_id for step in _all(plan.variants[given.variant or CONTROL].steps)}
+    outside = {step.node_id for step in _outside(plan.variants[given.variant or CONTROL].steps)}
     kept = {
         _place(node): execution.kept(node)
         for node in given.nodes
@@ -195,13 +235,10 @@ def _item(given: RunGiven) -> RunInput:
 
 
 def _run(environment: Environment, plan: Plan, item: RunInput, budget: int | None) -> RunEnded:
-    if item.past.epoch == 1:
-        # Looking at one run again is no part of an experiment or a batch.
-        variants = {
-            name: replace(variant, variant_id=None) for name, variant in plan.variants.items()
-        }
-        plan = replace(plan, experiment_id=None, batch_id=None, variants=variants)
-        item = replace(item, unit_key=None)
+    # Looking at one run again is no part of an experiment or a batch.
+    variants = {name: replace(variant, variant_id=None) for name, variant in plan.variants.items()}
+    plan = replace(plan, experiment_id=None, batch_id=None, variants=variants)
+    item = replace(item, unit_key=None)
     (ended,) = execution.execute(
         environment, plan, [item], lambda run: run, ack="commit", budget=budget
     )
@@ -226,11 +263,11 @@ def downstream(steps: Iterable[Step], first: set[str]) -> set[str]:
     return found
 
 
-def _all(steps: Iterable[Step]) -> list[Step]:
+def _outside(steps: Iterable[Step]) -> list[Step]:
     """Return the nodes that reach outside, however deep they lie."""
     return [
         inner
         for step in steps
-        for inner in (step, *_all(step.body))
+        for inner in (step, *_outside(step.body))
         if kinds[inner.kind].side_effects != "none"
     ]

@@ -14,6 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
+from promptstudio_lab.settings import CLASSES
 from promptstudio_lab.warehouse.types import (
     Count,
     Flag,
@@ -34,7 +35,6 @@ _NAMES = {
     "pk": "pk_%(table_name)s",
 }
 
-CLASSES = ("public", "internal", "confidential", "restricted")
 
 TableParts = tuple[Any, ...]  # SQLAlchemy's own type for __table_args__
 

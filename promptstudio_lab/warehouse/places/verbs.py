@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.errors import NotFound, OperationRefused, did_you_mean
 from promptstudio_lab.ids import new_id
+from promptstudio_lab.settings import CLASSES
 from promptstudio_lab.warehouse.access import require_at
 from promptstudio_lab.warehouse.entities import Pin, PromptTemplate, Tag
 from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, lock, record
@@ -165,6 +166,22 @@ def describe(session: Session, thing: Thing, /, **fields: Json) -> None:
     require_all(session, "edit", thing)
     changes = [Change(table, key, "update", fields) for table, key in thing.rows]
     _record(session, thing.lab_id, f"describe {thing.kind}", changes)
+
+
+def classify(session: Session, thing: Thing, level: str) -> None:
+    """Say how closely a thing is kept: who may decide on access decides on this.
+
+    Raises:
+        OperationRefused: if there is no such class.
+    """
+    if level not in CLASSES:
+        hint = did_you_mean(level, CLASSES)
+        message = f"{level!r} is no class of data.{hint} There are {', '.join(CLASSES)}."
+        raise OperationRefused(message)
+    require_all(session, "manage", thing)
+    fields: dict[str, Json] = {"data_classification": level}
+    changes = [Change(table, key, "update", fields) for table, key in thing.rows]
+    _record(session, thing.lab_id, f"classify {thing.kind}", changes)
 
 
 def tag(session: Session, thing: Thing, names: Iterable[str]) -> None:

@@ -80,6 +80,7 @@ class RunGiven:
         nodes: what is over, oldest first; a node that ran twice stands twice.
         answers: what people answered, by node id and path.
         simulated: whether a stand-in answered any call.
+        unknown: the nodes of which nobody knows whether they reached outside: a process died.
     """
 
     id: str
@@ -95,6 +96,12 @@ class RunGiven:
     nodes: tuple[NodeGiven, ...]
     answers: dict[tuple[str, str], Json]
     simulated: bool
+    unknown: frozenset[str]
+
+
+def is_run(session: Session, run_id: str) -> bool:
+    """Tell whether a run has begun."""
+    return session.get(FlowExecution, run_id) is not None
 
 
 def run_given(session: Session, run_id: str) -> RunGiven:
@@ -125,6 +132,7 @@ def run_given(session: Session, run_id: str) -> RunGiven:
         nodes=tuple(_nodes(session, run_id)),
         answers=_answers(session, run_id),
         simulated=row.simulated or _simulated(session, run_id),
+        unknown=_unknown(session, run_id),
     )
 
 
@@ -164,6 +172,13 @@ def _simulated(session: Session, run_id: str) -> bool:
         PromptExecution.flow_execution_id == run_id, PromptExecution.simulated
     )
     return bool(session.scalar(query))
+
+
+def _unknown(session: Session, run_id: str) -> frozenset[str]:
+    query = select(NodeAttempt.node_id).where(
+        NodeAttempt.flow_execution_id == run_id, NodeAttempt.status.in_(("started", "unknown"))
+    )
+    return frozenset(session.scalars(query))
 
 
 def claim(session: Session, run: RunGiven, owner: str, until: datetime) -> int:

@@ -8,12 +8,12 @@ import pytest
 
 from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.paired import mean_difference, ratio_difference
-from promptstudio_lab.stats.planning import items_needed
+from promptstudio_lab.stats.planning.items import items_needed
 from promptstudio_lab.stats.sums import Sums
 
 if TYPE_CHECKING:
+    from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
-    from promptstudio_lab.stats.paired import Effect
 
 
 def observed(method: Method = "anytime") -> Effect:

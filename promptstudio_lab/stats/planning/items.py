@@ -9,8 +9,8 @@ from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.sums import LEAST_ROWS
 
 if TYPE_CHECKING:
+    from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
-    from promptstudio_lab.stats.paired import Effect
 
 MOST_ITEMS = 1 << 40
 

@@ -1,0 +1,1 @@
+"""Sharper comparisons: what is known before the treatment explains part of the spread."""

@@ -1,0 +1,1 @@
+"""Which unit gets which variant: a hash, a bucket, a range."""

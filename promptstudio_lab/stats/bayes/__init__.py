@@ -1,0 +1,1 @@
+"""Bayesian answers: the chance to win, what a wrong choice costs, and bandits."""

@@ -1,0 +1,1 @@
+"""Judging the judges: agreement, error, position bias, and scores from pairwise verdicts."""

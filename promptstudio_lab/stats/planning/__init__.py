@@ -1,0 +1,1 @@
+"""How many units it takes, before and while an experiment runs."""

@@ -1,0 +1,1 @@
+"""Looking before the end: intervals and tests that stay right when somebody peeks."""

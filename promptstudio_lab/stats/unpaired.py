@@ -1,0 +1,135 @@
+"""Comparing two variants that ran on different units: users, sessions, or clusters of runs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from promptstudio_lab.stats.effect import ALPHA, FEW_ITEMS, Effect
+from promptstudio_lab.stats.independent import contrast, fieller
+from promptstudio_lab.stats.looks import Fixed, rule
+from promptstudio_lab.stats.tails import upper_quantile, upper_tail
+
+if TYPE_CHECKING:
+    from promptstudio_lab.stats.arms import Arm
+    from promptstudio_lab.stats.independent import Contrast
+    from promptstudio_lab.stats.looks import Method, Rule
+
+NOISY = 0.1
+"""The control's standard error, as a share of it, beyond which the delta method is not trusted."""
+
+
+class _Relative(NamedTuple):
+    estimate: float | None
+    low: float | None
+    high: float | None
+    note: str
+
+
+def arm_difference(
+    control: Arm, treatment: Arm, *, alpha: float = ALPHA, method: Method = "anytime"
+) -> Effect:
+    """Compare two independent arms, absolutely and relative to the control.
+
+    Args:
+        control: the control.
+        treatment: the treatment.
+        alpha: the chance of missing the truth that is accepted.
+        method: `anytime`, which allows looking at any time, or `fixed`, Welch's t.
+
+    Returns:
+        The effect; what cannot be known is `nan` or None, with a reason.
+
+    Raises:
+        AnalysisError: if an arm has fewer than two units, or there is no such method or level.
+
+    >>> from promptstudio_lab.stats.arms import Arm
+    >>> effect = arm_difference(Arm(200, 4.0, 9.0), Arm(220, 5.0, 9.0), method="fixed")
+    >>> effect.estimate, round(effect.low, 2), round(effect.high, 2), effect.relative
+    (1.0, 0.42, 1.58, 0.25)
+    """
+    look = rule(method, alpha)
+    if control.squared_se + treatment.squared_se == 0:
+        return _spreadless(control, treatment, look)
+    found, n = contrast(control, treatment), control.n + treatment.n
+    critical, p_value = _judged(look, found, n)
+    relative = _relative(control, treatment, critical)
+    few = f"fewer than {FEW_ITEMS} units in an arm, so read the interval as rough"
+    notes = (
+        f"independent arms of {control.n} and {treatment.n} units",
+        _words(look),
+        few if min(control.n, treatment.n) < FEW_ITEMS else "",
+        relative.note,
+    )
+    return Effect(
+        control=control.mean,
+        treatment=treatment.mean,
+        estimate=found.estimate,
+        low=found.estimate - critical * found.se,
+        high=found.estimate + critical * found.se,
+        relative=relative.estimate,
+        relative_low=relative.low,
+        relative_high=relative.high,
+        p_value=p_value,
+        se=found.se,
+        n=n,
+        method=look.short,
+        reason="; ".join(filter(None, notes)),
+        alpha=alpha,
+    )
+
+
+def _judged(look: Rule, found: Contrast, n: int) -> tuple[float, float]:
+    z = found.estimate / found.se
+    if isinstance(look, Fixed):
+        return upper_quantile(look.alpha / 2, found.df), 2 * upper_tail(abs(z), found.df)
+    return look.half_width(n), look.p_value(z, n)
+
+
+def _words(look: Rule) -> str:
+    if isinstance(look, Fixed):
+        return "Welch's t interval, right for one look at a number of units fixed in advance"
+    return look.words
+
+
+def _relative(control: Arm, treatment: Arm, critical: float) -> _Relative:
+    found = contrast(control, treatment, scale="relative") if control.mean else None
+    if found is None or math.isnan(found.se):
+        why = "the control is 0" if found is None else "its spread cannot be measured"
+        return _Relative(None, None, None, f"no relative effect, because {why}")
+    if control.noise <= NOISY:
+        half = critical * found.se
+        return _Relative(found.estimate, found.estimate - half, found.estimate + half, "")
+    low, high = fieller(control, treatment, critical)
+    note = f"the control is noisy (its standard error is {100 * control.noise:.0f} % of it)"
+    if math.isinf(low):
+        known = "cannot be told from 0, so nothing is known about the relative effect"
+        return _Relative(None, None, None, f"{note} and {known}")
+    return _Relative(found.estimate, low, high, f"{note}, so the relative interval is Fieller's")
+
+
+def _spreadless(control: Arm, treatment: Arm, look: Rule) -> Effect:
+    """Return what can be said when all units of an arm are equal, in both arms."""
+    same = control.mean == treatment.mean
+    known, share = (0.0, 0.0) if same else (math.nan, None)
+    reason = (
+        "all units of both arms gave the same result"
+        if same
+        else "unknown: all units of an arm are equal, in both arms, so no spread can be measured"
+    )
+    return Effect(
+        control=control.mean,
+        treatment=treatment.mean,
+        estimate=treatment.mean - control.mean,
+        low=known,
+        high=known,
+        relative=share,
+        relative_low=share,
+        relative_high=share,
+        p_value=1.0 if same else math.nan,
+        se=known,
+        n=control.n + treatment.n,
+        method=look.short,
+        reason=reason,
+        alpha=look.alpha,
+    )

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.arms import Arm
+from promptstudio_lab.stats.independent import welch
+from promptstudio_lab.stats.planning.power import two_arm_power
+
+
+def test_the_sizes_are_gpowers() -> None:
+    assert two_arm_power(effect_size=0.5, power=0.8).n_control == pytest.approx(63.77, abs=0.01)
+    assert two_arm_power(effect_size=0.2, power=0.9).n_control == pytest.approx(526.33, abs=0.01)
+
+
+def test_the_planned_size_has_the_planned_power() -> None:
+    n = round(two_arm_power(effect_size=0.3, power=0.8).n_control)
+    random = np.random.default_rng(20261101)
+    means = random.normal([0, 0.3], 1 / np.sqrt(n), (30_000, 2))
+    variances = random.chisquare(n - 1, (30_000, 2)) / (n - 1)
+    seen = [
+        welch(Arm(n, mean[0], spread[0]), Arm(n, mean[1], spread[1])).p_value < 0.05
+        for mean, spread in zip(means.tolist(), variances.tolist(), strict=True)
+    ]
+    assert np.mean(seen) == pytest.approx(0.80, abs=0.01)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.floats(0.1, 1.0),
+    st.floats(0.5, 0.95),
+    st.floats(0.5, 2),
+    st.sampled_from(["two-sided", "greater"]),
+    st.sampled_from(["t", "z"]),
+)
+def test_two_of_three_give_the_third(
+    effect: float, power: float, ratio: float, side: str, test: str
+) -> None:
+    words = {"ratio": ratio, "alternative": side, "test": test, "alpha": 0.04}
+    n = two_arm_power(effect_size=effect, power=power, **words).n_control  # type: ignore[arg-type] # its words
+    assert two_arm_power(effect_size=effect, n=n, **words).power == pytest.approx(power, abs=1e-5)  # type: ignore[arg-type] # likewise
+    found = two_arm_power(n=n, power=power, **words)  # type: ignore[arg-type] # likewise
+    assert found.effect_size == pytest.approx(effect, rel=1e-3)
+    assert found.n_treatment == pytest.approx(n * ratio)
+
+
+def test_a_fall_is_seen_as_well_as_a_rise() -> None:
+    up = two_arm_power(effect_size=0.4, n=50, alternative="greater")
+    down = two_arm_power(effect_size=-0.4, n=50, alternative="less")
+    assert down.power == pytest.approx(up.power)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"effect_size": 0.2}, "exactly one"),
+        ({"effect_size": 0.2, "n": 9, "power": 0.8}, "exactly one"),
+        ({"effect_size": 0.0, "power": 0.8}, "no number of units"),
+        ({"effect_size": -0.2, "power": 0.8, "alternative": "greater"}, "no number of units"),
+        ({"effect_size": 0.2, "power": 0.8, "alternative": "less"}, "no number of units"),
+        ({"effect_size": 90.0, "power": 0.8}, "even the least"),
+        ({"effect_size": 1e-9, "power": 0.8}, "too small"),
+        ({"effect_size": 0.2, "n": 1}, "more than 1"),
+        ({"effect_size": 0.2, "power": 1.0}, "between 0 and 1"),
+        ({"effect_size": 0.2, "power": 0.8, "ratio": 0.0}, "ratio"),
+        ({"effect_size": 0.2, "power": 0.8, "test": "f"}, "allowed are t, z"),
+    ],
+)
+def test_plans_that_mean_nothing_are_refused(words: dict[str, float], says: str) -> None:
+    with pytest.raises(AnalysisError, match=says):
+        two_arm_power(**words)  # type: ignore[arg-type] # the mistakes
