@@ -36,7 +36,7 @@ def coverage(pairs: Iterable[tuple[Arm, Arm]], truth: float, scale: str = "absol
     return float(np.mean([one.low <= truth <= one.high for one in found]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(VALUES, VALUES, SIDES)
 def test_welch_and_student_are_scipys(
     old: list[float], new: list[float], alternative: Alternative

@@ -48,6 +48,8 @@ def test_a_floor_keeps_every_variant_alive() -> None:
     assert found == pytest.approx((0.9, 0.1))
     with pytest.raises(AnalysisError, match="more than all traffic"):
         with_floor([1.0, 0.0], 0.6)
+    with pytest.raises(AnalysisError, match="nan"):
+        with_floor([math.nan, 0.5], 0.1)
 
 
 def test_draws_follow_the_shares_and_carry_their_propensity() -> None:

@@ -36,7 +36,7 @@ def test_the_planned_size_has_the_planned_power() -> None:
     assert np.mean(seen) == pytest.approx(0.80, abs=0.01)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.floats(0.1, 1.5),
     st.floats(5, 400),
@@ -58,7 +58,7 @@ def test_two_of_three_give_the_third(
     assert found.effect_size == pytest.approx(effect, rel=1e-4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.floats(0.0, 1.5),
     st.floats(2, 900),

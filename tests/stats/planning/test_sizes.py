@@ -13,7 +13,7 @@ from promptstudio_lab.stats.independent import welch, z_test
 from promptstudio_lab.stats.planning.sizes import (
     arm_sizes,
     clustered_variance,
-    detectable,
+    minimum_detectable_effect,
     paired_items,
 )
 from promptstudio_lab.stats.tails import upper_quantile
@@ -112,7 +112,7 @@ def test_what_a_size_detects_is_what_it_was_planned_for(
 ) -> None:
     size = arm_sizes(mde, variance, power=power)
     if size.total > 1000:
-        found = detectable(size.total, variance, power=power)
+        found = minimum_detectable_effect(size.total, variance, power=power)
         assert found == pytest.approx(mde, rel=1e-3)
 
 
