@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betaln
 
@@ -25,6 +25,7 @@ def miller(old: tuple[int, int], new: tuple[int, int]) -> float:
     return math.fsum(terms)
 
 
+@settings(max_examples=50)
 @given(COUNTS, COUNTS)
 def test_the_chance_to_win_is_the_exact_sum(old: tuple[int, int], new: tuple[int, int]) -> None:
     found, back = rate_posterior(old, new), rate_posterior(new, old)
