@@ -112,3 +112,10 @@ def test_boschloo_is_never_weaker_than_fisher() -> None:
 def test_what_is_no_table_is_refused(table: list[list[int]], words: str) -> None:
     with pytest.raises(AnalysisError, match=words):
         table_test(table)
+
+
+def test_many_pairs_are_sampled_and_few_are_counted() -> None:
+    random = np.random.default_rng(9)
+    old, new = random.normal(size=(2, 20))
+    assert permutation(old[:10], new[:10], paired=True).exact
+    assert not permutation(old, new, paired=True).exact
