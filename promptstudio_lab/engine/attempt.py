@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -99,7 +98,7 @@ async def _told(
     ended = _ended(context, begun, inputs, outcome)
     # What is missing because something inside failed may be there the next time.
     if key and ended.status == "succeeded" and not _any_failed(_inside(context)):
-        ended = replace(ended, cache_key=key)
+        ended = ended._replace(cache_key=key)
     await context.live.sink.node_ended(ended)
     return ended
 
@@ -117,9 +116,9 @@ async def _repeated(
 ) -> NodeEnded:
     """Give again what a node gave; a row of this run stands already, another run's is named."""
     outcome = _Outcome("skipped" if known.status == "skipped" else "succeeded", known.outputs)
-    ended = replace(_ended(context, begun, inputs, outcome), original=known, cache_key=key)
+    ended = _ended(context, begun, inputs, outcome)._replace(original=known, cache_key=key)
     if known.here:
-        return replace(ended, node_execution_id=known.node_execution_id)
+        return ended._replace(node_execution_id=known.node_execution_id)
     await context.live.sink.node_ended(ended)
     return ended
 

@@ -22,7 +22,8 @@ Many questions at once: `multiplicity.adjust` (Holm, Hommel, Bonferroni, BH, BY)
 Is the traffic sound: `srm.srm`, `sequential.traffic.sequential_srm`.
 How many, and at what price: `planning.sizes.arm_sizes`, `planning.sizes.paired_items`,
     `planning.sizes.minimum_detectable_effect` (MDE), `planning.sizes.clustered_variance`,
-    `planning.power.two_arm_power`, `planning.midway.remaining`, `planning.items.items_needed`.
+    `planning.power.two_arm_power`, `planning.midway.remaining`, `planning.items.items_needed`,
+    `planning.items.items_to_see`, `planning.items.least_seen`.
 Bayes and bandits: `bayes.effect.posterior`, `bayes.effect.expected_loss`,
     `bayes.rates.rate_posterior`, `bayes.thompson.best_probabilities`, `bayes.thompson.with_floor`,
     `bayes.thompson.thompson`.
