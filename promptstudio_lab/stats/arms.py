@@ -17,6 +17,7 @@ import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.sums import LEAST_ROWS, Sums, numbers, variance_along
+from promptstudio_lab.stats.tails import finite
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -48,8 +49,8 @@ class Arm:
         Raises:
             AnalysisError: saying which number is wrong.
         """
-        if self.n < 1:
-            message = f"an arm has {self.n} units: at least 1 is needed"
+        if not 1 <= self.n < math.inf:
+            message = f"an arm has {self.n} units: a finite number of at least 1 is needed"
             raise AnalysisError(message)
         if not (math.isfinite(self.mean) and 0 <= self.variance < math.inf):
             message = (
@@ -114,9 +115,11 @@ class Arm:
         >>> Arm.of_sums(3, 9.0, 41.0)
         Arm(n=3, mean=3.0, variance=7.0)
         """
-        if n < LEAST_ROWS:
+        if not LEAST_ROWS <= n < math.inf:
             message = f"an arm has {n} unit(s): at least 2 are needed to see a spread"
             raise AnalysisError(message)
+        for name, value in (("total", total), ("squares", squares), ("shift", shift)):
+            finite(name, value)
         spread = squares - total * (total / n)
         if spread < -_ROUNDINGS * abs(squares):
             message = (
@@ -136,7 +139,7 @@ class Arm:
         >>> Arm.of_successes(4, 1)
         Arm(n=4, mean=0.25, variance=0.1875)
         """
-        if not (0 <= successes <= n and n):
+        if not (0 <= successes <= n < math.inf and n):
             message = f"{successes} successes out of {n} is no share"
             raise AnalysisError(message)
         share = successes / n
@@ -145,6 +148,11 @@ class Arm:
     @classmethod
     def of_ratio(cls, sums: Sums, over: str, under: str) -> Arm:
         """Return the arm whose metric is one column's sum by another's.
+
+        Args:
+            sums: sums in which every row is one unit.
+            over: the column above the line, such as cost.
+            under: the column below the line, such as successes.
 
         Raises:
             AnalysisError: if a column is missing, there are fewer than two rows, or the sum below

@@ -10,7 +10,7 @@ import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.sums import numbers
-from promptstudio_lab.stats.tails import Alternative, one_of
+from promptstudio_lab.stats.tails import Alternative, count, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,22 +153,21 @@ def table_test(
     """
     one_of("test", test, get_args(TableTest))
     one_of("alternative", alternative, get_args(Alternative))
-    counts = np.asarray(table)
-    if counts.shape != (2, 2) or (counts < 0).any() or (counts != np.floor(counts)).any():
+    if [len(row) for row in table] != [2, 2]:
         message = f"{table} is no table of two by two counts"
         raise AnalysisError(message)
+    counts = np.array([[count("a count of the table", value) for value in row] for row in table])
     if not counts.sum(axis=0).all():
         message = f"a column of {table} counts nothing, so there is nothing to compare"
         raise AnalysisError(message)
     from scipy import stats
 
-    whole = counts.astype(np.int64)
     if test == "fisher":
-        found = stats.fisher_exact(whole, alternative=alternative)
+        found = stats.fisher_exact(counts, alternative=alternative)
     elif test == "boschloo":
-        found = stats.boschloo_exact(whole, alternative=alternative)
+        found = stats.boschloo_exact(counts, alternative=alternative)
     else:
-        found = stats.barnard_exact(whole, alternative=alternative, pooled=pooled)
+        found = stats.barnard_exact(counts, alternative=alternative, pooled=pooled)
     return ExactTest(float(found.statistic), float(found.pvalue), exact=True)
 
 

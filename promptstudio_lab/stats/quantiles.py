@@ -17,7 +17,7 @@ import numpy as np
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.arms import Arm
 from promptstudio_lab.stats.sums import numbers
-from promptstudio_lab.stats.tails import share_of, upper_quantile
+from promptstudio_lab.stats.tails import count, share_of, upper_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,9 +61,7 @@ def quantile_ranks(n: int, p: float, *, confidence: float = 0.95) -> Ranks:
     """
     share_of("p", p, "0.5 is the median")
     share_of("confidence", confidence, "0.95 is usual")
-    if n < 1:
-        message = f"{n} values have no quantile"
-        raise AnalysisError(message)
+    count("n", n, least=1)
     from scipy.stats import binom
 
     miss = (1 - confidence) / 2

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.tails import count, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,7 @@ def srm(
     >>> round(result.p_value, 4), result.ok
     (0.0026, True)
     """
+    share_of("threshold", threshold, "0.001 is usual")
     shares, total = promised(observed, weights), sum(observed)
     if not total:
         message = "nothing was observed, so there is no ratio to test"
@@ -100,7 +102,6 @@ def promised(observed: Sequence[int], weights: Sequence[float]) -> tuple[float, 
     if not all(math.isfinite(weight) and weight > 0 for weight in weights):
         message = f"the weights are {list(weights)}; each must be positive"
         raise AnalysisError(message)
-    if min(observed) < 0:
-        message = f"the counts are {list(observed)}; a count is at least 0"
-        raise AnalysisError(message)
+    for variant, seen in enumerate(observed):
+        count(f"the count of variant {variant}", seen)
     return tuple(weight / math.fsum(weights) for weight in weights)

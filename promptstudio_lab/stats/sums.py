@@ -208,6 +208,26 @@ def numbers(name: str, values: Sequence[float] | Floats) -> Floats:
     return found
 
 
+def table_of(name: str, rows: Sequence[Sequence[float]]) -> Floats:
+    """Return rows of equal length as a table of numbers.
+
+    Args:
+        name: what an error calls the table.
+        rows: its rows.
+
+    Raises:
+        AnalysisError: naming the table, if a row is longer than another or holds no numbers.
+
+    >>> table_of("wins", [[0, 3], [2, 0]]).shape
+    (2, 2)
+    """
+    try:
+        return np.asarray(rows, dtype=np.float64)
+    except (TypeError, ValueError):
+        message = f"the table of {name} needs rows of numbers, all of the same length"
+        raise AnalysisError(message) from None
+
+
 def variance_along(covariance: Floats, gradient: Floats, *, floor: float = 0.0) -> float:
     """Return the variance g' S g of a sum of columns, exactly 0 where rounding can explain it.
 

@@ -44,7 +44,7 @@ def test_the_mean_covers_at_few_clusters(clusters: int) -> None:
     assert 0.94 <= coverage(clusters, "CR1") <= 0.96
 
 
-@pytest.mark.parametrize("clusters", [5, 10, 20, 40])
+@pytest.mark.parametrize("clusters", [5, 20])
 def test_the_difference_of_two_arms_covers_at_few_clusters(clusters: int) -> None:
     random = np.random.default_rng(3)
     groups = np.repeat(np.arange(clusters), 4)

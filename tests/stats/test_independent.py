@@ -36,7 +36,7 @@ def coverage(pairs: Iterable[tuple[Arm, Arm]], truth: float, scale: str = "absol
     return float(np.mean([one.low <= truth <= one.high for one in found]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(VALUES, VALUES, SIDES)
 def test_welch_and_student_are_scipys(
     old: list[float], new: list[float], alternative: Alternative
@@ -104,7 +104,7 @@ def test_the_ratio_of_sums_covers() -> None:
         hits = random.binomial(4, np.clip(rate - 0.1 * (cost - 1.13), 0, 1))
         return Arm.of_ratio(Sums.of({"cost": cost, "hits": hits.astype(float)}), "cost", "hits")
 
-    big = np.random.default_rng(5).lognormal(0, 0.5, 4_000_000)
+    big = np.random.default_rng(5).lognormal(0, 0.5, 200_000)
     truth = float(np.mean(big) / (4 * np.mean(np.clip(0.5 - 0.1 * (big - 1.13), 0, 1))))
     assert arm(0.5).mean == pytest.approx(truth, rel=0.2)
     pairs = ((arm(0.5), arm(0.5)) for _ in range(4000))

@@ -67,3 +67,8 @@ def test_what_cannot_be_tested_is_refused(
 ) -> None:
     with pytest.raises(AnalysisError, match=words):
         srm(observed, weights)
+
+
+def test_a_threshold_is_a_level() -> None:
+    with pytest.raises(AnalysisError, match="threshold"):
+        srm([5, 6], [1, 1], threshold=2)

@@ -10,6 +10,7 @@ import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.proportions import Proportion, wilson
+from promptstudio_lab.stats.sums import table_of
 from promptstudio_lab.stats.tails import Tails, level, one_of
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def kappa(
     """
     one_of("weighting", weighting, get_args(Weighting))
     level(alpha)
-    counts, n = _square(table), float(np.sum(table))
+    counts = _square(table)
+    n = float(counts.sum())
     observed = float(np.trace(counts)) / n
     if np.count_nonzero(counts.sum(axis=0) + counts.sum(axis=1)) == 1:
         # Agreement by chance is certain.
@@ -144,7 +146,7 @@ def swap_test(same: int, always_first: int, always_second: int, *, alpha: float 
 
 
 def _square(table: Sequence[Sequence[float]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    counts = np.asarray(table, dtype=np.float64)
+    counts = table_of("verdicts", table)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:  # noqa: PLR2004 # rows and columns
         message = f"the table has the shape {counts.shape}; as many rows as columns are needed"
         raise AnalysisError(message)

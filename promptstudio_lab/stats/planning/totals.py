@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.arms import Arm
+from promptstudio_lab.stats.tails import count as whole
 from promptstudio_lab.stats.tails import level, upper_quantile
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ def total_of_more(seen: Sequence[float], count: int, alpha: float = 0.05) -> Pre
     (20.0, -8.3, 48.3)
     """
     arm = Arm.of_values(seen, "seen")
-    if count < 0:
-        message = f"{arm.n} observations say nothing about {count} more: at least 0 is needed"
-        raise AnalysisError(message)
+    whole("count", count)
     critical = upper_quantile(level(alpha) / 2, arm.n - 1)
     half = critical * sqrt(arm.variance * (count * count / arm.n + count))
     middle = count * arm.mean

@@ -54,7 +54,7 @@ def test_the_interval_covers(scale: str) -> None:
     random = np.random.default_rng(2)
     truth = 0.5 if scale == "absolute" else 0.1
     inside = []
-    for _ in range(3000):
+    for _ in range(2000):
         arms = sums(random, 0.7, 150), sums(random, 0.7, 200, lift=0.5)
         test = cuped(*arms, *COLUMNS, scale=scale).contrast.test()  # type: ignore[arg-type] # its words
         inside.append(test.low <= truth <= test.high)

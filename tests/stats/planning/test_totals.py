@@ -25,10 +25,16 @@ def test_more_of_the_same_is_the_same_a_time() -> None:
     assert total_of_more([2.0, 2.0, 2.0], 5).high == 10.0
 
 
-@pytest.mark.parametrize(("seen", "count"), [([1.0], 3), ([], 3), ([1.0, 2.0], -1)])
+@pytest.mark.parametrize(("seen", "count"), [([1.0], 3), ([], 3)])
 def test_too_little_is_refused(seen: list[float], count: int) -> None:
     with pytest.raises(AnalysisError, match="say nothing"):
         total_of_more(seen, count)
+
+
+@pytest.mark.parametrize("more", [-1, 2.5, float("nan")])
+def test_what_is_no_count_is_refused(more: float) -> None:
+    with pytest.raises(AnalysisError, match="whole number"):
+        total_of_more([1.0, 2.0], more)  # type: ignore[arg-type] # the mistake
 
 
 def test_what_is_no_number_or_no_level_is_refused() -> None:

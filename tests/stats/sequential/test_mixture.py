@@ -15,7 +15,7 @@ from promptstudio_lab.stats.sequential.mixture import msprt, normal_mixture
 ALPHA = 0.05
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(-0.5, 0.5), st.floats(0.1, 4), st.integers(1, 200), st.floats(0.01, 1))
 def test_the_ratio_is_the_average_over_effects(
     estimate: float, variance: float, pairs: int, tau2: float

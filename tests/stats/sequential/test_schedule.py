@@ -36,7 +36,7 @@ def test_pocock_bounds_are_the_published_ones() -> None:
     assert found.bounds == pytest.approx([2.4380, 2.4268, 2.4101, 2.3966, 2.3859], abs=2e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(TIMES, st.sampled_from(SPENDINGS), st.sampled_from([1, 2]), st.floats(0.005, 0.2))
 def test_all_looks_together_spend_alpha(
     times: list[float], spending: Spending, sides: int, alpha: float
