@@ -245,6 +245,7 @@ test('a model that is gone draws nothing any more', async () => {
 const asked = (id: string, schema: Record<string, unknown> | null = null): Question => ({
   question_id: id,
   flow_execution_id: 'run',
+  flow: 'triage',
   node: 'rate',
   path: '',
   asked_at: '2026-01-01T00:00:00+00:00',

@@ -64,6 +64,8 @@ export interface Template {
 export interface Question {
   readonly question_id: string;
   readonly flow_execution_id: string;
+  /** The name of the flow that asks. */
+  readonly flow: string;
   /** The node that asks, as `each/rate`. */
   readonly node: string;
   readonly path: string;

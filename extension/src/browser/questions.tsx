@@ -1,5 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { useState, type ReactElement } from 'react';
+import { useEffect, useRef, useState, type ReactElement } from 'react';
 
 import type { Question } from '../api/types';
 import { formOf, parsed, shown, type AnswerForm } from './answer';
@@ -64,7 +64,7 @@ function Asked({ question, model, trans }: Parts & { question: Question }): Reac
         <Literal text={name} />
       </p>
       <p className="pslb-from">
-        <Literal text={question.path ? `${question.path} · ${question.node}` : question.node} />
+        <Literal text={[question.flow, question.path, question.node].filter(Boolean).join(' · ')} />
       </p>
       {question.value !== null && (
         <pre tabIndex={0} aria-label={trans.__('What it is about')}>
@@ -79,12 +79,22 @@ function Asked({ question, model, trans }: Parts & { question: Question }): Reac
         onWrite={write}
         onPick={value => void answer(value)}
       />
-      {wrong && (
-        <p className="pslb-refused" role="alert">
-          <Literal text={wrong} />
-        </p>
-      )}
+      {wrong && <Refused text={wrong} />}
     </form>
+  );
+}
+
+/** Why an answer was refused, brought into view: it may lie below what the sidebar shows. */
+function Refused({ text }: { text: string }): ReactElement {
+  const place = useRef<HTMLParagraphElement>(null);
+  useEffect(() => {
+    // Some browsers return a promise here, which React would take for something to call.
+    place.current?.scrollIntoView({ block: 'nearest' });
+  }, [text]);
+  return (
+    <p ref={place} className="pslb-refused" role="alert">
+      <Literal text={text} />
+    </p>
   );
 }
 
