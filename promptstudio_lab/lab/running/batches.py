@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptstudio_lab.engine.plan import CONTROL, Variant
 from promptstudio_lab.engine.records import RunInput
@@ -61,31 +61,52 @@ class Batch:
         self._plan = replace(plan, batch_id=self._id)
         self.aggregates: dict[str, dict[str, Json]] = {}
 
-    def run(self, *, budget: int | None, concurrency: int, title: str) -> pl.DataFrame:
-        """Run what is not over yet and return one row for each item."""
+    def run(
+        self,
+        *,
+        budget: int | None,
+        concurrency: int,
+        title: str,
+        on: Any = None,  # a Dask client, which has no types
+    ) -> pl.DataFrame:
+        """Run what is not over yet, here or on a cluster, and return one row for each item."""
         before = self._before() if self._named else {}
         # The first runs of a batch tell its time, and later ones have the same keys.
         parent = min((key for _, key in before.values()), default=new_id())
         every = execution.batch_inputs(parent, self._dataset.items, [CONTROL])
         inputs = [item for item in every if self._open(item, before)]
         rows = Rows()
-        execution.execute(
-            self._environment,
-            self._plan,
-            inputs,
-            lambda run: rows.add(batch_row(run)),
-            budget=budget,
-            concurrency=concurrency,
-            title=title,
-            keep=self._keep,
-            take_up=partial(self._take_up, before),
-        )
+        if on is not None:
+            self._spread(on, inputs, budget=budget, concurrency=concurrency, title=title)
+        else:
+            execution.execute(
+                self._environment,
+                self._plan,
+                inputs,
+                lambda run: rows.add(batch_row(run)),
+                budget=budget,
+                concurrency=concurrency,
+                title=title,
+                keep=self._keep,
+                take_up=partial(self._take_up, before),
+            )
         runs = [*(key for _, key in before.values()), *(item.run_id for item in inputs)]
         # The same rows are summed up under the same key.
         self.aggregates = self._aggregated(min(runs, default=parent), budget)
-        if before:
+        if before or on is not None:
             self._results(rows)
         return rows.frame([str(item.unit_key) for item in every])
+
+    def _spread(
+        self, client: Any, inputs: list[RunInput], **how: Any
+    ) -> None:  # as `spread` takes them
+        if not self._keep:
+            message = "a draft is kept nowhere, so no cluster can run it; use lab.flow(name)"
+            raise FlowError(message)
+        # Few batches leave this process.
+        from promptstudio_lab.lab.running.cluster import spread
+
+        spread(self._environment, client, self._plan, inputs, **how)
 
     def _before(self) -> dict[str, tuple[str, str]]:
         """Return the status and the run of each item that has begun, by its key."""

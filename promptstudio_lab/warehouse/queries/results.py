@@ -53,6 +53,12 @@ def batch_runs(session: Session, batch_id: str) -> dict[str, tuple[str, str]]:
     return {str(row.unit_key): (row.status, row.id) for row in rows}
 
 
+def statuses(session: Session, run_ids: Sequence[str]) -> dict[str, str]:
+    """Return how runs stand, by id; one that has not begun is left out."""
+    query = select(FlowExecution.id, FlowExecution.status).where(FlowExecution.id.in_(run_ids))
+    return {row.id: row.status for row in session.execute(query)}
+
+
 def batch_outputs(
     session: Session, batch_id: str, node_ids: Sequence[str]
 ) -> list[dict[str, dict[str, Json]]]:
