@@ -42,6 +42,7 @@ _QUEUE = 20_000
 _GROUP = 2_000
 _FULL_WAIT_S = 0.005
 _LINGER_S = 0.01
+_LATER = 500
 # How long a warehouse that cannot be used just now, with a full disk say, is tried again: shorter
 # than a lease, which nobody renews meanwhile.
 _PAUSE_S, _TRY_AGAIN_S = 20.0, 0.5
@@ -75,8 +76,9 @@ class Recorder:
         """Start the writer thread."""
         self._warehouse, self._actor, self._address, self._ack = warehouse, actor, address, ack
         self.owner = lease_owner()
-        self._queue: queue.Queue[_Entry] = queue.Queue(_QUEUE)
+        self._queue: queue.SimpleQueue[_Entry] = queue.SimpleQueue()
         self._urgent = threading.Event()
+        self._later: list[_Entry] = []
         self._failure: Exception | None = None
         self._broken: set[str] = set()
         self._thread = threading.Thread(
@@ -124,14 +126,11 @@ class Recorder:
         self._raise()
         done = asyncio.get_running_loop().create_future() if wait else None
         entry = _Entry(run.input.run_id, record, done)
-        while True:
-            try:
-                self._queue.put_nowait(entry)
-                break
-            except queue.Full:
-                # Back-pressure: the engine waits for the disk and not the other way round.
-                await asyncio.sleep(_FULL_WAIT_S)
-                self._raise()
+        while self._queue.qsize() >= _QUEUE:
+            # Back-pressure: the engine waits for the disk and not the other way round.
+            await asyncio.sleep(_FULL_WAIT_S)
+            self._raise()
+        self._queue.put(entry)
         if done is not None:
             self._urgent.set()
             await done
@@ -156,19 +155,25 @@ class Recorder:
                 self._commit(group, extend=extend)
 
     def _take(self) -> list[_Entry]:
-        """Return what is queued; the last of it may be the sign to stop."""
-        group = []
+        """Return what is written next; the last of it may be the sign to stop."""
+        group, self._later = self._later, []
         try:
-            group.append(self._queue.get(timeout=_HEARTBEAT_S))
-            if _GROUP > 1:
-                # What cost nothing, and nobody waits for, goes with what comes next.
-                self._urgent.wait(_LINGER_S)
-                self._urgent.clear()
+            if not group:
+                group.append(self._queue.get(timeout=_HEARTBEAT_S))
+                if _GROUP > 1:
+                    # What cost nothing, and nobody waits for, goes with what comes next.
+                    self._urgent.wait(_LINGER_S)
+                    self._urgent.clear()
             while group[-1] is not _STOP and len(group) < _GROUP:
                 group.append(self._queue.get_nowait())
         except queue.Empty:
             pass
-        return group
+        awaited = {entry.run_id for entry in group if entry.done is not None}
+        if not awaited or len(group) > _LATER or group[-1] is _STOP:
+            return group
+        # Runs that wait go before those that do not, each with all that it told until now.
+        self._later = [entry for entry in group if entry.run_id not in awaited]
+        return [entry for entry in group if entry.run_id in awaited]
 
     def _commit(self, entries: list[_Entry], *, extend: bool = False) -> None:
         # A run of which something was lost must not look whole: it stays open, to be gone on with.

@@ -311,16 +311,16 @@ def test_the_engine_waits_for_the_disk_and_not_the_other_way_round(
     memory: Lab, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
+
+    class Watched(queue.SimpleQueue[Any]):  # of entries
+        def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002 — as the queue's own
+            super().put(item, block, timeout)
+            sizes.append(self.qsize())
+
     monkeypatch.setattr(recorder_module, "_QUEUE", 4)
+    monkeypatch.setattr(queue, "SimpleQueue", Watched)
     plan = planned(memory, scorer=False)
     recorder = memory.environment.recorder("queued")
-    put = recorder._queue.put_nowait
-
-    def watched(entry: Any) -> None:  # an entry
-        put(entry)
-        sizes.append(recorder._queue.qsize())
-
-    monkeypatch.setattr(recorder._queue, "put_nowait", watched)
     inputs = [item({"ticket": str(n)}) for n in range(60)]
     scripted.script.extend([reply(ANSWER)] * 60)
     asyncio.run(many(plan, 60, recorder, inputs=inputs, concurrency=30))
