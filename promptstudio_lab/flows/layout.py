@@ -9,7 +9,7 @@ from promptstudio_lab.flows.graph import Graph
 from promptstudio_lab.nodes import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from promptstudio_lab.flows.graph import Node
 
@@ -34,8 +34,13 @@ def is_frame(graph: Graph, node: Node) -> bool:
     return bool(graph.inside(node.id)) or bool(kind and kind.container)
 
 
-def size(graph: Graph, node: Node) -> Size:
+def size(graph: Graph, node: Node, cards: Mapping[str, Size] | None = None) -> Size:
     """Return how large a node is drawn: a frame is as large as its body needs.
+
+    Args:
+        graph: the flow.
+        node: the node.
+        cards: how large the boxes of a face are that draws more on them, by id.
 
     >>> from promptstudio_lab.flows.graph import Graph, Node
     >>> each, item = Node("1", "each", "map"), Node("2", "item", "input", x=16, y=44, parent="1")
@@ -43,10 +48,10 @@ def size(graph: Graph, node: Node) -> Size:
     (Size(width=208, height=60), Size(width=240.0, height=120.0))
     """
     if not is_frame(graph, node):
-        return Size(WIDTH, HEIGHT)
+        return (cards or {}).get(node.id, Size(WIDTH, HEIGHT))
     right, bottom = PADDING + WIDTH, HEADER + HEIGHT / 2
     for inner in graph.inside(node.id):
-        width, height = size(graph, inner)
+        width, height = size(graph, inner, cards)
         right, bottom = max(right, inner.x + width), max(bottom, inner.y + height)
     return Size(right + PADDING, bottom + PADDING)
 
@@ -75,7 +80,11 @@ def depths(graph: Graph) -> dict[str, int]:
     return found
 
 
-def places(graph: Graph, only: Collection[str] | None = None) -> dict[str, tuple[float, float]]:
+def places(
+    graph: Graph,
+    only: Collection[str] | None = None,
+    cards: Mapping[str, Size] | None = None,
+) -> dict[str, tuple[float, float]]:
     """Return a place for each node by id, or for those in `only`, clear of the others.
 
     The place of a node of a body counts from its container's corner.
@@ -83,6 +92,7 @@ def places(graph: Graph, only: Collection[str] | None = None) -> dict[str, tuple
     Args:
         graph: the flow.
         only: ids of the nodes to place; the others keep their places and are avoided.
+        cards: how large the boxes of a face are that draws more on them, by id.
     """
     wanted = set(graph.by_id if only is None else only)
     found: dict[str, tuple[float, float]] = {}
@@ -90,7 +100,7 @@ def places(graph: Graph, only: Collection[str] | None = None) -> dict[str, tuple
     # Bodies first: a frame's size is known once its body has its places.
     for level in sorted(levels, key=lambda level: -_depth(graph, level)):
         placed = graph.moved(found)
-        found |= _level(placed, level, wanted)
+        found |= _level(placed, level, wanted, cards)
     return found
 
 
@@ -110,10 +120,13 @@ class _Box(NamedTuple):
 
 
 def _level(
-    graph: Graph, level: str | None, wanted: Collection[str]
+    graph: Graph,
+    level: str | None,
+    wanted: Collection[str],
+    cards: Mapping[str, Size] | None,
 ) -> dict[str, tuple[float, float]]:
     here = graph.inside(level)
-    sizes = {node.id: size(graph, node) for node in here}
+    sizes = {node.id: size(graph, node, cards) for node in here}
     standing = [_Box(node.x, node.y, *sizes[node.id]) for node in here if node.id not in wanted]
     columns: dict[int, list[str]] = {}
     ids = set(sizes)

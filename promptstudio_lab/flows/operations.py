@@ -10,6 +10,7 @@ A canvas, a cell and the assistant send the same small operations:
 | `rename` | `node`, `key` |
 | `remove` | `nodes`, `edges`: ids; a node goes with its body |
 | `connect` | `edge` (a new id), `source`, `source_port`, `source_path`, `target`, `target_port` |
+| `several` | `operations`: edits of the kinds above, done one after the other or not at all |
 
 A node of a body stands at `x`, `y` from its container's corner. A node whose openings change loses
 the edges of those that are gone, and so does the node in whose body the change was made.
@@ -43,6 +44,8 @@ _LONGEST = 160
 _OF_SHAPE = ("type", "oneOf")
 # What validation says of an edge whose ends exist and do not fit.
 _OF_TYPES = ("F201", "F204")
+SEVERAL = "several"
+MOST_PARTS = 5000
 
 
 def changes(
@@ -67,6 +70,8 @@ def changes(
         OperationRefused: with the reason, when the operation would break the flow.
     """
     check_shape(operation)
+    if operation["type"] == SEVERAL:
+        return _several(graph, flow_id, operation, facts, strict=strict)
     if strict:
         _refuse_config(graph, operation)
     if operation["type"] == "connect":
@@ -84,13 +89,40 @@ def check_shape(operation: Json) -> None:
         OperationRefused: naming the field.
     """
     found = operation.get("type") if isinstance(operation, dict) else operation
-    if not isinstance(operation, dict) or not isinstance(found, str) or found not in _OPERATIONS:
+    if (
+        not isinstance(operation, dict)
+        or not isinstance(found, str)
+        or found not in {*_OPERATIONS, SEVERAL}
+    ):
         message = f"there is no operation {found!r}.{did_you_mean(str(found), _OPERATIONS)}"
         raise OperationRefused(message)
     for name in ("config", "policy"):
         if operation.get(name) is not None:
             _check_texts(_object(operation[name], name), name)
     _check_texts(operation.get("source_path"), "source_path")
+    for part in parts_of(operation):
+        check_shape(part)
+        if part["type"] == SEVERAL:
+            message = f"an edit within {SEVERAL!r} is a plain one"
+            raise OperationRefused(message)
+
+
+def parts_of(operation: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    """Return the edits that an operation is made of; none for a plain one.
+
+    Raises:
+        OperationRefused: when several are none, or too many.
+
+    >>> parts_of({"type": "several", "operations": [{"type": "undo"}]})
+    [{'type': 'undo'}]
+    """
+    if operation.get("type") != SEVERAL:
+        return []
+    found = operation.get("operations")
+    if not isinstance(found, list) or not 0 < len(found) <= MOST_PARTS:
+        message = f"operations is not a list of 1 to {MOST_PARTS} edits"
+        raise OperationRefused(message)
+    return found
 
 
 def _check_texts(value: Json, place: str) -> None:
@@ -327,6 +359,43 @@ def _refuse(graph: Graph, edge: Edge, facts: Facts, *, strict: bool) -> None:
     if cycle:
         message = f"that would make a cycle: {' → '.join(cycle)}"
         raise OperationRefused(message)
+
+
+def _several(
+    graph: Graph,
+    flow_id: str,
+    operation: Mapping[str, Json],
+    facts: Facts,
+    *,
+    strict: bool = True,
+) -> tuple[Change, ...]:
+    """Do edits one after the other, as one step of undo."""
+    rows: dict[tuple[str, str], Change] = {}
+    now = graph
+    for part in parts_of(operation):
+        done = changes(now, flow_id, part, facts, strict=strict)
+        now = applied(now, done)
+        for change in done:
+            place = (change.table, change.id)
+            merged = _folded(rows.pop(place, None), change)
+            if merged is not None:
+                rows[place] = merged
+    return tuple(sorted(rows.values(), key=_turn))
+
+
+def _turn(change: Change) -> int:
+    """Return when a change is made: an edge goes before its nodes do, and comes after them."""
+    is_edge = change.table == "flow_edge"
+    return int(not is_edge) if change.action == "delete" else 2 + int(is_edge)
+
+
+def _folded(before: Change | None, change: Change) -> Change | None:
+    """Return one change of a row for two; None when the row came and went."""
+    if before is None:
+        return change
+    if change.action == "delete":
+        return None if before.action == "insert" else change
+    return replace(before, fields={**before.fields, **change.fields})
 
 
 _OPERATIONS: dict[str, Callable[[Graph, str, Mapping[str, Json], Facts], list[Change]]] = {

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.errors import PromptStudioError
 from promptstudio_lab.flows.draw import ACCENTS, headline
-from promptstudio_lab.flows.layout import size
-from promptstudio_lab.flows.operations import check_shape
+from promptstudio_lab.flows.layout import Size, places, size
+from promptstudio_lab.flows.operations import SEVERAL, applied, changes, check_shape
 from promptstudio_lab.flows.shape import ports_of
 from promptstudio_lab.flows.validate import validate
+from promptstudio_lab.flows.validation.fixes import operations_of
+from promptstudio_lab.ids import new_id
 from promptstudio_lab.nodes import Ports, kinds, mismatch
 from promptstudio_lab.nodes.ports import TYPES, WHEN
 from promptstudio_lab.warehouse.history.changelog import Recorded, Stream, since
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
 
 _LISTS = tuple(f"list[{name}]" for name in ("text", "json", "int", "float", "bool"))
+_ASKED = ("view", "edit", "undo", "redo", "changes", "mend", "tidy", "insert")
+_CARD_WIDTH, _CARD_HEIGHT, _CARD_ROW = 220, 73, 20
 # Both engines count in 64 bits.
 _LAST_SEQUENCE = 2**63 - 1
 
@@ -63,8 +67,9 @@ class Editing:
         """Do what a view asks and return the outcome; a refusal is an answer, not an exception.
 
         Args:
-            message: `do` is `view`, `edit` (with an `operation`), `undo`, `redo` or `changes`
-                (with `since`, a sequence).
+            message: `do` is `view`, `edit` (with an `operation`), `undo`, `redo`, `changes`
+                (with `since`, a sequence), `mend` (with the `fix` of a problem), `tidy` or
+                `insert` (with an `edge` and the fields of `add`).
         """
         do = message.get("do") if isinstance(message, dict) else None
         try:
@@ -92,8 +97,49 @@ class Editing:
             return self._flow.undo(self._client_id)
         if do == "redo":
             return self._flow.redo(self._client_id)
-        error = f"a view can ask for view, edit, undo, redo and changes, not {do!r}"
+        if do == "mend":
+            return self._several(_mending(message.get("fix"), self._flow.head().graph))
+        if do == "tidy":
+            return self._several([self._tidied()])
+        if do == "insert":
+            return self._several(self._insertion(message))
+        error = f"a view can ask for {', '.join(_ASKED)}; not for {do!r}"
         raise PromptStudioError(error)
+
+    def _several(self, operations: list[dict[str, Json]]) -> Sequence[Recorded]:
+        whole = {"type": SEVERAL, "operations": operations}
+        return [self._flow.apply(operations[0] if len(operations) == 1 else whole, self._client_id)]
+
+    def _tidied(self) -> dict[str, Json]:
+        """Return the one edit that puts every node where the layout has it."""
+        graph = self._flow.head().graph
+        facts = self._flow.facts(graph)
+        cards = {node.id: _card(ports_of(graph, node, facts)) for node in graph.nodes}
+        found = places(graph, cards=cards)
+        return {"type": "move", "nodes": {key: {"x": x, "y": y} for key, (x, y) in found.items()}}
+
+    def _insertion(self, message: Mapping[str, Any]) -> list[dict[str, Json]]:  # a view's own JSON
+        """Return the edits that put a new node on an edge."""
+        graph = self._flow.head().graph
+        edge = next((one for one in graph.edges if one.id == message.get("edge")), None)
+        if edge is None:
+            gone = "the edge is gone"
+            raise PromptStudioError(gone)
+        wanted = {name: message.get(name) for name in ("node", "kind", "key", "x", "y")}
+        add = {"type": "add", **wanted, "parent": graph.by_id[edge.source].parent}
+        facts = self._flow.facts(graph)
+        after = applied(graph, changes(graph, str(self._flow.id), add, facts))
+        taken, given = _through(after, edge, str(wanted["node"]), facts)
+        ends = {"type": "connect", "source_path": ""}
+        into = {"source": edge.source, "source_port": edge.source_port, "target": wanted["node"]}
+        out = {"source": wanted["node"], "target": edge.target, "target_port": edge.target_port}
+        path = {"source_path": edge.source_path}
+        return [
+            add,
+            {"type": "remove", "edges": [edge.id]},
+            {**ends, "edge": new_id(), **into, "target_port": taken, **path},
+            {**ends, "edge": new_id(), **out, "source_port": given},
+        ]
 
     def _change(self, done: Sequence[Recorded]) -> dict[str, Json]:
         head = self._flow.head()
@@ -110,6 +156,41 @@ class Editing:
             "conflicts": [conflict for row in done for conflict in row.conflicts],
             "superseded": [row.op_id for row in done if row.status == "superseded"],
         }
+
+
+def _card(ports: Ports | None) -> Size:
+    """Return how large the canvas draws a node; `extension/src/flow/geometry.ts` says the same."""
+    rows = max(len(ports.inputs), len(ports.outputs)) if ports else 0
+    return Size(_CARD_WIDTH, _CARD_HEIGHT + _CARD_ROW * rows)
+
+
+def _through(graph: Graph, edge: Edge, node_id: str, facts: Facts) -> tuple[str, str]:
+    """Return the input and the output of a new node that can stand in the place of an edge."""
+    shapes = {key: ports_of(graph, graph.by_id[key], facts) for key in (edge.source, edge.target)}
+    before, after = shapes[edge.source], shapes[edge.target]
+    coming = before.output(edge.source_port) if before else None
+    wanted = after.input(edge.target_port) if after else None
+    node = graph.by_id[node_id]
+    own = ports_of(graph, node, facts) or Ports()
+    comes = "any" if coming is None or edge.source_path else coming.type
+    goes = wanted.type if wanted else "any"
+    taken = [port.name for port in own.inputs if mismatch(comes, port.type) is None]
+    given = [port.name for port in own.outputs if mismatch(port.type, goes) is None]
+    if not taken or not given:
+        message = f"a {node.kind} does not fit between {comes} and {goes}"
+        raise PromptStudioError(message)
+    return taken[0], given[0]
+
+
+def _mending(fix: Json, graph: Graph) -> list[dict[str, Json]]:
+    try:
+        found = operations_of(fix, graph) if isinstance(fix, dict) and "do" in fix else []
+    except KeyError:
+        found = []
+    if not found:
+        message = "there is nothing that a click could do about this; it may be mended already"
+        raise PromptStudioError(message)
+    return found
 
 
 def _sequence(value: Json) -> int:

@@ -14,7 +14,7 @@ from promptstudio_lab.flows.formats.python import to_python
 from promptstudio_lab.flows.formats.text import read, to_json, to_yaml
 from promptstudio_lab.flows.graph import Graph, from_document
 from promptstudio_lab.flows.layout import places
-from promptstudio_lab.flows.operations import check_shape
+from promptstudio_lab.flows.operations import check_shape, parts_of
 from promptstudio_lab.flows.shape import migrated
 from promptstudio_lab.flows.validate import Problem, validate
 from promptstudio_lab.flows.variants import Patch, vary
@@ -240,7 +240,9 @@ class Flow(Placed, Startable, Builder):
 
         def work(session: Session) -> Recorded:
             graph = store.head(session, flow_id).graph
-            configs = [*(node.config for node in graph.nodes), operation.get("config") or {}]
+            edits = [operation, *parts_of(operation)]
+            configs = [node.config for node in graph.nodes]
+            configs += [edit.get("config") or {} for edit in edits]
             facts = self._environment.facts_of(configs, session)
             return store.edit(session, flow_id, operation, facts, client_id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jsonschema_rs import Draft202012Validator
 
@@ -24,7 +24,7 @@ _OBJECT = {"type": ["object", "null"]}
 _SEQUENCE = {"type": "integer", "minimum": 0, "maximum": 2**53}
 
 # The shapes only; what an operation means is checked where it is done, whoever asks for it.
-_OPERATION = {
+_EDIT: dict[str, Any] = {  # JSON Schema
     "type": "object",
     "required": ["type"],
     "properties": {
@@ -37,7 +37,7 @@ _OPERATION = {
         "y": {"type": "number"},
         "edges": _IDS,
         **dict.fromkeys(("source", "source_port", "target", "target_port"), _WORD),
-        **dict.fromkeys(("node", "kind", "key", "edge", "source_path"), _OPTIONAL_WORD),
+        **dict.fromkeys(("node", "kind", "key", "edge", "source_path", "parent"), _OPTIONAL_WORD),
     },
     # `move` carries places by node, `remove` a list of nodes.
     "if": {"properties": {"type": {"const": "move"}}},
@@ -46,6 +46,10 @@ _OPERATION = {
     },
     "else": {"properties": {"nodes": _IDS}},
 }
+_OPERATION = {
+    **_EDIT,
+    "properties": {**_EDIT["properties"], "operations": {"type": "array", "items": _EDIT}},
+}
 
 MESSAGE = Draft202012Validator(
     {
@@ -53,12 +57,18 @@ MESSAGE = Draft202012Validator(
         "required": ["client_id", "do"],
         "properties": {
             "client_id": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
-            "do": {"enum": ["view", "edit", "undo", "redo", "changes"]},
+            "do": {"enum": ["view", "edit", "undo", "redo", "changes", "mend", "tidy", "insert"]},
             "operation": _OPERATION,
             "since": _SEQUENCE,
+            **dict.fromkeys(("edge", "node", "kind", "key"), _WORD),
+            "x": {"type": "number"},
+            "y": {"type": "number"},
+            "fix": {"type": "object", "required": ["do"], "properties": {"do": _WORD}},
         },
-        "if": {"properties": {"do": {"const": "edit"}}},
-        "then": {"required": ["operation"]},
+        "allOf": [
+            {"if": {"properties": {"do": {"const": do}}}, "then": {"required": [needed]}}
+            for do, needed in (("edit", "operation"), ("mend", "fix"))
+        ],
     }
 )
 

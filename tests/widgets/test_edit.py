@@ -153,3 +153,98 @@ def test_a_missing_bundle_says_how_to_build_it(
     answer = open_editor(flow).ask({"id": "b", "do": "bundle"})
     assert not answer["ok"]
     assert "npm run build" in answer["message"]
+
+
+def test_several_edits_are_one_step_of_undo(flow: Flow, open_editor: Open) -> None:
+    browser = open_editor(flow)
+    browser.ask({"id": "1", "do": "view"})
+    before = flow.head().graph
+    note, text, edge = new_id(), new_id(), new_id()
+    answer = browser.ask(
+        edit(
+            type="several",
+            operations=[
+                {"type": "add", "node": note, "kind": "input", "key": "pasted"},
+                {"type": "add", "node": text, "kind": "prompt", "key": "rewritten"},
+                {"type": "rename", "node": note, "key": "letter_in"},
+                {
+                    "type": "connect",
+                    "edge": edge,
+                    "source": note,
+                    "source_port": "value",
+                    "source_path": "",
+                    "target": text,
+                    "target_port": "text",
+                },
+            ],
+        )
+    )
+    assert answer["ok"], answer
+    graph = flow.head().graph
+    assert {"letter_in", "rewritten"} <= set(graph.by_key)
+    assert edge in {one.id for one in graph.edges}
+    browser.ask({"id": "3", "do": "undo"})
+    assert flow.head().graph.hash == before.hash
+
+
+def test_several_edits_are_done_all_or_none(flow: Flow, open_editor: Open) -> None:
+    browser = open_editor(flow)
+    before = flow.head().seq
+    added = {"type": "add", "node": new_id(), "kind": "input", "key": "twice"}
+    refused = browser.ask(edit(type="several", operations=[added, {**added, "node": new_id()}]))
+    assert not refused["ok"]
+    assert "twice" in refused["message"]
+    nested = browser.ask(
+        edit(type="several", operations=[{"type": "several", "operations": [added]}])
+    )
+    assert "plain" in nested["message"]
+    assert not browser.ask(edit(type="several", operations=[]))["ok"]
+    assert flow.head().seq == before
+
+
+def test_tidying_is_one_edit_and_no_card_lies_on_another(flow: Flow, open_editor: Open) -> None:
+    browser = open_editor(flow)
+    nodes = browser.ask({"id": "1", "do": "view"})["view"]["nodes"]
+    heap = {node["id"]: {"x": 5, "y": 5} for node in nodes}
+    seq = browser.ask(edit(type="move", nodes=heap))["change"]["seq"]
+    change = browser.ask({"id": "2", "do": "tidy"})["change"]
+    assert change["seq"] == seq + 1
+    spots = [(node["x"], node["y"]) for node in change["nodes"] if node["parent"] is None]
+    assert len(spots) > 1
+    assert all(
+        abs(x - other_x) >= 220 or abs(y - other_y) >= 73
+        for at, (x, y) in enumerate(spots)
+        for other_x, other_y in spots[:at]
+    )
+
+
+def test_a_problem_is_mended_by_its_fix(flow: Flow, open_editor: Open) -> None:
+    browser = open_editor(flow)
+    rows = flow.head().graph.by_key["rows"]
+    flow.apply({"type": "configure", "node": rows.id, "config": {**rows.config, "tpye": "text"}})
+    problems = browser.ask({"id": "1", "do": "view"})["view"]["problems"]
+    (fix,) = [one["fix"] for one in problems if "tpye" in one["message"]]
+    assert browser.ask({"id": "2", "do": "mend", "fix": fix})["ok"]
+    assert "tpye" not in flow.head().graph.by_key["rows"].config
+    again = browser.ask({"id": "3", "do": "mend", "fix": {"do": "redirect", "edge": "gone"}})
+    assert "mended already" in again["message"]
+
+
+def test_a_node_put_on_an_edge_stands_between_its_ends(flow: Flow, open_editor: Open) -> None:
+    browser = open_editor(flow)
+    (edge,) = flow.head().graph.edges
+    before = flow.head().graph.hash
+    asked = {"id": "1", "do": "insert", "edge": edge.id, "key": "trim", "x": 160, "y": 0}
+    wrong = browser.ask({**asked, "node": new_id(), "kind": "output"})
+    assert "does not fit between text and" in wrong["message"]
+    assert browser.ask({**asked, "node": new_id(), "kind": "transform"})["ok"]
+    graph = flow.head().graph
+    new = graph.by_key["trim"].id
+    assert [(one.source, one.source_port) for one in graph.into(new)] == [
+        (edge.source, edge.source_port)
+    ]
+    assert [(one.target, one.target_port) for one in graph.out_of(new)] == [
+        (edge.target, edge.target_port)
+    ]
+    assert browser.ask({"id": "2", "do": "undo"})["ok"]
+    assert flow.head().graph.hash == before

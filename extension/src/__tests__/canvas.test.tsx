@@ -130,3 +130,67 @@ test('nothing anywhere writes raw HTML', () => {
     .filter(file => raw.test(readFileSync(join(root, file), 'utf8')));
   expect(wrong).toEqual([]);
 });
+
+test('a slash opens the search for a kind, and Enter adds it', async () => {
+  const { element, host } = await shown();
+  await press(card(element, 'a'), '/');
+  const search = element.querySelector('.psl-finder input');
+  expect(document.activeElement).toBe(search);
+  await press(search ?? element, 'Enter');
+  const asked = host.asked.at(-1);
+  expect(asked?.do === 'edit' && asked.operation).toMatchObject({ type: 'add', kind: 'llm' });
+  expect(element.querySelector('.psl-finder')).toBeNull();
+});
+
+test('the keys connect two nodes', async () => {
+  const { element, host } = await shown();
+  await press(card(element, 'c'), ' ');
+  await press(card(element, 'c'), 'c');
+  await press(element.querySelector('.psl-finder input') ?? element, 'Enter');
+  const asked = host.asked.at(-1);
+  expect(asked?.do === 'edit' && asked.operation).toMatchObject({
+    type: 'connect',
+    source: 'id-c',
+    target: 'id-a'
+  });
+});
+
+test('a problem is mended by its button', async () => {
+  const fix = { do: 'remove_setting', node: 'id-a', setting: 'tpye' };
+  const problem = { code: 'F101', severity: 'error', node: 'id-a', key: 'a', fix } as const;
+  const { element, host } = await shown(
+    view({ problems: [{ ...problem, pointer: '/nodes/a', message: 'no tpye' }] })
+  );
+  await act(async () => {
+    element.querySelector<HTMLElement>('.psl-count')?.click();
+    await settled();
+  });
+  await act(async () => {
+    element.querySelector<HTMLElement>('.psl-popover .psl-mend')?.click();
+    await settled();
+  });
+  expect(host.asked.at(-1)).toEqual({ do: 'mend', fix });
+});
+
+test('several selected nodes can be put in line', async () => {
+  const { element, host } = await shown();
+  await press(card(element, 'a'), 'a', { ctrlKey: true });
+  expect(element.querySelector('.psl-chosen-count')?.textContent).toBe('3 selected');
+  await act(async () => {
+    element.querySelector<HTMLElement>('.psl-chosen [aria-label="Align left"]')?.click();
+    await settled();
+  });
+  const asked = host.asked.at(-1);
+  expect(asked?.do === 'edit' && asked.operation).toMatchObject({
+    type: 'move',
+    nodes: { 'id-a': { x: 0 }, 'id-b': { x: 0 }, 'id-c': { x: 0 } }
+  });
+});
+
+test('a question mark shows the keys, Escape hides them', async () => {
+  const { element } = await shown();
+  await press(card(element, 'a'), '?');
+  expect(element.querySelector('.psl-keys')?.textContent).toContain('Ctrl');
+  await press(element.querySelector('.psl-keys button') ?? element, 'Escape');
+  expect(element.querySelector('.psl-keys')).toBeNull();
+});

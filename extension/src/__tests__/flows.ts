@@ -47,6 +47,7 @@ export function view(more: Partial<View> = {}): View {
         category: 'Models',
         icon: 'llm',
         accent: '#CC79A7',
+        container: false,
         schema: {
           type: 'object',
           properties: {

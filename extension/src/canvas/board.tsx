@@ -43,6 +43,7 @@ const EDGE_TYPES = { wire: WireView };
 const MANY = 300;
 const MAPPED = 30;
 const DETAILED = 0.65;
+const NAMED = 0.4;
 export const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.35 };
 
 interface BoardProps {
@@ -51,18 +52,23 @@ interface BoardProps {
   readonly wires: Wire[];
   readonly setWires: Dispatch<SetStateAction<Wire[]>>;
   readonly zooms: boolean;
-  readonly onAdd: (kind: string, at: Place) => void;
+  readonly onAdd: (kind: string, at: Place, edge: string | null) => void;
+  /** Hear which edge is in the hand, or that none is. */
+  readonly onLoose: (edge: string | null) => void;
   readonly onInspect: (id: string | null) => void;
 }
 
 /** The canvas proper: gestures become edits, edits come back as cards and wires. */
 export function Board(props: BoardProps): ReactElement {
   const { cards, setCards, wires, setWires } = props;
-  const { session, view, live, t } = useEditor();
+  const { session, drawn: view, live, t } = useEditor();
   const flow = useReactFlow<Card, Wire>();
   const store = useStoreApi<Card, Wire>();
-  const detailed = useStore(state => state.transform[2] >= DETAILED);
+  const distance = useStore(({ transform: [, , zoom] }) =>
+    zoom >= DETAILED ? '' : zoom >= NAMED ? ' psl-far' : ' psl-far psl-farther'
+  );
   const [boxing, setBoxing] = useState(false);
+  const [over, setOver] = useState<string | null>(null);
   const connecting = useConnecting();
   useFirstFit(cards.length > 0);
 
@@ -84,25 +90,29 @@ export function Board(props: BoardProps): ReactElement {
     const kind = event.dataTransfer.getData(DRAGGED);
     if (kind) {
       event.preventDefault();
-      props.onAdd(kind, flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }));
+      const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
+      props.onAdd(kind, at, edgeUnder(event));
     }
+    setOver(null);
   };
   return (
     <div
-      className={`psl-board${detailed ? '' : ' psl-far'}`}
+      className={`psl-board${distance}`}
       onPointerDownCapture={holdModifiers}
       onPointerMoveCapture={holdModifiers}
       onDragOver={event => {
         if (event.dataTransfer.types.includes(DRAGGED)) {
           event.preventDefault();
           event.dataTransfer.dropEffect = 'copy';
+          setOver(edgeUnder(event));
         }
       }}
+      onDragLeave={() => setOver(null)}
       onDrop={drop}
     >
       <ReactFlow<Card, Wire>
         nodes={cards}
-        edges={wires}
+        edges={over ? wires.map(wire => (wire.id === over ? lit(wire) : wire)) : wires}
         nodeTypes={NODE_TYPES}
         edgeTypes={EDGE_TYPES}
         onNodesChange={onNodesChange}
@@ -114,6 +124,10 @@ export function Board(props: BoardProps): ReactElement {
         onPaneClick={() => props.onInspect(null)}
         onEdgeClick={() => props.onInspect(null)}
         {...connecting}
+        edgesReconnectable={live}
+        reconnectRadius={14}
+        onReconnectStart={(_, wire) => props.onLoose(wire.id)}
+        onReconnectEnd={() => props.onLoose(null)}
         connectionLineComponent={DrawnWire}
         connectionRadius={22}
         nodesDraggable={live}
@@ -156,6 +170,7 @@ export function Board(props: BoardProps): ReactElement {
   function useConnecting(): {
     isValidConnection: (wanted: Connection | Wire) => boolean;
     onConnect: (wanted: Connection) => void;
+    onReconnect: (wire: Wire, wanted: Connection) => void;
     onConnectEnd: (event: MouseEvent | TouchEvent, end: FinalConnectionState) => void;
   } {
     const connect = (ends: ReturnType<typeof joined>): void =>
@@ -163,6 +178,16 @@ export function Board(props: BoardProps): ReactElement {
     return {
       isValidConnection: wanted => refusal(view, endsOf(wanted), t) === null,
       onConnect: wanted => connect(endsOf(wanted)),
+      onReconnect: (wire, wanted) => {
+        const path = wire.source === wanted.source ? (wire.data?.edge.source_path ?? '') : '';
+        void session.edit({
+          type: 'several',
+          operations: [
+            { type: 'remove', nodes: [], edges: [wire.id] },
+            { type: 'connect', edge: newId(), source_path: path, ...endsOf(wanted) }
+          ]
+        });
+      },
       onConnectEnd: (event, end) => {
         const { fromHandle, toHandle } = end;
         if (!fromHandle || end.isValid) {
@@ -211,6 +236,19 @@ function endsOf(wanted: Connection | Wire): ReturnType<typeof joined> {
     target: wanted.target,
     target_port: wanted.targetHandle ?? ''
   };
+}
+
+function edgeUnder(event: DragEvent): string | null {
+  const found = document.elementsFromPoint(event.clientX, event.clientY);
+  if (found.some(element => element.closest('.psl-card') && !element.closest('.psl-frame'))) {
+    return null;
+  }
+  const edge = found.find(element => element.matches('.react-flow__edge-interaction'));
+  return edge?.closest('.react-flow__edge')?.getAttribute('data-id') ?? null;
+}
+
+function lit(wire: Wire): Wire {
+  return { ...wire, className: 'psl-over' };
 }
 
 function nodeUnder(event: MouseEvent | TouchEvent): string | null {

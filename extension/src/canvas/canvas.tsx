@@ -7,21 +7,30 @@ import {
   useRef,
   useState,
   useSyncExternalStore,
+  type ClipboardEvent,
   type ReactElement
 } from 'react';
 
 import { newId } from '../flow/ids';
-import { freeKey, freePlace, GRID, snapped } from '../flow/place';
+import { arranged, type Arrangement } from '../flow/arrange';
+import { copied, pasted } from '../flow/clipboard';
+import { CARD, freeKey, freePlace, GRID, snapped } from '../flow/place';
 import type { Session, State } from '../flow/session';
 import type { Options, Place, Translate, View } from '../flow/types';
 import { Board, cardsOf, FIT, wiresOf } from './board';
 import type { Wire } from './edge';
 import { EditorContext, type Editor } from './editor';
+import { Finder } from './finder';
 import { Icon } from './icons';
 import { Inspector } from './inspector';
 import { Invitation } from './invitation';
+import { isWriting } from './keys';
+import { KeySheet } from './keysheet';
 import { selected, type Card } from './node';
 import { Palette } from './palette';
+import { titles, useChoices, type Opened } from './choices';
+import { SelectionBar } from './selection';
+import { frameAt, inside, middleOf, rectangle, within } from './surface';
 import { useKeys } from './shortcuts';
 import { Toolbar } from './toolbar';
 
@@ -78,6 +87,9 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
   const [inspected, setInspected] = useState<string | null>(null);
   // The node that may lie where its settings have just opened.
   const hidden = useRef<string | null>(null);
+  const pointer = useRef<Place | null>(null);
+  const [open, setOpen] = useState<Opened | null>(null);
+  const [loose, setLoose] = useState<string | null>(null);
   const [focused, setFocused] = useState(false);
   const width = useWidth(root);
   const [widened, setWidened] = useState<boolean | null>(null);
@@ -116,22 +128,65 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     },
     [flow, selectOnly]
   );
-  const add = (kind: string, at?: Place): void => {
+  const pointed = (): Place => {
     const box = root.current?.querySelector('.psl-board')?.getBoundingClientRect();
-    const middle = box
-      ? flow.screenToFlowPosition({ x: box.x + box.width / 2, y: box.y + box.height / 2 })
-      : { x: 0, y: 0 };
-    const place = at ? snapped({ x: at.x - 110, y: at.y - 24 }) : freePlace(view, middle);
+    const at = pointer.current;
+    const isOver = box && at && within(rectangle(box), at);
+    return flow.screenToFlowPosition(
+      isOver ? at : box ? { x: box.x + box.width / 2, y: box.y + box.height / 2 } : { x: 0, y: 0 }
+    );
+  };
+  const add = (kind: string, at?: Place, edge: string | null = null): void => {
+    const frame = at ? frameAt(view, flow, at) : null;
+    const corner = frame?.corner ?? { x: 0, y: 0 };
+    const place = at
+      ? snapped({ x: at.x - corner.x - 110, y: at.y - corner.y - 24 })
+      : freePlace(view, middleOf(root.current, flow));
     const id = newId();
-    void session
-      .edit({ type: 'add', node: id, kind, key: freeKey(view, kind), ...place })
-      .then(reason => {
+    const fields = { node: id, kind, key: freeKey(view, kind), ...place };
+    const done = edge
+      ? session.insert({ ...fields, edge })
+      : session.edit({ type: 'add', ...fields, parent: frame?.id ?? null });
+    void done.then(reason => {
+      if (reason === null) {
+        selectOnly(id);
+        hidden.current = id;
+        setInspected(id);
+      }
+    });
+  };
+  const chosen = cards.filter(card => card.selected);
+  const paste = (text: string, at: Place): boolean => {
+    const found = pasted(view, text, snapped(at));
+    if (found && live) {
+      void session.edit(found.edit).then(reason => {
         if (reason === null) {
-          selectOnly(id);
-          hidden.current = id;
-          setInspected(id);
+          const fresh = new Set(found.nodes);
+          setInspected(null);
+          setCards(before => before.map(card => selected(card, fresh.has(card.id))));
         }
       });
+    }
+    return found !== null;
+  };
+  const copy = (): string | null =>
+    chosen.length ? copied(view, new Set(chosen.map(card => card.id))) : null;
+  const duplicate = (): void => {
+    const text = copy();
+    const nodes = view.nodes.filter(one => chosen.some(card => card.id === one.id));
+    if (text !== null) {
+      const x = Math.min(...nodes.map(one => one.x)) + 2 * GRID;
+      paste(text, { x, y: Math.min(...nodes.map(one => one.y)) + 2 * GRID });
+    }
+  };
+  const arrange = (how: Arrangement): void => {
+    const boxes = chosen.map(card => ({
+      id: card.id,
+      ...card.position,
+      width: card.measured?.width ?? CARD.width,
+      height: card.measured?.height ?? CARD.height
+    }));
+    void session.edit({ type: 'move', nodes: arranged(boxes, how) });
   };
   const remove = (): void => {
     const nodes = cards.filter(card => card.selected).map(card => card.id);
@@ -153,11 +208,30 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     inspected,
     inspect,
     setInspected,
-    root
+    root,
+    duplicate,
+    show: what => setOpen(what && { what, at: pointer.current }),
+    zoom: step => void (step > 0 ? flow.zoomIn() : flow.zoomOut())
   });
+  const choices = useChoices(open, {
+    view,
+    t,
+    node: chosen[0]?.id ?? inspected,
+    add: kind => add(kind, pointed()),
+    inspect,
+    connect: ends => void session.edit({ type: 'connect', edge: newId(), source_path: '', ...ends })
+  });
+  const shut = useCallback(() => {
+    setOpen(null);
+    root.current?.focus({ preventScroll: true });
+  }, []);
+  const drawn = useMemo(
+    () => (loose ? { ...view, edges: view.edges.filter(edge => edge.id !== loose) } : view),
+    [view, loose]
+  );
   const editor = useMemo<Editor>(
-    () => ({ session, view, t, live, inspect, surface: options.surface }),
-    [session, view, t, live, inspect, options.surface]
+    () => ({ session, view, drawn, t, live, inspect, surface: options.surface }),
+    [session, view, drawn, t, live, inspect, options.surface]
   );
   const node = view.nodes.find(one => one.id === inspected);
   return (
@@ -182,9 +256,31 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
             root.current?.focus({ preventScroll: true });
           }
         }}
+        onPointerMove={event => {
+          pointer.current = { x: event.clientX, y: event.clientY };
+        }}
+        onCopy={event => toClipboard(event, copy())}
+        onCut={event => {
+          if (toClipboard(event, copy())) {
+            remove();
+          }
+        }}
+        onPaste={event => {
+          if (!isWriting(event.target)) {
+            const at = pointed();
+            if (paste(event.clipboardData.getData('text/plain'), at)) {
+              event.preventDefault();
+            }
+          }
+        }}
         {...keys}
       >
-        <Toolbar state={state} onFit={fit} />
+        <Toolbar
+          state={state}
+          onFit={fit}
+          onFind={() => setOpen({ what: 'nodes', at: null })}
+          onKeys={() => setOpen({ what: 'keys', at: null })}
+        />
         {!live && (
           <div className="psl-banner" role="alert">
             {options.surface === 'cell'
@@ -208,11 +304,20 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
               setWires={setWires}
               zooms={options.wheel === 'always' || focused}
               onAdd={add}
+              onLoose={setLoose}
               onInspect={id => {
                 hidden.current = id;
                 setInspected(id);
               }}
             />
+            {chosen.length > 1 && (
+              <SelectionBar
+                count={chosen.length}
+                onArrange={arrange}
+                onDuplicate={duplicate}
+                onRemove={remove}
+              />
+            )}
             {!view.nodes.length && <Invitation onAdd={kind => add(kind)} />}
             {state.notice && (
               <div
@@ -238,9 +343,28 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
             />
           )}
         </div>
+        {open?.what === 'keys' && <KeySheet onClose={shut} />}
+        {open && open.what !== 'keys' && (
+          <Finder
+            key={open.what}
+            {...titles(open.what, t)}
+            choices={choices}
+            at={open.what === 'kinds' ? inside(root.current, open.at) : null}
+            onClose={shut}
+          />
+        )}
       </div>
     </EditorContext.Provider>
   );
+}
+
+function toClipboard(event: ClipboardEvent, text: string | null): boolean {
+  if (text === null || isWriting(event.target)) {
+    return false;
+  }
+  event.preventDefault();
+  event.clipboardData.setData('text/plain', text);
+  return true;
 }
 
 /** Shift the picture so that a node is in it, and not under a drawer about it. */

@@ -53,7 +53,7 @@ const REASON = 300;
 
 /** The edge that is being drawn: green where it fits, red with the reason where it does not. */
 export function DrawnWire(props: ConnectionLineComponentProps<Card>): ReactElement {
-  const { view, t } = useEditor();
+  const { drawn, t } = useEditor();
   const [offset, , zoom] = useStore(state => state.transform);
   const width = useStore(state => state.width);
   const isLeft = props.toX * zoom + offset + REASON > width;
@@ -68,7 +68,7 @@ export function DrawnWire(props: ConnectionLineComponentProps<Card>): ReactEleme
   const reason =
     props.toHandle && props.toHandle.type !== props.fromHandle.type
       ? refusal(
-          view,
+          drawn,
           joined(
             {
               node: props.fromHandle.nodeId,

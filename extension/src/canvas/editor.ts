@@ -7,6 +7,8 @@ import type { KindView, NodeView, Options, ProblemView, Translate, View } from '
 export interface Editor {
   readonly session: Session;
   readonly view: View;
+  /** The flow as it is while an edge is in the hand: without that edge. */
+  readonly drawn: View;
   readonly t: Translate;
   /** Whether edits are taken; a canvas whose Python is gone only shows. */
   readonly live: boolean;

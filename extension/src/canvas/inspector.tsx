@@ -4,7 +4,7 @@ import { WHEN } from '../flow/apply';
 import { portsOf, refusal } from '../flow/connect';
 import { configured, fieldsOf, problemsOf } from '../flow/form';
 import { newId } from '../flow/ids';
-import type { EdgeView, InputView, NodeView } from '../flow/types';
+import type { EdgeView, InputView, NodeView, ProblemView } from '../flow/types';
 import { accent, kindOf, problemsAt, useEditor } from './editor';
 import { FieldControl, useDraft, Wrong } from './fields';
 import { Icon } from './icons';
@@ -63,13 +63,13 @@ export function Inspector({ node, onClose, onRemove }: InspectorProps): ReactEle
               }}
             />
             {problemsOf(view.problems, node, field.name).map((problem, at) => (
-              <Wrong key={at} text={problem.message} severity={problem.severity} />
+              <Mendable key={at} problem={problem} />
             ))}
           </div>
         ))}
         <Inputs node={node} />
         {others.map((problem, at) => (
-          <Wrong key={at} text={problem.message} severity={problem.severity} />
+          <Mendable key={at} problem={problem} />
         ))}
       </div>
       <footer>
@@ -79,6 +79,27 @@ export function Inspector({ node, onClose, onRemove }: InspectorProps): ReactEle
         </button>
       </footer>
     </aside>
+  );
+}
+
+/** A problem, with what a click can do about it. */
+function Mendable({ problem }: { problem: ProblemView }): ReactElement {
+  const { session, t, live } = useEditor();
+  return (
+    <div className="psl-mendable">
+      <Wrong text={problem.message} severity={problem.severity} />
+      {problem.fix !== null && (
+        <button
+          type="button"
+          className="psl-mend"
+          disabled={!live}
+          onClick={() => void session.mend(problem.fix)}
+        >
+          <Icon name="mend" size={14} />
+          {t('Fix')}
+        </button>
+      )}
+    </div>
   );
 }
 

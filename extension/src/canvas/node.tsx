@@ -30,7 +30,7 @@ export const CardView = memo(function CardView({ data, selected }: NodeProps<Car
   );
   return (
     <div
-      className={`psl-card${selected ? ' psl-selected' : ''}${hasError ? ' psl-wrong' : ''}`}
+      className={`psl-card${selected ? ' psl-selected' : ''}${hasError ? ' psl-wrong' : ''}${kind ? '' : ' psl-foreign'}`}
       style={accent(kind?.accent)}
     >
       <Port node={node.id} port={BRANCH_IN} side="target" connected={taken.has(WHEN)} />

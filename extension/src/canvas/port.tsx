@@ -53,11 +53,11 @@ interface PortProps {
 
 /** An opening of a node: colour tells the type, shape how many values; lit while it fits. */
 export function Port({ node, port, side, connected }: PortProps): ReactElement {
-  const { view, t, live } = useEditor();
+  const { drawn, t, live } = useEditor();
   const from = useDrawnFrom();
   const isWhen = side === 'target' && port.name === WHEN;
   const fits =
-    from && from.side !== side && !refusal(view, joined(from, { node, port: port.name }), t);
+    from && from.side !== side && !refusal(drawn, joined(from, { node, port: port.name }), t);
   const isOrigin = from?.node === node && from.port === port.name && from.side === side;
   const names = [
     'psl-port',

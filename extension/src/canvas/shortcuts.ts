@@ -4,6 +4,7 @@ import { GRID } from '../flow/place';
 import type { Session } from '../flow/session';
 import type { Place } from '../flow/types';
 import { moved } from './board';
+import type { Opened } from './choices';
 import { command, isWriting } from './keys';
 import { selected, type Card } from './node';
 
@@ -17,6 +18,9 @@ interface Keyed {
   readonly inspected: string | null;
   readonly inspect: (id: string) => void;
   readonly setInspected: (id: string | null) => void;
+  readonly duplicate: () => void;
+  readonly show: (what: Opened['what'] | null) => void;
+  readonly zoom: (step: number) => void;
   readonly root: { readonly current: HTMLElement | null };
 }
 
@@ -37,7 +41,18 @@ export function useKeys(at: Keyed): {
     Delete: at.remove,
     Backspace: at.remove,
     f: at.fit,
+    '/': () => at.show('kinds'),
+    c: () => at.show('edges'),
+    '?': () => at.show('keys'),
+    t: () => {
+      if (at.live && at.cards.length) {
+        void at.session.tidy();
+      }
+    },
+    '+': () => at.zoom(1),
+    '-': () => at.zoom(-1),
     Escape: () => {
+      at.show(null);
       at.setInspected(null);
       at.setCards(before => before.map(card => selected(card, false)));
       at.root.current?.focus({ preventScroll: true });
@@ -50,7 +65,12 @@ export function useKeys(at: Keyed): {
     const step = ARROWS[event.key];
     const card = focusedCard(event.target);
     if (command(event)) {
-      undoes(event, at);
+      commands(event, at);
+    } else if (event.key === ' ' && card) {
+      event.preventDefault();
+      at.setCards(before =>
+        before.map(one => (one.id === card ? selected(one, !one.selected) : one))
+      );
     } else if (step && at.live) {
       event.preventDefault();
       moving.current = true;
@@ -78,13 +98,23 @@ export function useKeys(at: Keyed): {
   return { onKeyDown, onKeyUp };
 }
 
-function undoes(event: KeyboardEvent, at: Keyed): void {
+function commands(event: KeyboardEvent, at: Keyed): void {
+  const { session } = at;
+  const editing: Record<string, (() => void) | undefined> = {
+    z: () => void (event.shiftKey ? session.redo() : session.undo()),
+    y: () => void session.redo(),
+    d: at.duplicate
+  };
+  const looking: Record<string, (() => void) | undefined> = {
+    a: () => at.setCards(before => before.map(card => selected(card, true))),
+    f: () => at.show('nodes')
+  };
   const key = event.key.toLowerCase();
-  if (!at.live || (key !== 'z' && key !== 'y')) {
-    return;
+  const action = looking[key] ?? (at.live ? editing[key] : undefined);
+  if (action) {
+    event.preventDefault();
+    action();
   }
-  event.preventDefault();
-  void (key === 'y' || event.shiftKey ? at.session.redo() : at.session.undo());
 }
 
 /** The selected cards, or else the focused one, a step further. */

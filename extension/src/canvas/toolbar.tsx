@@ -7,10 +7,12 @@ import { Icon } from './icons';
 interface ToolbarProps {
   readonly state: State;
   readonly onFit: () => void;
+  readonly onFind: () => void;
+  readonly onKeys: () => void;
 }
 
 /** The bar above the canvas: where one is, what one can do, and whether all is kept. */
-export function Toolbar({ state, onFit }: ToolbarProps): ReactElement {
+export function Toolbar({ state, onFit, onFind, onKeys }: ToolbarProps): ReactElement {
   const { view, session, t, live } = useEditor();
   const { path, version } = view.flow;
   const [library, name] = parted(path);
@@ -38,7 +40,16 @@ export function Toolbar({ state, onFit }: ToolbarProps): ReactElement {
         off={!live}
         run={() => void session.redo()}
       />
+      <Tool
+        icon="tidy"
+        name={t('Tidy')}
+        keys="T"
+        off={!live || !view.nodes.length}
+        run={() => void session.tidy()}
+      />
       <Tool icon="fit" name={t('Fit the flow into view')} keys="F" run={onFit} />
+      <Tool icon="search" name={t('Find a node')} keys="Ctrl+F" run={onFind} />
+      <Tool icon="keys" name={t('Keys')} keys="?" run={onKeys} />
       <span className="psl-rule" />
       <Problems />
       <span className="psl-rule" />
@@ -72,7 +83,7 @@ function Tool({ icon, name, keys, off, run }: ToolProps): ReactElement {
 
 /** How many problems there are; the list leads to each. */
 function Problems(): ReactElement {
-  const { view, t, inspect } = useEditor();
+  const { view, t, inspect, session, live } = useEditor();
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const count = view.problems.length;
@@ -117,7 +128,7 @@ function Problems(): ReactElement {
       {open && (
         <ul className="psl-popover">
           {view.problems.map((problem, at) => (
-            <li key={at}>
+            <li key={at} className="psl-problem">
               <button
                 type="button"
                 disabled={!problem.node}
@@ -134,6 +145,18 @@ function Problems(): ReactElement {
                 </span>
                 <span className="psl-muted psl-problem-code">{problem.code}</span>
               </button>
+              {problem.fix !== null && (
+                <button
+                  type="button"
+                  className="psl-mend"
+                  disabled={!live}
+                  aria-label={t('Fix: %1', problem.message)}
+                  onClick={() => void session.mend(problem.fix)}
+                >
+                  <Icon name="mend" size={14} />
+                  {t('Fix')}
+                </button>
+              )}
             </li>
           ))}
         </ul>

@@ -17,6 +17,8 @@ export function applyChange(view: View, change: Change): View {
 /** The view as it will be if Python agrees: shown at once, and taken back if it does not. */
 export function applyEdit(view: View, edit: Edit): View {
   switch (edit.type) {
+    case 'several':
+      return edit.operations.reduce(applyEdit, view);
     case 'add':
       return { ...view, nodes: merged(view.nodes, [sketch(view, edit)], []) };
     case 'move':
@@ -55,9 +57,9 @@ function sketch(view: View, edit: Extract<Edit, { type: 'add' }>): NodeView {
     id: edit.node,
     key: edit.key,
     kind: edit.kind,
-    config: {},
-    parent: null,
-    policy: {},
+    config: edit.config ?? {},
+    parent: edit.parent ?? null,
+    policy: edit.policy ?? {},
     x: edit.x,
     y: edit.y,
     headline: kind?.title ?? edit.kind,

@@ -40,9 +40,14 @@ function isFree(view: View, place: Place): boolean {
 
 /** A name for a new node that no other has. */
 export function freeKey(view: View, kind: string): string {
-  const taken = new Set(view.nodes.map(node => node.key.toLowerCase()));
+  return keyAmong(new Set(view.nodes.map(node => node.key.toLowerCase())), kind);
+}
+
+/** A name as near as can be to a wanted one that is not among those that are taken. */
+export function keyAmong(taken: ReadonlySet<string>, wanted: string): string {
+  const stem = taken.has(wanted.toLowerCase()) ? wanted.replace(/_\d+$/, '') : wanted;
   for (let number = 1; ; number++) {
-    const key = number === 1 ? kind : `${kind}_${number}`;
+    const key = number === 1 ? stem : `${stem}_${number}`;
     if (!taken.has(key.toLowerCase())) {
       return key;
     }

@@ -1,6 +1,17 @@
 import { applyChange, applyEdit } from './apply';
 import { newId } from './ids';
-import type { Answer, Edit, Host, Message, Operation, Status, View, Whatever } from './types';
+import type {
+  Answer,
+  Edit,
+  Host,
+  Insertion,
+  Json,
+  Message,
+  Operation,
+  Status,
+  View,
+  Whatever
+} from './types';
 
 /** Something to tell the person who edits. */
 export interface Notice {
@@ -67,6 +78,21 @@ export class Session {
 
   redo(): Promise<string | null> {
     return this.step({ do: 'redo' });
+  }
+
+  /** Put every node where Python's layout has it. */
+  tidy(): Promise<string | null> {
+    return this.step({ do: 'tidy' });
+  }
+
+  /** Do what a problem offers as its fix. */
+  mend(fix: Json): Promise<string | null> {
+    return this.step({ do: 'mend', fix });
+  }
+
+  /** Put a new node on an edge. */
+  insert(insertion: Insertion): Promise<string | null> {
+    return this.step({ do: 'insert', ...insertion });
   }
 
   /** Ask what others did meanwhile, if nothing else is going on. */

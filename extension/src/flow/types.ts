@@ -29,6 +29,8 @@ export interface KindView {
   readonly category: string;
   readonly icon: string;
   readonly accent: string;
+  /** Whether nodes can lie in it. */
+  readonly container: boolean;
   readonly schema: Schema;
 }
 
@@ -124,7 +126,12 @@ export type Edit =
       readonly key: string;
       readonly x: number;
       readonly y: number;
+      readonly parent?: string | null;
+      readonly config?: JsonObject;
+      readonly policy?: JsonObject;
     }
+  /** All or none, and one step of undo. */
+  | { readonly type: 'several'; readonly operations: readonly Edit[] }
   | { readonly type: 'move'; readonly nodes: Readonly<Record<string, Place>> }
   | { readonly type: 'configure'; readonly node: string; readonly config: JsonObject }
   | { readonly type: 'rename'; readonly node: string; readonly key: string }
@@ -143,6 +150,16 @@ export interface Connection {
   readonly target_port: string;
 }
 
+/** A new node on an edge: what flowed along it now flows through the node. */
+export interface Insertion {
+  readonly edge: string;
+  readonly node: string;
+  readonly kind: string;
+  readonly key: string;
+  readonly x: number;
+  readonly y: number;
+}
+
 export type Operation = Edit & { readonly op_id: string; readonly base_seq: number };
 
 export type Message =
@@ -150,6 +167,9 @@ export type Message =
   | { readonly do: 'edit'; readonly operation: Operation }
   | { readonly do: 'undo' }
   | { readonly do: 'redo' }
+  | { readonly do: 'tidy' }
+  | { readonly do: 'mend'; readonly fix: Json }
+  | ({ readonly do: 'insert' } & Insertion)
   | { readonly do: 'changes'; readonly since: number };
 
 export type Answer =
