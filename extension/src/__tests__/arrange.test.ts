@@ -87,3 +87,9 @@ test('what begins with the wish comes first', () => {
   expect(matching(things, 'map').map(thing => thing.title)).toEqual(['Map', 'Loop']);
   expect(matching(things, 'item each')).toHaveLength(1);
 });
+
+test('two pasted nodes of one stem get two names', () => {
+  const flow = view({ nodes: [node('ask'), node('ask_2')], edges: [] });
+  const found = pasted(flow, copied(flow, new Set(['id-ask', 'id-ask_2'])), { x: 0, y: 0 });
+  expect(found?.edit).toMatchObject({ operations: [{ key: 'ask_3' }, { key: 'ask_4' }] });
+});
