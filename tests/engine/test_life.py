@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,13 +21,17 @@ from hypothesis.stateful import (
 from promptstudio_lab.engine import recorder
 from promptstudio_lab.errors import Conflict, RunError, WarehouseError
 from promptstudio_lab.lab.running.recorded import run_again
+from promptstudio_lab.providers import provider_of
 from tests.engine.graphs import ask, flow_of, gives, node
 from tests.lab.parts import expire, settled_lab
 from tests.warehouse import conftest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from promptstudio_lab.engine.rows import Rows
     from promptstudio_lab.lab.flows import Flow
+    from promptstudio_lab.providers.chat import ChatRequest
     from promptstudio_lab.warehouse.connect import Warehouse
     from tests.engine.graphs import Nodes
 
@@ -70,11 +75,18 @@ class Life(RuleBasedStateMachine):
     @rule(target=runs)
     def cancel(self) -> str:
         """Begin a run and cancel it while a model answers."""
-        stream = self.flow.stream(x="a")
-        for _ in stream:
-            break
-        with pytest.raises(RunError):
-            _ = stream.run
+
+        async def hangs(_: ChatRequest, on_text: Callable[[str], None]) -> None:
+            on_text("It")
+            await asyncio.sleep(60)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(provider_of("simulated"), "complete", hangs)
+            stream = self.flow.stream(x="a")
+            for _ in stream:
+                break
+            with pytest.raises(RunError):
+                _ = stream.run
         (new,) = set(self.lab.runs(1000)["flow_execution_id"]) - set(self.model)
         self.model[new] = "cancelled"
         return str(new)
