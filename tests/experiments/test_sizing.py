@@ -1,39 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
 import pytest
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.experiments.sizing import size
 from promptstudio_lab.metrics import Mean, Rate
-from promptstudio_lab.stats.paired import mean_difference
-from promptstudio_lab.stats.planning.items import items_to_see, least_seen
-from promptstudio_lab.stats.sums import Sums
-
-if TYPE_CHECKING:
-    from promptstudio_lab.stats.looks import Method
-
-
-def test_the_planned_items_see_the_difference_as_often_as_promised() -> None:
-    n = items_to_see(0.4, 1.0, method="fixed")
-    random = np.random.default_rng(20261126)
-    seen = 0
-    for _ in range(4_000):
-        sums = Sums.of({"a": np.zeros(n), "b": random.normal(0.4, 1.0, n)})
-        seen += mean_difference(sums, "a", "b", method="fixed").low > 0
-    assert seen / 4_000 == pytest.approx(0.80, abs=0.02)
-
-
-@pytest.mark.parametrize("method", ["fixed", "anytime"])
-@pytest.mark.parametrize(("mde", "sd"), [(0.02, 0.5), (0.3, 1.0), (5.0, 40.0)])
-def test_what_is_seen_and_how_many_items_see_it_are_inverse(
-    method: Method, mde: float, sd: float
-) -> None:
-    n = items_to_see(mde, sd, method=method)
-    assert least_seen(n, sd, method=method) <= mde < least_seen(n - 1, sd, method=method)
-    assert items_to_see(-mde, sd, method=method) == n, "a fall is seen as well as a rise"
 
 
 def test_more_treatments_and_goals_ask_for_more() -> None:
