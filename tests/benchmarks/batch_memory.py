@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-SIZES = (10_000, 100_000)
+SIZES = (10_000, 100_000, 200_000)
 PROGRAM = """
 import resource, sys
 import polars as pl
