@@ -13,8 +13,9 @@ import uuid_utils
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION_7 = 0x7000
-_VERSION_8 = 0x8000
 _VARIANT = 0x8000000000000000
+# What a digit becomes where the variant of a UUID takes its two upper bits.
+_MARKED = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
 
 def new_id() -> str:
@@ -38,10 +39,10 @@ def derived_id(parent: str, *parts: object) -> str:
     False
     """
     text = "\0".join([parent, *map(str, parts)])
-    digest = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=10).digest(), "big")
-    high = int(parent[:8] + parent[9:13], 16) << 16 | _VERSION_7 | (digest >> 62) & 0xFFF
-    low = _VARIANT | digest & 0x3FFFFFFFFFFFFFFF
-    return _text(high << 64 | low)
+    digits = hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+    # Digits are put together as text, the bits of 62 to 73 and 0 to 61: every row has such keys.
+    middle = int(digits[1:5], 16) >> 2 & 0xFFF
+    return f"{parent[:14]}7{middle:03x}-{_MARKED[digits[4]]}{digits[5:8]}-{digits[8:]}"
 
 
 def hashed_id(digest: bytes) -> str:
@@ -50,10 +51,8 @@ def hashed_id(digest: bytes) -> str:
     >>> hashed_id(bytes(16))
     '00000000-0000-8000-8000-000000000000'
     """
-    number = int.from_bytes(digest[:16], "big")
-    high = (number >> 64) & 0xFFFFFFFFFFFF0FFF | _VERSION_8
-    low = _VARIANT | number & 0x3FFFFFFFFFFFFFFF
-    return _text(high << 64 | low)
+    d = digest[:16].hex()
+    return f"{d[:8]}-{d[8:12]}-8{d[13:16]}-{_MARKED[d[16]]}{d[17:20]}-{d[20:]}"
 
 
 def time_of(key: str) -> datetime:

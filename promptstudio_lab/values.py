@@ -16,8 +16,12 @@ from promptstudio_lab.errors import ValueRefused
 
 Json: TypeAlias = Any  # a JSON value: its exact type is recursive and unhelpful to callers
 
-# One encoder for all: making one for each value takes longer than encoding a small one.
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+# What CPython encodes with. `encode` makes one for each value, longer work than a small value is.
+_parts = json.encoder.c_make_encoder(  # type: ignore[attr-defined]  # typeshed leaves it out
+    *(None, _encoder.default, json.encoder.encode_basestring_ascii),
+    *(None, ":", ",", _encoder.sort_keys, _encoder.skipkeys, _encoder.allow_nan),
+)
 _NO_SURROGATES = range(0xD800, 0xE000)
 
 
@@ -43,14 +47,14 @@ def dumps(value: Json) -> str:
     promptstudio_lab.errors.ValueRefused: /score: NaN has no JSON form
     """
     try:
-        text = _encode(value)
+        text = "".join(_parts(value, 0))
     except (TypeError, ValueError, RecursionError):
         text = ""
     try:
         # The fast encoder lets surrogates and other keys through: look closer when it may have.
         if not text or "\\ud" in text or not _keys_are_text(value):
             _refuse(value, "")
-            text = _encode(_plain(value))
+            text = _encoder.encode(_plain(value))
     except RecursionError:
         message = "the value is nested too deeply, or contains itself"
         raise ValueRefused(message) from None

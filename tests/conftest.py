@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from tests import protocol_server as chat_completions
 from tests.lab.parts import opened
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from promptstudio_lab.lab import Lab
+
+# The same examples each time, however busy the machine is.
+settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+settings.load_profile("steady")
 
 ENGINES = ("sqlite", "postgresql")
 MISSING_FILE = "PSL_TEST_MISSING_FILE"  # where tests/run.py wants to read what could not run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,12 +16,13 @@ from promptstudio_lab.values import dumps, total, without_surrogates
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Mapping
     from datetime import datetime
 
     from promptstudio_lab.engine.call import Body
     from promptstudio_lab.engine.live import Live
     from promptstudio_lab.engine.plan import Step
+    from promptstudio_lab.nodes import Kind
     from promptstudio_lab.values import Json
 
 
@@ -93,13 +93,13 @@ async def _told(
     try:
         outcome = await _outcome(context.step, inputs, context)
     except asyncio.CancelledError:
-        cut = _ended(context, begun, inputs, _Outcome("cancelled"))
+        cut = _ended(context, begun, inputs, Outcome("cancelled"))
         await context.live.sink.node_ended(cut)
         raise NodeCut(cut) from None
     ended = _ended(context, begun, inputs, outcome)
     # What is missing because something inside failed may be there the next time.
     if key and ended.status == "succeeded" and not _any_failed(_inside(context)):
-        ended = replace(ended, cache_key=key)
+        ended = ended._replace(cache_key=key)
     await context.live.sink.node_ended(ended)
     return ended
 
@@ -116,10 +116,10 @@ async def _repeated(
     key: str | None = None,
 ) -> NodeEnded:
     """Give again what a node gave; a row of this run stands already, another run's is named."""
-    outcome = _Outcome("skipped" if known.status == "skipped" else "succeeded", known.outputs)
-    ended = replace(_ended(context, begun, inputs, outcome), original=known, cache_key=key)
+    outcome = Outcome("skipped" if known.status == "skipped" else "succeeded", known.outputs)
+    ended = _ended(context, begun, inputs, outcome)._replace(original=known, cache_key=key)
     if known.here:
-        return replace(ended, node_execution_id=known.node_execution_id)
+        return ended._replace(node_execution_id=known.node_execution_id)
     await context.live.sink.node_ended(ended)
     return ended
 
@@ -129,9 +129,11 @@ class _Begun(NamedTuple):
     clock: float
 
 
-class _Outcome(NamedTuple):
+class Outcome(NamedTuple):
+    """What came of somebody else's code: a value, or an error as a code and words."""
+
     status: Status
-    outputs: Mapping[str, Json] | None = None
+    value: Json = None
     error_code: str | None = None
     error: str | None = None
     question: Mapping[str, Json] | None = None
@@ -146,50 +148,39 @@ class NodeCut(asyncio.CancelledError):
         self.node = node
 
 
-class Caught(NamedTuple):
-    """What came of somebody else's code: a value, or an error as a code and words."""
-
-    value: Json = None
-    error_code: str | None = None
-    error: str | None = None
-    question: Mapping[str, Json] | None = None
-
-
-async def caught(work: Callable[[], Awaitable[Json]]) -> Caught:
+async def caught(work: Awaitable[Json]) -> Outcome:
     """Run a node or a scorer, which may be anybody's code; whatever it raises is a record."""
     try:
-        return Caught(await work())
+        return Outcome("succeeded", await work)
     except Waiting as waiting:
-        return Caught(question=waiting.question)
+        return Outcome("waiting", question=waiting.question)
     except PromptStudioError as failure:
-        return Caught(None, _code(failure), without_surrogates(str(failure)))
+        return Outcome("failed", None, _code(failure), without_surrogates(str(failure)))
     except Exception as failure:  # noqa: BLE001 — it may be anybody's code; the record keeps it
         text = f"{type(failure).__name__}: {failure}"
-        return Caught(None, "error", without_surrogates(text))
+        return Outcome("failed", None, "error", without_surrogates(text))
 
 
-async def _outcome(step: Step, inputs: Mapping[str, Json] | None, context: NodeContext) -> _Outcome:
+async def _outcome(step: Step, inputs: Mapping[str, Json] | None, context: NodeContext) -> Outcome:
     if inputs is None:
-        return _Outcome("skipped")
-    if context.live.past.closed and kinds[step.kind].side_effects != "none":
+        return Outcome("skipped")
+    kind = kinds[step.kind]
+    if context.live.past.closed and kind.side_effects != "none":
         message = "this run never reached the node, so there is nothing to repeat"
-        return _Outcome("failed", None, "not_recorded", message)
+        return Outcome("failed", None, "not_recorded", message)
+    return await caught(_outputs(kind, step, inputs, context))
 
-    async def work() -> Json:
-        # A provider call is announced each time; whatever else reaches outside, here.
-        if step.prompt is None and kinds[step.kind].side_effects != "none":
-            await context.announce()
-        outputs = await kinds[step.kind].run(step.config, inputs, context)
-        # A value that has no exact form fails the node here, where it was made.
-        dumps(outputs)
-        return outputs
 
-    found = await caught(work)
-    if found.question is not None:
-        return _Outcome("waiting", question=found.question)
-    if found.error is not None:
-        return _Outcome("failed", None, found.error_code, found.error)
-    return _Outcome("succeeded", found.value)
+async def _outputs(
+    kind: Kind, step: Step, inputs: Mapping[str, Json], context: NodeContext
+) -> Json:
+    # A provider call is announced each time; whatever else reaches outside, here.
+    if step.prompt is None and kind.side_effects != "none":
+        await context.announce()
+    outputs = await kind.run(step.config, inputs, context)
+    # A value that has no exact form fails the node here, where it was made.
+    dumps(outputs)
+    return outputs
 
 
 def _code(failure: PromptStudioError) -> str:
@@ -200,9 +191,10 @@ def _code(failure: PromptStudioError) -> str:
 
 
 def _ended(
-    context: NodeContext, begun: _Begun, inputs: Mapping[str, Json] | None, outcome: _Outcome
+    context: NodeContext, begun: _Begun, inputs: Mapping[str, Json] | None, outcome: Outcome
 ) -> NodeEnded:
-    usages = [call.reply.usage for call in context.calls if call.reply]
+    calls = tuple(context.calls)
+    usages = [call.reply.usage for call in calls if call.reply]
     return NodeEnded(
         run=context.live.run,
         step=context.step,
@@ -213,13 +205,13 @@ def _ended(
         completed_at=now(),
         execution_time_ms=(perf_counter() - begun.clock) * 1e3,
         inputs=inputs,
-        outputs=outcome.outputs,
+        outputs=outcome.value,
         error_code=outcome.error_code,
         error=outcome.error,
-        calls=tuple(context.calls),
-        cost=total(call.cost for call in context.calls),
-        input_tokens=total(usage.read_tokens if usage else None for usage in usages),
-        output_tokens=total(usage.written_tokens if usage else None for usage in usages),
+        calls=calls,
+        cost=total([call.cost for call in calls]),
+        input_tokens=total([usage.read_tokens if usage else None for usage in usages]),
+        output_tokens=total([usage.written_tokens if usage else None for usage in usages]),
         question=outcome.question,
         metrics=tuple(context.metrics),
         announced=context.announced,

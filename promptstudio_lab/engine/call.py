@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import astuple, replace
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
@@ -259,13 +259,19 @@ def _sound(outcome: Reply | ProviderError) -> tuple[Reply | None, ProviderError 
         reply, failure = outcome, None
     if reply is None:
         return None, failure
-    if reply.usage and not all(_is_count(count) for count in astuple(reply.usage)):
-        said = ", ".join(map(str, astuple(reply.usage)))
+    usage = reply.usage
+    counts = usage and (
+        *(usage.input_tokens, usage.cached_tokens),
+        *(usage.output_tokens, usage.reasoning_tokens),
+    )
+    if counts and not all(map(_is_count, counts)):
+        said = ", ".join(map(str, counts))
         failure = failure or BadReply(
             f"the provider counts impossible tokens: {said}", code="malformed"
         )
         reply = replace(reply, usage=None)
-    return replace(reply, text=without_surrogates(reply.text)), failure
+    text = without_surrogates(reply.text)
+    return (reply if text == reply.text else replace(reply, text=text)), failure
 
 
 def _is_count(count: int | None) -> bool:

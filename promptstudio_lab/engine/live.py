@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.cache import Cache
     from promptstudio_lab.engine.plan import Step
     from promptstudio_lab.engine.records import NodeEnded, RunStarted, Sink
-    from promptstudio_lab.engine.replay.past import Past
 
 
 @dataclass
@@ -37,16 +36,16 @@ class Live:
     cache: Cache | None = None
     ended: list[NodeEnded] = field(default_factory=list)
 
-    @property
-    def past(self) -> Past:
-        """Return what is known already."""
-        return self.run.input.past
+    def __post_init__(self) -> None:
+        """Take what is known already."""
+        self.past = self.run.input.past
 
     def key(self, step: Step, path: str) -> str:
         """Return the key of a node's execution: the same for the same node of the same run.
 
         A run that goes on after an interruption keeps what is written and writes anew.
         """
-        parts = (step.node_id, path)
-        epoch = self.past.epoch
-        return derived_id(self.run.input.run_id, *parts, *((epoch,) if epoch > 1 else ()))
+        run_id, epoch = self.run.input.run_id, self.past.epoch
+        if epoch > 1:
+            return derived_id(run_id, step.node_id, path, epoch)
+        return derived_id(run_id, step.node_id, path)

@@ -56,7 +56,9 @@ class Binding:
     many: bool
 
 
-@dataclass(frozen=True, slots=True)
+# A compiled step or plan is told from others by identity: what is computed once for it is found
+# again.
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One node, ready to run.
 
@@ -118,7 +120,6 @@ class Variant:
     variant_id: str | None = None
 
 
-# One compiled plan is told from another by identity: what is computed once for it is found again.
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Everything that `execute_batch` needs.

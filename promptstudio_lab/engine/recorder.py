@@ -15,11 +15,10 @@ import queue
 import threading
 import time
 import weakref
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from promptstudio_lab.engine.rows import UPDATES, Rows, rows_of
+from promptstudio_lab.engine.rows import UPDATES, Rows
 from promptstudio_lab.errors import PromptStudioError, WarehouseError, WarehouseUnavailable
 from promptstudio_lab.warehouse.append import execute, insert_missing
 from promptstudio_lab.warehouse.types import now
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
         AttemptStarted,
         CallEnded,
         NodeEnded,
+        Record,
         RunEnded,
         RunStarted,
     )
@@ -41,6 +41,8 @@ _HEARTBEAT_S = 10.0
 _QUEUE = 20_000
 _GROUP = 2_000
 _FULL_WAIT_S = 0.005
+_LINGER_S = 0.01
+_LATER = 500
 # How long a warehouse that cannot be used just now, with a full disk say, is tried again: shorter
 # than a lease, which nobody renews meanwhile.
 _PAUSE_S, _TRY_AGAIN_S = 20.0, 0.5
@@ -48,21 +50,13 @@ _open: weakref.WeakSet[Recorder] = weakref.WeakSet()
 _serial = itertools.count(1)
 
 
-@dataclass(slots=True)
-class _Entry:
-    rows: Rows
-    run_id: str = ""
+class _Entry(NamedTuple):
+    run_id: str
+    record: Record | None
     done: asyncio.Future[None] | None = None
-    loop: asyncio.AbstractEventLoop | None = None
 
 
-_STOP = _Entry(Rows())
-
-
-@dataclass(slots=True)
-class _Group:
-    entries: list[_Entry] = field(default_factory=list)
-    stop: bool = False
+_STOP = _Entry("", None)
 
 
 class Recorder:
@@ -82,7 +76,9 @@ class Recorder:
         """Start the writer thread."""
         self._warehouse, self._actor, self._address, self._ack = warehouse, actor, address, ack
         self.owner = lease_owner()
-        self._queue: queue.Queue[_Entry] = queue.Queue(_QUEUE)
+        self._queue: queue.SimpleQueue[_Entry] = queue.SimpleQueue()
+        self._urgent = threading.Event()
+        self._later: list[_Entry] = []
         self._failure: Exception | None = None
         self._broken: set[str] = set()
         self._thread = threading.Thread(
@@ -93,24 +89,24 @@ class Recorder:
 
     async def run_started(self, run: RunStarted) -> None:
         """Queue the run as `running`, under this process's lease."""
-        rows = rows_of(run, self._address, self.owner, now() + LEASE)
-        await self._put(run, rows, wait=False)
+        await self._put(run, run, wait=False)
 
     async def attempt_started(self, attempt: AttemptStarted) -> None:
         """Commit the attempt; the call is made when this returns."""
-        await self._put(attempt.run, rows_of(attempt, self._address), wait=True)
+        await self._put(attempt.run, attempt, wait=True)
 
     async def call_ended(self, call: CallEnded) -> None:
         """Nothing yet: the call's row goes with its node's, which it refers to."""
 
     async def node_ended(self, node: NodeEnded) -> None:
-        """Queue the node with its calls."""
-        await self._put(node.run, rows_of(node, self._address), wait=False)
+        """Queue the node with its calls; what has been paid for is written at once."""
+        await self._put(node.run, node, wait=False)
+        if node.calls:
+            self._urgent.set()
 
     async def run_ended(self, run: RunEnded) -> None:
         """Finish the run by compare-and-set."""
-        rows = rows_of(run, self._address, self.owner)
-        await self._put(run.run, rows, wait=self._ack == "commit")
+        await self._put(run.run, run, wait=self._ack == "commit")
 
     def close(self) -> None:
         """Write what is queued and stop.
@@ -120,27 +116,24 @@ class Recorder:
         """
         if self._thread.is_alive():
             self._queue.put(_STOP)
+            self._urgent.set()
             # An interrupt may end the waiting; the interpreter's exit then waits again.
             self._thread.join()
         _open.discard(self)
         self._raise()
 
-    async def _put(self, run: RunStarted, rows: Rows, *, wait: bool) -> None:
+    async def _put(self, run: RunStarted, record: Record, *, wait: bool) -> None:
         self._raise()
-        loop = asyncio.get_running_loop()
-        entry = _Entry(rows, run.input.run_id)
-        if wait:
-            entry.done, entry.loop = loop.create_future(), loop
-        while True:
-            try:
-                self._queue.put_nowait(entry)
-                break
-            except queue.Full:
-                # Back-pressure: the engine waits for the disk and not the other way round.
-                await asyncio.sleep(_FULL_WAIT_S)
-                self._raise()
-        if entry.done is not None:
-            await entry.done
+        done = asyncio.get_running_loop().create_future() if wait else None
+        entry = _Entry(run.input.run_id, record, done)
+        while self._queue.qsize() >= _QUEUE:
+            # Back-pressure: the engine waits for the disk and not the other way round.
+            await asyncio.sleep(_FULL_WAIT_S)
+            self._raise()
+        self._queue.put(entry)
+        if done is not None:
+            self._urgent.set()
+            await done
 
     def _raise(self) -> None:
         if self._failure is not None:
@@ -148,41 +141,47 @@ class Recorder:
             raise WarehouseError(message) from self._failure
 
     def _work(self) -> None:
-        beat = time.monotonic()
-        while True:
+        beat, going_on = time.monotonic(), True
+        while going_on:
             group = self._take()
+            if group and group[-1] is _STOP:
+                group.pop()
+                going_on = False
             # Whoever can keep nothing any more must not hold on to its runs either.
-            if time.monotonic() - beat > _HEARTBEAT_S and self._failure is None:
+            extend = time.monotonic() - beat > _HEARTBEAT_S and self._failure is None
+            if extend:
                 beat = time.monotonic()
-                lease = Rows(updates={"lease": [(now() + LEASE, self.owner)]})
-                group.entries.append(_Entry(lease))
-            if group.entries:
-                self._commit(group.entries)
-            if group.stop:
-                return
+            if group or extend:
+                self._commit(group, extend=extend)
 
-    def _take(self) -> _Group:
-        group = _Group()
+    def _take(self) -> list[_Entry]:
+        """Return what is written next; the last of it may be the sign to stop."""
+        group, self._later = self._later, []
         try:
-            entry = self._queue.get(timeout=_HEARTBEAT_S)
-            while True:
-                if entry is _STOP:
-                    group.stop = True
-                    return group
-                group.entries.append(entry)
-                if len(group.entries) >= _GROUP:
-                    return group
-                entry = self._queue.get_nowait()
+            if not group:
+                group.append(self._queue.get(timeout=_HEARTBEAT_S))
+                if _GROUP > 1:
+                    # What cost nothing, and nobody waits for, goes with what comes next.
+                    self._urgent.wait(_LINGER_S)
+                    self._urgent.clear()
+            while group[-1] is not _STOP and len(group) < _GROUP:
+                group.append(self._queue.get_nowait())
         except queue.Empty:
+            pass
+        awaited = {entry.run_id for entry in group if entry.done is not None}
+        if not awaited or len(group) > _LATER or group[-1] is _STOP:
             return group
+        # Runs that wait go before those that do not, each with all that it told until now.
+        self._later = [entry for entry in group if entry.run_id not in awaited]
+        return [entry for entry in group if entry.run_id in awaited]
 
-    def _commit(self, entries: list[_Entry]) -> None:
+    def _commit(self, entries: list[_Entry], *, extend: bool = False) -> None:
         # A run of which something was lost must not look whole: it stays open, to be gone on with.
         _tell([entry for entry in entries if entry.run_id in self._broken], self._failure)
         entries = [entry for entry in entries if entry.run_id not in self._broken]
         failure: Exception | None = None
         try:
-            self._keep(Rows.joined([entry.rows for entry in entries]))
+            self._keep(self._rows(entries, extend=extend))
         except (PromptStudioError, OSError) as error:
             if len(entries) > 1 and not isinstance(error, (OSError, WarehouseUnavailable)):
                 # One bad entry must not take the others along.
@@ -194,6 +193,16 @@ class Recorder:
             # What comes after a loss may only be its consequence: the first failure is the reason.
             self._failure = self._failure or error
         _tell(entries, failure)
+
+    def _rows(self, entries: list[_Entry], *, extend: bool) -> Rows:
+        until = now() + LEASE
+        rows = Rows(self._address, self.owner, until)
+        for entry in entries:
+            if entry.record is not None:
+                rows.add(entry.record)
+        if extend:
+            rows.extend_leases(until)
+        return rows
 
     def _keep(self, rows: Rows) -> None:
         # Once something could not be kept, nothing waits for the same again.
@@ -226,8 +235,8 @@ def lease_owner() -> str:
 def _tell(entries: list[_Entry], failure: Exception | None) -> None:
     waiting: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for entry in entries:
-        if entry.done is not None and entry.loop is not None:
-            waiting.setdefault(entry.loop, []).append(entry.done)
+        if entry.done is not None:
+            waiting.setdefault(entry.done.get_loop(), []).append(entry.done)
     for loop, futures in waiting.items():
         if not loop.is_closed():
             loop.call_soon_threadsafe(_resolve, futures, failure)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.engine.attempt import NodeCut, caught, run_node
 from promptstudio_lab.engine.live import Live
@@ -71,6 +71,44 @@ async def run_item(
     return ended
 
 
+class _Part(NamedTuple):
+    """What is known of a step before any run of it.
+
+    Attributes:
+        sources: how many nodes it waits for.
+        feeds: the ids of those that wait for it.
+        left: whether it runs once over a whole batch, and not here.
+        waits: whether somebody else's answer may take its time.
+        collecting: its inputs that take several values.
+    """
+
+    step: Step
+    sources: int
+    feeds: tuple[str, ...]
+    left: bool
+    waits: bool
+    collecting: frozenset[str]
+
+
+@lru_cache(maxsize=512)
+def _parts(steps: tuple[Step, ...]) -> dict[str, _Part]:
+    """Return the steps of a flow or of a body by id, sources first."""
+    sources = {
+        step.node_id: {binding.source for binding in (*step.bindings, *step.when)} for step in steps
+    }
+    return {
+        step.node_id: _Part(
+            step=step,
+            sources=len(sources[step.node_id]),
+            feeds=tuple(key for key, needed in sources.items() if step.node_id in needed),
+            left=kinds[step.kind].once_a_batch and not step.policy.get("once"),
+            waits=_waits(step),
+            collecting=frozenset(binding.port for binding in step.bindings if binding.many),
+        )
+        for step in steps
+    }
+
+
 @dataclass
 class _Scope:
     """The nodes of the flow itself, or of a body, while they run once."""
@@ -83,19 +121,12 @@ class _Scope:
     answers: dict[str, Json] = field(default_factory=dict)
     failed: NodeEnded | None = None
     question: Mapping[str, Json] | None = None
-    waiting: dict[str, int] = field(default_factory=dict)
-    feeds: dict[str, list[Step]] = field(default_factory=dict)
-    ready: deque[Step] = field(default_factory=deque)
     tasks: set[asyncio.Task[NodeEnded]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        for step in self.steps:
-            sources = {binding.source for binding in (*step.bindings, *step.when)}
-            self.waiting[step.node_id] = len(sources)
-            for source in sources:
-                self.feeds.setdefault(source, []).append(step)
-            if not sources:
-                self.ready.append(step)
+        self.parts = _parts(self.steps)
+        self.waiting = {key: part.sources for key, part in self.parts.items()}
+        self.ready = deque(part for part in self.parts.values() if not part.sources)
 
     async def finish(self) -> None:
         """Run until nothing is left, or a node failed."""
@@ -122,14 +153,14 @@ class _Scope:
 
     async def _go_on(self) -> None:
         while self.ready:
-            step = self.ready.popleft()
-            if kinds[step.kind].once_a_batch and not step.policy.get("once"):
+            part = self.ready.popleft()
+            if part.left:
                 continue
-            inputs = gather(step, self.outputs, self.values)
+            step, inputs = part.step, self._gathered(part)
             alone = not self.ready and not self.tasks
             work = run_node(self.live, step, inputs, self.path, partial(self._body, step))
             # A node that waits for nobody else's answer needs no task of its own.
-            if inputs is None or alone or not _waits(step):
+            if inputs is None or alone or not part.waits:
                 self._done(await work)
                 if self.failed is not None:
                     return
@@ -151,10 +182,35 @@ class _Scope:
         if node.step.kind == "output":
             self.answers.update(node.outputs or {})
         self.outputs[node.step.node_id] = node.outputs or {}
-        for step in self.feeds.get(node.step.node_id, ()):
-            self.waiting[step.node_id] -= 1
-            if not self.waiting[step.node_id]:
-                self.ready.append(step)
+        for key in self.parts[node.step.node_id].feeds:
+            self.waiting[key] -= 1
+            if not self.waiting[key]:
+                self.ready.append(self.parts[key])
+
+    def _gathered(self, part: _Part) -> dict[str, Json] | None:
+        """Return a node's inputs, or None when it must be skipped.
+
+        A closed branch or a required input without a value skips the node; an input that collects
+        several takes the live ones; an output gives the fields that there are.
+        """
+        step, outputs = part.step, self.outputs
+        if step.kind == "input":
+            value = self.values.get(step.key, step.config.get("default"))
+            return {"value": value}
+        if step.when and all(follow(binding, outputs) is ABSENT for binding in step.when):
+            return None
+        found: dict[str, Json] = {port: [] for port in part.collecting}
+        for binding in step.bindings:
+            value = follow(binding, outputs)
+            if value is ABSENT:
+                if not binding.many and step.kind != "output":
+                    return None
+            elif binding.many:
+                found[binding.port].append(value)
+            else:
+                found[binding.port] = value
+        empty = any(not found[port] for port in part.collecting)
+        return None if empty or (step.bindings and not found) else found
 
     async def _body(self, step: Step, values: Mapping[str, Json], place: str) -> Mapping[str, Json]:
         path = f"{self.path}/{step.key}{place}".removeprefix("/")
@@ -177,38 +233,6 @@ def _waits(step: Step) -> bool:
     return (
         kinds[step.kind].side_effects != "none" or bool(step.body) or bool(step.policy.get("cache"))
     )
-
-
-def gather(
-    step: Step, outputs: Mapping[str, Mapping[str, Json]], item: Mapping[str, Json]
-) -> dict[str, Json] | None:
-    """Return a node's inputs, or None when it must be skipped.
-
-    A closed branch or a required input without a value skips the node; an input that collects
-    several takes the live ones; an output gives the fields that there are.
-    """
-    if step.kind == "input":
-        value = item.get(step.key, step.config.get("default", ABSENT))
-        return {"value": None if value is ABSENT else value}
-    if step.when and all(follow(binding, outputs) is ABSENT for binding in step.when):
-        return None
-    found: dict[str, Json] = {}
-    for binding in step.bindings:
-        value = follow(binding, outputs)
-        if binding.many:
-            found.setdefault(binding.port, [])
-            if value is not ABSENT:
-                found[binding.port].append(value)
-        elif value is not ABSENT:
-            found[binding.port] = value
-        elif step.kind != "output":
-            return None
-    empty = [port for port, values in found.items() if values == [] and _collects(step, port)]
-    return None if empty or (step.bindings and not found) else found
-
-
-def _collects(step: Step, port: str) -> bool:
-    return any(binding.many for binding in step.bindings if binding.port == port)
 
 
 def follow(binding: Binding, outputs: Mapping[str, Mapping[str, Json]]) -> Json:
@@ -263,7 +287,7 @@ async def _score(run: RunStarted, status: Status, answers: Mapping[str, Json]) -
     async def work() -> Json:
         return scorer.score(answers, run.input.values)
 
-    found = await caught(work)
+    found = await caught(work())
     if found.error is not None:
         # A judgement that failed is missing data; it is no zero.
         return Score(None, "missing", f"the scorer failed: {found.error}")

@@ -40,10 +40,17 @@ MOST_UNPAIRED = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One metric and what was found about it."""
+    """One metric and what was found about it.
+
+    Attributes:
+        metric: what was asked.
+        effect: what was found.
+        p_adjusted: of a goal, when several share the error; else the p-value itself.
+    """
 
     metric: Metric
     effect: Effect
+    p_adjusted: float
 
     @property
     def verdict(self) -> Verdict:

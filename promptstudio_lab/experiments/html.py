@@ -20,7 +20,7 @@ from promptstudio_lab.experiments.wording import (
 )
 
 if TYPE_CHECKING:
-    from promptstudio_lab.experiments.decision import Action, Finding
+    from promptstudio_lab.experiments.decision import Action, Decision, Finding
     from promptstudio_lab.experiments.outcome import Outcome
 
 CHIPS: dict[Action, tuple[str, str]] = {
@@ -65,6 +65,7 @@ _STYLE = f"""
 .psl-report-wide {{ overflow-x: auto }}
 .psl-report-table tbody th, .psl-report-table tbody b {{ font-weight: 600 }}
 .psl-report-small {{ font-size: 11px; {_MUTED} }}
+.psl-report > details {{ margin: 8px 8px 0 }}
 .psl-report-why {{ margin: 8px 8px 0; font-size: 11px; {_MUTED}; overflow-wrap: anywhere }}
 .psl-report-grey {{ opacity: 0.45 }}
 .psl-report-sql summary {{ margin: 8px 8px 0; font-size: 11px; cursor: pointer; {_MUTED} }}
@@ -79,19 +80,35 @@ _REPORT = "psl-report tex2jax_ignore mathjax_ignore"
 
 def page(outcome: Outcome) -> str:
     """Return the report as HTML that stands alone inside any page."""
-    decision = outcome.decision
-    word, colour = CHIPS[decision.action]
     forest = draw(outcome.findings, control=outcome.control, treatment=outcome.treatment)
-    grey = ' class="psl-report-grey"' if decision.action == "invalid" else ""
+    grey = ' class="psl-report-grey"' if outcome.decision.action == "invalid" else ""
+    names = f"{outcome.name} \u00b7 {outcome.treatment} against {outcome.control}"
+    return head(outcome.decision, names, simulated=outcome.simulated, inside=(
+        f"<div{grey}>{forest.svg}</div>{_health(outcome)}<div{grey}>{_table(outcome)}</div>"
+        f'<div class="psl-report-why">{_text(outcome.reason)}</div>{_query(outcome.sql)}'
+    ))  # fmt: skip
+
+
+def head(decision: Decision, about: str, *, simulated: bool, inside: str) -> str:
+    """Return a decision with its colour, and below it some HTML.
+
+    Args:
+        decision: what to do now.
+        about: what it is about, as text.
+        simulated: whether a stand-in gave the answers.
+        inside: HTML of this package's own.
+    """
+    word, colour = CHIPS[decision.action]
+    badge = '<span class="psl-report-badge">simulated</span>' if simulated else ""
+    note = " \u00b7 answers of a stand-in, not of a language model" if simulated else ""
     return (
         f'<div class="{_REPORT}" style="--psl-c:{colour}"><style>{_STYLE}</style>'
         '<div class="psl-report-head"><span class="psl-report-chip">'
         f'<span class="psl-report-dot"></span>{word}</span>'
         f'<div><div class="psl-report-text"><b>{_text(decision.headline)}:</b>'
         f" {_unbroken(decision.detail)}.</div>"
-        f'<div class="psl-report-about">{_about(outcome)}</div></div></div>'
-        f"<div{grey}>{forest.svg}</div>{_health(outcome)}<div{grey}>{_table(outcome)}</div>"
-        f'<div class="psl-report-why">{_text(outcome.reason)}</div>{_query(outcome.sql)}</div>'
+        f'<div class="psl-report-about">{badge}{_text(about)}{note}</div></div></div>'
+        f"{inside}</div>"
     )
 
 
@@ -102,13 +119,6 @@ def _text(words: str) -> str:
 def _unbroken(words: str) -> str:
     """Return escaped text in which a number never loses its unit at the end of a line."""
     return _text(words.replace(" %", "\u00a0%").replace("p < ", "p\u00a0<\u00a0"))
-
-
-def _about(outcome: Outcome) -> str:
-    badge = '<span class="psl-report-badge">simulated</span>' if outcome.simulated else ""
-    note = " \u00b7 answers of a stand-in, not of a language model" if outcome.simulated else ""
-    names = f"{outcome.name} \u00b7 {outcome.treatment} against {outcome.control}"
-    return f"{badge}{_text(names)}{note}"
 
 
 def _health(outcome: Outcome) -> str:

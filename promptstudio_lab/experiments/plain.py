@@ -23,7 +23,7 @@ def text(outcome: Outcome) -> str:
     title = f"{decision.action.replace('_', ' ').upper()}: {decision.text}"
     health = ", ".join(f"{value} {name}" for value, name in outcome.health)
     note = ["SIMULATED: answers of a stand-in, not of a language model"] * outcome.simulated
-    return "\n".join([title, *note, "", *_aligned(_cells(outcome)), "", health, outcome.reason])
+    return "\n".join([title, *note, "", *aligned(_cells(outcome)), "", health, outcome.reason])
 
 
 def _cells(outcome: Outcome) -> list[tuple[str, ...]]:
@@ -46,7 +46,12 @@ def _cells(outcome: Outcome) -> list[tuple[str, ...]]:
     return table
 
 
-def _aligned(table: list[tuple[str, ...]]) -> list[str]:
+def aligned(table: list[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a table: the first column to the left, numbers to the right.
+
+    >>> aligned([("name", "n"), ("a", "12")])
+    ['name   n', 'a     12']
+    """
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "  ".join(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments.decision import Evidence, Finding, decide
 from promptstudio_lab.experiments.forest import Forest, draw
+from promptstudio_lab.experiments.holm import Answer, answers
 from promptstudio_lab.experiments.html import page
 from promptstudio_lab.experiments.outcome import Outcome
 from promptstudio_lab.experiments.plain import text
-from promptstudio_lab.experiments.wording import level, visible
+from promptstudio_lab.experiments.wording import visible
 from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.srm import srm
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.metrics import Metric
+    from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
     from promptstudio_lab.stats.srm import SrmResult
     from promptstudio_lab.stats.sums import Sums
@@ -80,6 +83,7 @@ class Report(Outcome):
             "control": [effect.control for effect in effects],
             "treatment": [effect.treatment for effect in effects],
             **{name: [getattr(effect, name) for effect in effects] for name in _MEASURES},
+            "p_adjusted": [finding.p_adjusted for finding in self.findings],
             "verdict": [finding.verdict for finding in self.findings],
             "experiment": [self.name] * count,
             "control_variant": [self.control] * count,
@@ -88,7 +92,7 @@ class Report(Outcome):
         }
 
 
-_NUMBERS = ("control", "treatment", *_MEASURES[:7], "se", "alpha")
+_NUMBERS = ("control", "treatment", *_MEASURES[:7], "se", "alpha", "p_adjusted")
 
 
 def analyze(  # noqa: PLR0913 # all that a report must know about where its sums come from
@@ -118,7 +122,7 @@ def analyze(  # noqa: PLR0913 # all that a report must know about where its sums
         expected: the promised share of each variant, in any unit, or None.
         unpaired: keys of the items that only one variant ran on.
         simulated: whether a stand-in gave the answers.
-        alpha: the chance of a wrong winner that is accepted; several goals share it equally.
+        alpha: the chance of a wrong winner that is accepted; goals share it by Holm's steps.
         method: `anytime`, which allows looking at any time, or `fixed`.
         sql: the query that made the sums.
 
@@ -134,33 +138,102 @@ def analyze(  # noqa: PLR0913 # all that a report must know about where its sums
     >>> report.decision.action, report["success"].estimate
     ('ship', 0.5)
     """
-    _check(metrics, counts, expected, (control, treatment))
-    findings = _findings(sums, metrics, (control, treatment), alpha, method)
-    shares = None if expected is None else _shares(counts, expected)
-    evidence = Evidence(control, treatment, findings, sums.n, len(unpaired), shares)
+    part = Part(treatment, sums, counts, expected, tuple(unpaired), simulated, sql)
+    (found,) = analyze_all(
+        [part], name=name, control=control, metrics=metrics, alpha=alpha, method=method
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One treatment beside the control.
+
+    Attributes:
+        treatment: the variant.
+        sums: sums over the items that both ran on, with columns named `<variant>.<column>`.
+        counts: runs of each variant.
+        expected: the promised share of each variant, in any unit, or None.
+        unpaired: keys of the items that only one variant ran on.
+        simulated: whether a stand-in gave the answers.
+        sql: the query that made the sums.
+    """
+
+    treatment: str
+    sums: Sums
+    counts: Mapping[str, int]
+    expected: Mapping[str, float] | None = None
+    unpaired: tuple[str, ...] = ()
+    simulated: bool = False
+    sql: str = ""
+
+
+def analyze_all(  # the parts, and what holds for all of them
+    parts: Sequence[Part],
+    *,
+    name: str,
+    control: str,
+    metrics: Sequence[Metric],
+    alpha: float = 0.05,
+    method: Method = "anytime",
+) -> list[Report]:
+    """Return a report for each treatment; all their goals share one error by Holm's steps.
+
+    Args:
+        parts: the treatments, each with its sums beside the control.
+        name: the experiment's name.
+        control: the control's variant.
+        metrics: what to measure; at least one is a goal.
+        alpha: the chance that any of the treatments is wrongly found better or worse.
+        method: `anytime`, which allows looking at any time, or `fixed`.
+
+    Raises:
+        AnalysisError: as `analyze` does.
+    """
+    for part in parts:
+        _check(metrics, part.counts, part.expected, (control, part.treatment))
+    asked = [
+        (at, metric) for at in range(len(parts)) for metric in metrics if metric.role == "goal"
+    ]
+
+    def ask(part: Part, metric: Metric, level: float) -> Effect:
+        return metric.effect(part.sums, control, part.treatment, level, method)
+
+    goals = answers([partial(ask, parts[at], metric) for at, metric in asked], alpha)
+    known = {(at, metric.name): answer for (at, metric), answer in zip(asked, goals, strict=True)}
+    reports = []
+    for at, part in enumerate(parts):
+        found = []
+        for metric in metrics:
+            effect, p_value = known.get((at, metric.name)) or _alone(ask(part, metric, alpha))
+            found.append(Finding(metric, effect, p_value))
+        words = rule(method, alpha).words
+        reason = _reason(tuple(found), words, alpha, len(goals))
+        reports.append(_report(part, name, control, tuple(found), reason))
+    return reports
+
+
+def _alone(effect: Effect) -> Answer:
+    return Answer(effect, effect.p_value)
+
+
+def _report(
+    part: Part, name: str, control: str, findings: tuple[Finding, ...], reason: str
+) -> Report:
+    shares = None if part.expected is None else _shares(part.counts, part.expected)
+    evidence = Evidence(control, part.treatment, findings, part.sums.n, len(part.unpaired), shares)
     return Report(
         name=name,
         control=control,
-        treatment=treatment,
+        treatment=part.treatment,
         findings=findings,
         decision=decide(evidence),
         srm=shares,
-        counts=dict(counts),
-        unpaired=tuple(unpaired),
-        reason=_reason(findings, rule(method, alpha).words, alpha),
-        simulated=simulated,
-        sql=sql,
-    )
-
-
-def _findings(
-    sums: Sums, metrics: Sequence[Metric], variants: tuple[str, str], alpha: float, method: Method
-) -> tuple[Finding, ...]:
-    goals = sum(metric.role == "goal" for metric in metrics)
-    shares = [alpha / goals if metric.role == "goal" else alpha for metric in metrics]
-    return tuple(
-        Finding(metric, metric.effect(sums, *variants, share, method))
-        for metric, share in zip(metrics, shares, strict=True)
+        counts=dict(part.counts),
+        unpaired=part.unpaired,
+        reason=reason,
+        simulated=part.simulated,
+        sql=part.sql,
     )
 
 
@@ -187,13 +260,11 @@ def _check(
             raise AnalysisError(message)
 
 
-def _reason(findings: tuple[Finding, ...], words: str, alpha: float) -> str:
+def _reason(findings: tuple[Finding, ...], words: str, alpha: float, questions: int) -> str:
     n = findings[0].effect.n
-    goals = [finding for finding in findings if finding.metric.role == "goal"]
-    each = level(goals[0].effect.alpha)
-    shared = f"; {len(goals)} goals share the error of {alpha:g}, so each has {each}"
+    shared = f"; {questions} questions about goals share the error of {alpha:g} by Holm's steps"
     plain = f"paired by item: every variant ran on the same {n:,} items; {words}"
-    parts = [plain + (shared if len(goals) > 1 else "")]
+    parts = [plain + (shared if questions > 1 else "")]
     # What a metric's own reason adds to the method that all share.
     common = f"paired by item, {n} items; {words}"
     added = [

@@ -6,6 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
+from promptstudio_lab.lab.analytics import Analytics
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.experiments import Experiment
 from promptstudio_lab.lab.facts import Environment
@@ -97,6 +98,7 @@ class Lab:
         actor: who works in it.
         warehouse: where everything is kept.
         frames: what ran, as lazy polars frames: `lab.frames.node_executions()`.
+        analytics: what it cost, and how much of that is known: `lab.analytics.cost(by="flow")`.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Lab:
         self.frames = Frames(warehouse, actor)
         self.environment = Environment(warehouse, actor, lab_id, default_model())
         self.environment.flow_named = self.flow
+        self.analytics = Analytics(self.environment, self.frames)
 
     def __repr__(self) -> str:
         """Say which lab this is, where it is kept, and why there."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.batch import CONCURRENCY
 from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments import store
-from promptstudio_lab.experiments.report import Report, analyze
+from promptstudio_lab.experiments.report import Part, analyze_all
+from promptstudio_lab.experiments.several import Comparisons
+from promptstudio_lab.experiments.sizing import Sizing, size
 from promptstudio_lab.ids import derived_id
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.results import results_frame
-from promptstudio_lab.metrics import default_metrics
+from promptstudio_lab.metrics import Mean, Rate, default_metrics
+from promptstudio_lab.money import to_usd
 from promptstudio_lab.stats.sums import Sums
 from promptstudio_lab.warehouse.archive.manifest import archived_months
 from promptstudio_lab.warehouse.queries.paired_sums import known_columns, paired_sums
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.engine.plan import Plan
+    from promptstudio_lab.experiments.report import Report
     from promptstudio_lab.experiments.store import Started
     from promptstudio_lab.flows.variants import Patch
     from promptstudio_lab.lab.datasets import Dataset
@@ -108,6 +113,64 @@ class Experiment:
             )
         return self.results()
 
+    def plan(
+        self,
+        mde: float,
+        *,
+        metric: Metric | None = None,
+        power: float = 0.8,
+        method: str = "anytime",
+    ) -> Sizing:
+        """Return how many items show a difference, and what running them costs.
+
+        The spread and the price are those of the experiment's own runs where there are some; else
+        the widest spread that a share can have, and the price of the flow's earlier runs.
+
+        Args:
+            mde: the smallest difference that matters, in the metric's unit: 0.05 is 5 points.
+            metric: the goal; success by default.
+            power: the chance to see the difference.
+            method: `anytime`, which allows looking at any time, or `fixed`.
+
+        Raises:
+            AnalysisError: if a number is impossible, or the metric is no share and nothing has run.
+        """
+        goal = metric or Rate("success")
+        seen = self._seen(goal)
+        if seen is None and goal.unit != "share":
+            message = f"how {goal.name!r} varies is not known yet: run some items first"
+            raise AnalysisError(message)
+        sd, cost = seen or (None, self._cost_of_a_run())
+        return size(
+            goal,
+            mde,
+            have=len(self.dataset),
+            treatments=len(self.variants) - 1,
+            sd=sd,
+            cost_per_run=cost,
+            method="fixed" if method == "fixed" else "anytime",
+            alpha=self.alpha,
+            power=power,
+        )
+
+    def _seen(self, goal: Metric) -> tuple[float, float | None] | None:
+        """Return the widest spread of a goal's difference so far, and what a run costs."""
+        usual = {metric.name: metric for metric in (Rate("success"), Mean("cost_usd"))}
+        try:
+            reports = self._reports(None, list({**usual, goal.name: goal}.values()), "fixed")
+        except AnalysisError:
+            return None
+        effects = [report[goal.name] for report in reports]
+        spreads = [effect.se * math.sqrt(effect.n) for effect in effects]
+        costs = [report["cost_usd"] for report in reports if "cost_usd" in report.effects]
+        paid = [value for cost in costs for value in (cost.control, cost.treatment)]
+        sd = max(spreads, default=0.0)
+        return (sd, sum(paid) / len(paid) if paid else None) if sd > 0 else None
+
+    def _cost_of_a_run(self) -> float | None:
+        expected = self.flow.cost(self.dataset).expected_nano_usd
+        return None if expected is None else to_usd(expected) / len(self.dataset)
+
     def results(self) -> pl.DataFrame:
         """Return every finished run of the experiment, one row an item and variant."""
         started = self._found()
@@ -121,23 +184,34 @@ class Experiment:
         *,
         metrics: Sequence[Metric] | None = None,
         method: str = "anytime",
-    ) -> Report:
+    ) -> Any:  # a Report of one treatment, Comparisons of several
         """Return which variant is better, at what cost, and how surely.
 
         Args:
-            treatment: the variant to compare with the control; the second one by default.
+            treatment: the variant to compare with the control; by default every one, and then all
+                comparisons share the error.
             metrics: what to measure; success, cost, latency and cost per success by default.
             method: `anytime`, which allows looking at any time, or `fixed`.
+
+        Returns:
+            A `Report` of one treatment, or `Comparisons` of several.
 
         Raises:
             AnalysisError: if the experiment has not run, there is no such variant, or some of its
                 runs are archived.
         """
+        reports = self._reports(treatment, metrics, method)
+        if len(reports) == 1:
+            return reports[0]
+        return Comparisons(self.name, reports[0].control, tuple(reports))
+
+    def _reports(
+        self, treatment: str | None, metrics: Sequence[Metric] | None, method: str
+    ) -> list[Report]:
         started = self._found()
         control, *others = list(started.variants)
-        chosen = treatment or others[0]
-        if chosen not in others:
-            message = f"there is no variant {chosen!r}.{did_you_mean(chosen, others)}"
+        if treatment is not None and treatment not in others:
+            message = f"there is no variant {treatment!r}.{did_you_mean(treatment, others)}"
             raise AnalysisError(message)
         wanted = list(metrics or default_metrics())
         with self._environment.warehouse.reading(self._environment.actor) as session:
@@ -146,31 +220,17 @@ class Experiment:
             if not columns:
                 message = f"the experiment {self.name!r} has no finished runs; call .run() first"
                 raise AnalysisError(message)
-            found = paired_sums(
-                session, started.id, started.variants[control], started.variants[chosen], columns
-            )
-        names = {"control": control, "treatment": chosen}
-        renamed = (name.split(".", 1) for name in found.columns)
-        sums = Sums(
-            found.n,
-            tuple(f"{names[arm]}.{column}" for arm, column in renamed),
-            found.shift,
-            found.totals,
-            found.products,
-        )
-        return analyze(
-            sums,
+            parts = [
+                _part(session, started, control, chosen, columns)
+                for chosen in ([treatment] if treatment else others)
+            ]
+        return analyze_all(
+            parts,
             name=self.name,
             control=control,
-            treatment=chosen,
             metrics=[metric for metric in wanted if set(metric.columns) <= set(columns)],
-            counts=dict(zip(names.values(), found.runs, strict=True)),
-            expected={control: 1.0, chosen: 1.0},
-            unpaired=found.unpaired,
-            simulated=found.simulated,
             alpha=self.alpha,
             method="fixed" if method == "fixed" else "anytime",
-            sql=found.sql,
         )
 
     def __repr__(self) -> str:
@@ -225,6 +285,32 @@ class Experiment:
                     key = derived_id(started.id, name, item.key, tries)
                     found.append(RunInput(key, name, item.values, item.key, item.id))
         return found
+
+
+def _part(
+    session: Session, started: Started, control: str, treatment: str, columns: list[str]
+) -> Part:
+    found = paired_sums(
+        session, started.id, started.variants[control], started.variants[treatment], columns
+    )
+    names = {"control": control, "treatment": treatment}
+    renamed = (name.split(".", 1) for name in found.columns)
+    sums = Sums(
+        found.n,
+        tuple(f"{names[arm]}.{column}" for arm, column in renamed),
+        found.shift,
+        found.totals,
+        found.products,
+    )
+    return Part(
+        treatment,
+        sums,
+        counts=dict(zip(names.values(), found.runs, strict=True)),
+        expected={control: 1.0, treatment: 1.0},
+        unpaired=tuple(found.unpaired),
+        simulated=found.simulated,
+        sql=found.sql,
+    )
 
 
 def _require_hot(session: Session, experiment_id: str) -> None:

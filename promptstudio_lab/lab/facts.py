@@ -156,6 +156,7 @@ class Environment:
             rows = questions(session)
         schema: dict[str, Any] = {  # polars' own union of types
             "question_id": pl.String,
+            "flow": pl.String,
             "node": pl.String,
             "path": pl.String,
             "asked_at": pl.Datetime("us", "UTC"),

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.sums import LEAST_ROWS, Sums, variance_along
+from promptstudio_lab.stats.sums import LEAST_ROWS, Sums, numbers, variance_along
+from promptstudio_lab.stats.tails import finite
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from promptstudio_lab.stats.sums import Floats
+    from numpy.typing import NDArray
+
+    from promptstudio_lab.stats.sums import Floats, Labels
 
 _ROUNDINGS = 16 * float(np.finfo(np.float64).eps)
 
@@ -46,8 +49,8 @@ class Arm:
         Raises:
             AnalysisError: saying which number is wrong.
         """
-        if self.n < 1:
-            message = f"an arm has {self.n} units: at least 1 is needed"
+        if not 1 <= self.n < math.inf:
+            message = f"an arm has {self.n} units: a finite number of at least 1 is needed"
             raise AnalysisError(message)
         if not (math.isfinite(self.mean) and 0 <= self.variance < math.inf):
             message = (
@@ -67,8 +70,12 @@ class Arm:
         return math.sqrt(self.squared_se) / abs(self.mean) if self.mean else math.inf
 
     @classmethod
-    def of_values(cls, values: Sequence[float] | Floats) -> Arm:
+    def of_values(cls, values: Sequence[float] | Floats, name: str = "values") -> Arm:
         """Return the arm of single values, one a unit.
+
+        Args:
+            values: one a unit.
+            name: what an error calls them.
 
         Raises:
             AnalysisError: if there are fewer than two, or one is no finite number.
@@ -76,7 +83,7 @@ class Arm:
         >>> Arm.of_values([1.0, 2.0, 6.0])
         Arm(n=3, mean=3.0, variance=7.0)
         """
-        return cls.of(Sums.of({"value": values}), "value")
+        return cls.of(Sums.of({name: values}), name)
 
     @classmethod
     def of(cls, sums: Sums, column: str) -> Arm:
@@ -108,9 +115,11 @@ class Arm:
         >>> Arm.of_sums(3, 9.0, 41.0)
         Arm(n=3, mean=3.0, variance=7.0)
         """
-        if n < LEAST_ROWS:
+        if not LEAST_ROWS <= n < math.inf:
             message = f"an arm has {n} unit(s): at least 2 are needed to see a spread"
             raise AnalysisError(message)
+        for name, value in (("total", total), ("squares", squares), ("shift", shift)):
+            finite(name, value)
         spread = squares - total * (total / n)
         if spread < -_ROUNDINGS * abs(squares):
             message = (
@@ -130,7 +139,7 @@ class Arm:
         >>> Arm.of_successes(4, 1)
         Arm(n=4, mean=0.25, variance=0.1875)
         """
-        if not (0 <= successes <= n and n):
+        if not (0 <= successes <= n < math.inf and n):
             message = f"{successes} successes out of {n} is no share"
             raise AnalysisError(message)
         share = successes / n
@@ -139,6 +148,11 @@ class Arm:
     @classmethod
     def of_ratio(cls, sums: Sums, over: str, under: str) -> Arm:
         """Return the arm whose metric is one column's sum by another's.
+
+        Args:
+            sums: sums in which every row is one unit.
+            over: the column above the line, such as cost.
+            under: the column below the line, such as successes.
 
         Raises:
             AnalysisError: if a column is missing, there are fewer than two rows, or the sum below
@@ -159,9 +173,7 @@ class Arm:
         return cls(sums.n, ratio, variance_along(sums.covariance(), gradient))
 
     @classmethod
-    def of_clusters(
-        cls, values: Sequence[float] | Floats, clusters: Sequence[Hashable] | Floats
-    ) -> Arm:
+    def of_clusters(cls, values: Sequence[float] | Floats, clusters: Labels) -> Arm:
         """Return the arm of values that come in clusters, with the clusters as its units.
 
         Args:
@@ -176,28 +188,39 @@ class Arm:
         (2, 0.5, 0.25)
         """
         # Around their mean, so that nothing is lost when values are large and close together.
-        shift = Sums.of({"value": values}).shift[0] if len(values) else 0.0
-        centred = np.asarray(values, dtype=np.float64) - shift
-        arm = cls.of_ratio(cluster_sums(centred, clusters), "total", "rows")
+        found = numbers("values", values)
+        shift = float(found.mean()) if found.size else 0.0
+        # The mean of a constant may round away from it, and would show a spread that is not there.
+        shift = float(found[0]) if found.size and np.ptp(found) == 0 else shift
+        arm = cls.of_ratio(cluster_sums(found - shift, clusters), "total", "rows")
         return cls(arm.n, shift + arm.mean, arm.variance)
 
 
-def cluster_sums(values: Sequence[float] | Floats, clusters: Sequence[Hashable] | Floats) -> Sums:
+def cluster_sums(values: Sequence[float] | Floats, clusters: Labels) -> Sums:
     """Return sums in which every row is one cluster: its `total` of values and its `rows`.
 
     Raises:
-        AnalysisError: if the lengths differ, or a value is no finite number.
+        AnalysisError: if the lengths differ, a value is no finite number, or a row has no cluster.
 
     >>> cluster_sums([1, 2, 3], ["a", "a", "b"]).mean("total")
     3.0
     """
-    numbers = Sums.of({"value": values})
-    if len(clusters) != numbers.n:
-        message = f"{numbers.n} values and {len(clusters)} clusters: one of each a row is needed"
+    found = numbers("values", values)
+    if len(clusters) != found.size:
+        message = f"{found.size} values and {len(clusters)} clusters: one of each a row is needed"
         raise AnalysisError(message)
-    places = {name: at for at, name in enumerate(dict.fromkeys(clusters))}
-    at = np.array([places[name] for name in clusters], dtype=np.intp)
-    weights = np.asarray(values, dtype=np.float64)
-    totals = np.bincount(at, weights=weights, minlength=len(places)).astype(np.float64)
-    rows = np.bincount(at, minlength=len(places)).astype(np.float64)
-    return Sums.of({"total": totals, "rows": rows})
+    at, count = _places(clusters)
+    totals = np.bincount(at, weights=found, minlength=count).astype(np.float64)
+    return Sums.of({"total": totals, "rows": np.bincount(at, minlength=count).astype(np.float64)})
+
+
+def _places(clusters: Labels) -> tuple[NDArray[np.intp], int]:
+    """Return the place of each row's cluster, from 0, and how many clusters there are."""
+    names = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
+    places: dict[Hashable, int] = {}
+    at = [places.setdefault(name, len(places)) for name in names]
+    for name, place in places.items():
+        if name is None or name != name:  # noqa: PLR0124 # only nan is unlike itself
+            message = f"row {at.index(place)} has no cluster (rows count from 0): it is {name}"
+            raise AnalysisError(message)
+    return np.array(at, dtype=np.intp), len(places)

@@ -12,16 +12,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-import numpy as np
-
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.arms import Arm
+from promptstudio_lab.stats.sums import numbers
 from promptstudio_lab.stats.tails import NORMAL, Tails, one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
-    from promptstudio_lab.stats.sums import Floats
+    from promptstudio_lab.stats.sums import Floats, Labels
 
 Correction: TypeAlias = Literal["CR1", "CR0"]
 
@@ -55,7 +54,7 @@ class ClusteredMean:
 
 def clustered_mean(
     scores: Sequence[float] | Floats,
-    clusters: Sequence[Hashable] | Floats,
+    clusters: Labels,
     *,
     correction: Correction = "CR1",
     alpha: float = 0.05,
@@ -95,7 +94,7 @@ def clustered_mean(
 def clustered_difference(  # the three columns of the rows, and how to read them
     control: Sequence[float] | Floats,
     treatment: Sequence[float] | Floats,
-    clusters: Sequence[Hashable] | Floats,
+    clusters: Labels,
     *,
     correction: Correction = "CR1",
     alpha: float = 0.05,
@@ -119,5 +118,5 @@ def clustered_difference(  # the three columns of the rows, and how to read them
     if len(control) != len(treatment):
         message = f"{len(control)} and {len(treatment)} scores cannot be paired"
         raise AnalysisError(message)
-    difference = np.asarray(treatment, dtype=np.float64) - np.asarray(control, dtype=np.float64)
+    difference = numbers("treatment", treatment) - numbers("control", control)
     return clustered_mean(difference, clusters, correction=correction, alpha=alpha)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -71,7 +72,7 @@ def non_inferiority(
     (0.0228, inf)
     """
     one_of("good", good, get_args(Direction))
-    if not margin >= 0:
+    if not 0 <= margin < math.inf:
         message = f"the margin is {margin}; it is how much worse is accepted, so at least 0"
         raise AnalysisError(message)
     size = margin * abs(control.mean) if relative else margin

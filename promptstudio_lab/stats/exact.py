@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.tails import Alternative, one_of
+from promptstudio_lab.stats.sums import numbers
+from promptstudio_lab.stats.tails import Alternative, count, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,17 +63,17 @@ def wilcoxon(
     0.125
     """
     one_of("alternative", alternative, get_args(Alternative))
-    numbers = _finite(differences)
-    told = numbers[numbers != 0]
+    found = numbers("differences", differences)
+    told = found[found != 0]
     if not told.size:
-        message = f"none of the {numbers.size} differences is other than 0: nothing can be ranked"
+        message = f"none of the {found.size} differences is other than 0: nothing can be ranked"
         raise AnalysisError(message)
     from scipy.stats import wilcoxon as signed_ranks
 
-    distinct = told.size == numbers.size == np.unique(np.abs(told)).size
-    exact = numbers.size <= (_MOST_RANKED if distinct else _MOST_SIGNS)
-    found = signed_ranks(numbers, alternative=alternative)
-    return ExactTest(float(found.statistic), float(found.pvalue), exact)
+    distinct = told.size == found.size == np.unique(np.abs(told)).size
+    exact = found.size <= (_MOST_RANKED if distinct else _MOST_SIGNS)
+    test = signed_ranks(found, alternative=alternative)
+    return ExactTest(float(test.statistic), float(test.pvalue), exact)
 
 
 def permutation(
@@ -104,7 +105,7 @@ def permutation(
     """
     one_of("alternative", alternative, get_args(Alternative))
     one_of("statistic", statistic, get_args(Statistic))
-    old, new = _finite(control), _finite(treatment)
+    old, new = numbers("control", control), numbers("treatment", treatment)
     if not (old.size and new.size) or (paired and old.size != new.size):
         message = f"arms of {old.size} and {new.size} values cannot be shuffled"
         raise AnalysisError(message)
@@ -152,22 +153,21 @@ def table_test(
     """
     one_of("test", test, get_args(TableTest))
     one_of("alternative", alternative, get_args(Alternative))
-    counts = np.asarray(table)
-    if counts.shape != (2, 2) or (counts < 0).any() or (counts != np.floor(counts)).any():
+    if [len(row) for row in table] != [2, 2]:
         message = f"{table} is no table of two by two counts"
         raise AnalysisError(message)
+    counts = np.array([[count("a count of the table", value) for value in row] for row in table])
     if not counts.sum(axis=0).all():
         message = f"a column of {table} counts nothing, so there is nothing to compare"
         raise AnalysisError(message)
     from scipy import stats
 
-    whole = counts.astype(np.int64)
     if test == "fisher":
-        found = stats.fisher_exact(whole, alternative=alternative)
+        found = stats.fisher_exact(counts, alternative=alternative)
     elif test == "boschloo":
-        found = stats.boschloo_exact(whole, alternative=alternative)
+        found = stats.boschloo_exact(counts, alternative=alternative)
     else:
-        found = stats.barnard_exact(whole, alternative=alternative, pooled=pooled)
+        found = stats.barnard_exact(counts, alternative=alternative, pooled=pooled)
     return ExactTest(float(found.statistic), float(found.pvalue), exact=True)
 
 
@@ -183,11 +183,3 @@ _STATISTICS: dict[str, Callable[..., Floats]] = {
     "mean_diff": _mean_difference,
     "median_diff": _median_difference,
 }
-
-
-def _finite(values: Sequence[float] | Floats) -> Floats:
-    numbers = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        message = "a value is no finite number"
-        raise AnalysisError(message)
-    return numbers

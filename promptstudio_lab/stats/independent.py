@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.sums import LEAST_ROWS
-from promptstudio_lab.stats.tails import NORMAL, Alternative, Tails, one_of
+from promptstudio_lab.stats.tails import NORMAL, Alternative, Tails, finite, one_of, positive
 
 if TYPE_CHECKING:
     from promptstudio_lab.stats.arms import Arm
@@ -78,7 +78,7 @@ class Contrast:
             return Difference(self.estimate, unknown, unknown, unknown, unknown, unknown, self.df)
         tails = Tails(self.df, alternative)
         low, high = tails.interval(self.estimate, self.se, alpha)
-        statistic = (self.estimate - null) / self.se
+        statistic = (self.estimate - finite("null", null)) / self.se
         p_value = tails.p_value(statistic)
         return Difference(self.estimate, low, high, p_value, self.se, statistic, self.df)
 
@@ -137,6 +137,14 @@ def welch(  # what a test can be told; all but the arms has a usual value
 ) -> Difference:
     """Test two arms whose spreads may differ (Welch 1947).
 
+    Args:
+        control: the control.
+        treatment: the treatment.
+        scale: `absolute`, or `relative` to the control's size by the delta method.
+        alternative: `two-sided`; `greater` or `less` for the treatment against the control.
+        null: the difference of the hypothesis that is tested, on that scale.
+        alpha: the chance of missing the truth that the interval accepts.
+
     Raises:
         AnalysisError: if an arm has fewer than two units, or neither arm has any spread.
 
@@ -158,6 +166,13 @@ def student(
     alpha: float = 0.05,
 ) -> Difference:
     """Test two arms that share one spread, pooled from both (Student 1908).
+
+    Args:
+        control: the control.
+        treatment: the treatment.
+        alternative: `two-sided`; `greater` or `less` for the treatment against the control.
+        null: the difference of the hypothesis that is tested.
+        alpha: the chance of missing the truth that the interval accepts.
 
     Raises:
         AnalysisError: if an arm has fewer than two units, or neither arm has any spread.
@@ -184,6 +199,14 @@ def z_test(  # what a test can be told; all but the arms has a usual value
     alpha: float = 0.05,
 ) -> Difference:
     """Test two large arms by the normal distribution, each with its own spread.
+
+    Args:
+        control: the control.
+        treatment: the treatment.
+        scale: `absolute`, or `relative` to the control's size by the delta method.
+        alternative: `two-sided`; `greater` or `less` for the treatment against the control.
+        null: the difference of the hypothesis that is tested, on that scale.
+        alpha: the chance of missing the truth that the interval accepts.
 
     Raises:
         AnalysisError: if an arm has fewer than two units, or neither arm has any spread.
@@ -212,11 +235,14 @@ def fieller(control: Arm, treatment: Arm, critical: float) -> tuple[float, float
     Returns:
         The ends; both infinite when the control itself cannot be told from 0.
 
+    Raises:
+        AnalysisError: if `critical` is not above 0.
+
     >>> from promptstudio_lab.stats.arms import Arm
     >>> [round(end, 3) for end in fieller(Arm(100, 2.0, 4.0), Arm(100, 3.0, 4.0), 1.96)]
     [0.195, 0.925]
     """
-    if control.noise * critical >= 1:
+    if control.noise * positive("critical", critical) >= 1:
         return -math.inf, math.inf
     share = (control.noise * critical) ** 2
     ratio = treatment.mean / control.mean

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.sums import numbers
 from promptstudio_lab.stats.tails import level, one_of
 
 if TYPE_CHECKING:
@@ -61,14 +62,17 @@ def adjust(
     ([0.03, 0.06, 0.06, 0.02], (True, False, False, True))
     """
     one_of("method", method, get_args(Correction))
-    numbers = np.asarray(p_values, dtype=np.float64)
+    found = numbers("p_values", p_values)
     level(alpha)
-    if not ((numbers >= 0) & (numbers <= 1)).all():
-        message = f"the p-values are {list(p_values)}; each must lie between 0 and 1"
+    if not ((found >= 0) & (found <= 1)).all():
+        at = int(np.flatnonzero((found < 0) | (found > 1))[0])
+        message = (
+            f"p-value {at} is {p_values[at]}; it must lie between 0 and 1 (p-values count from 0)"
+        )
         raise AnalysisError(message)
-    if not numbers.size:
+    if not found.size:
         return Adjusted((), (), method, alpha)
-    adjusted = _holm(numbers) if method == "holm" else _library(numbers, method, alpha)
+    adjusted = _holm(found) if method == "holm" else _library(found, method, alpha)
     return Adjusted(tuple(adjusted.tolist()), tuple((adjusted <= alpha).tolist()), method, alpha)
 
 

@@ -125,7 +125,7 @@ def paired_t(
     >>> round(paired_t(darwin).statistic, 3)
     2.148
     """
-    arm = Arm.of_values(differences)
+    arm = Arm.of_values(differences, "differences")
     if not arm.variance:
         message = f"all {arm.n} differences are {arm.mean}, so their spread cannot be measured"
         raise AnalysisError(message)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.tails import level
+from promptstudio_lab.stats.tails import count, level
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ def wilson(successes: int, n: int, *, alpha: float = 0.05) -> Proportion:
     >>> round(share.low, 4), round(share.high, 4)
     (0.2553, 0.3662)
     """
-    if not 0 <= successes <= n or not n:
+    count("successes", successes)
+    if successes > count("n", n, least=1):
         message = f"{successes} successes out of {n} is no share"
         raise AnalysisError(message)
     level(alpha)
@@ -111,6 +112,8 @@ def mcnemar(
 ) -> PairedTest:
     """Test whether two variants succeed equally often on the same items.
 
+    McNemar 1947, exact or with chi-square, from statsmodels.
+
     Args:
         only_control: on how many items only the control succeeded.
         only_treatment: on how many items only the treatment succeeded.
@@ -120,12 +123,14 @@ def mcnemar(
     Returns:
         The test; both numbers are `nan` when no item tells the variants apart.
 
+    Raises:
+        AnalysisError: if one is no count.
+
     >>> round(mcnemar(6, 16).p_value, 4)
     0.0525
     """
-    if min(only_control, only_treatment) < 0:
-        message = f"{only_control} and {only_treatment} are no counts"
-        raise AnalysisError(message)
+    count("only_control", only_control)
+    count("only_treatment", only_treatment)
     if not only_control + only_treatment:
         return PairedTest(math.nan, math.nan)
     from statsmodels.stats.contingency_tables import mcnemar as test

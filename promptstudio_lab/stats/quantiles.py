@@ -16,12 +16,13 @@ import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.arms import Arm
-from promptstudio_lab.stats.tails import share_of, upper_quantile
+from promptstudio_lab.stats.sums import numbers
+from promptstudio_lab.stats.tails import count, share_of, upper_quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
-    from promptstudio_lab.stats.sums import Floats, Sums
+    from promptstudio_lab.stats.sums import Floats, Labels, Sums
 
 _LEVEL = 0.05
 _Z = 1.959963984540054  # the half width of the bounds at that level, in standard errors
@@ -60,9 +61,7 @@ def quantile_ranks(n: int, p: float, *, confidence: float = 0.95) -> Ranks:
     """
     share_of("p", p, "0.5 is the median")
     share_of("confidence", confidence, "0.95 is usual")
-    if n < 1:
-        message = f"{n} values have no quantile"
-        raise AnalysisError(message)
+    count("n", n, least=1)
     from scipy.stats import binom
 
     miss = (1 - confidence) / 2
@@ -74,7 +73,7 @@ def quantile_arm(
     values: Sequence[float] | Floats,
     p: float,
     *,
-    clusters: Sequence[Hashable] | Floats | None = None,
+    clusters: Labels | None = None,
 ) -> Arm:
     """Return the arm whose metric is a quantile.
 
@@ -96,14 +95,15 @@ def quantile_arm(
     (1000, 500.5, 15.8)
     """
     share_of("p", p, "0.5 is the median")
-    ordered = np.sort(np.asarray(values, dtype=np.float64))
-    if not (ordered.size and np.isfinite(ordered).all()):
-        message = f"{ordered.size} values, of which all must be finite numbers, have no quantile"
+    found = numbers("values", values)
+    if not found.size:
+        message = "there are no values, so there is no quantile"
         raise AnalysisError(message)
+    ordered = np.sort(found)
     n, value = ordered.size, float(np.quantile(ordered, p))
     units, squared_se = n, p * (1 - p) / n
     if clusters is not None:
-        below = (np.asarray(values, dtype=np.float64) <= value).astype(np.float64)
+        below = (found <= value).astype(np.float64)
         share = Arm.of_clusters(below, clusters)
         units, squared_se = share.n, share.squared_se
     reach = _Z * math.sqrt(squared_se)

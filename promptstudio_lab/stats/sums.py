@@ -6,6 +6,7 @@ when values are large and close together; sums of two shards can be merged.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,11 +15,12 @@ import numpy as np
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Floats: TypeAlias = NDArray[np.float64]
+    Labels: TypeAlias = Sequence[Hashable] | NDArray[np.generic]
 
 LEAST_ROWS = 2
 EPSILON = float(np.finfo(np.float64).eps)
@@ -54,9 +56,9 @@ class Sums:
         if len(set(self.columns)) != width or (shapes != {width} and width):
             message = f"the sums of {', '.join(self.columns)} do not fit together"
             raise AnalysisError(message)
-        stacked = np.column_stack([self.shift, self.totals, np.reshape(self.products, (width, -1))])
-        for name, finite in zip(self.columns, np.isfinite(stacked).all(axis=1), strict=True):
-            if not finite:
+        rows = zip(self.columns, self.shift, self.totals, self.products, strict=True)
+        for name, shift, total, products in rows:
+            if not all(map(math.isfinite, (shift, total, *products))):
                 message = f"the sums of column {name!r} are not finite: its values are too large"
                 raise AnalysisError(message)
 
@@ -80,7 +82,7 @@ class Sums:
             found = ", ".join(f"{name} has {length}" for name, length in lengths.items())
             message = f"every column needs the same number of rows, but {found or 'none is given'}"
             raise AnalysisError(message)
-        table = np.array([_numbers(name, values) for name, values in columns.items()]).T
+        table = np.array([numbers(name, values) for name, values in columns.items()]).T
         with np.errstate(over="ignore", invalid="ignore"):
             shift = _shift(table)
             moved = table - shift
@@ -176,6 +178,56 @@ class Sums:
         )
 
 
+def numbers(name: str, values: Sequence[float] | Floats) -> Floats:
+    """Return values as numbers of which each is finite.
+
+    Args:
+        name: what they are called where the caller gave them.
+        values: one a row.
+
+    Raises:
+        AnalysisError: naming the column, and the row of the first value that is no finite number.
+
+    >>> numbers("cost_usd", [1, 2]).tolist()
+    [1.0, 2.0]
+    """
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.empty((0, 0))
+    if found.ndim != 1:
+        message = f"column {name!r} holds something that is no number"
+        raise AnalysisError(message)
+    if not np.isfinite(found).all():
+        row = int(np.flatnonzero(~np.isfinite(found))[0])
+        message = (
+            f"column {name!r} row {row} is {found[row]}: a finite number is needed"
+            " (rows count from 0)"
+        )
+        raise AnalysisError(message)
+    return found
+
+
+def table_of(name: str, rows: Sequence[Sequence[float]]) -> Floats:
+    """Return rows of equal length as a table of numbers.
+
+    Args:
+        name: what an error calls the table.
+        rows: its rows.
+
+    Raises:
+        AnalysisError: naming the table, if a row is longer than another or holds no numbers.
+
+    >>> table_of("wins", [[0, 3], [2, 0]]).shape
+    (2, 2)
+    """
+    try:
+        return np.asarray(rows, dtype=np.float64)
+    except (TypeError, ValueError):
+        message = f"the table of {name} needs rows of numbers, all of the same length"
+        raise AnalysisError(message) from None
+
+
 def variance_along(covariance: Floats, gradient: Floats, *, floor: float = 0.0) -> float:
     """Return the variance g' S g of a sum of columns, exactly 0 where rounding can explain it.
 
@@ -191,25 +243,6 @@ def variance_along(covariance: Floats, gradient: Floats, *, floor: float = 0.0) 
     noise = _ROUNDINGS * EPSILON * float(size @ np.abs(covariance) @ size) + floor
     variance = float(gradient @ covariance @ gradient)
     return variance if variance > noise else 0.0
-
-
-def _numbers(name: str, values: Sequence[float] | Floats) -> Floats:
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        numbers = np.empty((0, 0))
-    if numbers.ndim != 1:
-        message = f"column {name!r} holds something that is no number"
-        raise AnalysisError(message)
-    bad = np.flatnonzero(~np.isfinite(numbers))
-    if bad.size:
-        row = int(bad[0])
-        message = (
-            f"column {name!r} row {row} is {values[row]}: a finite number is needed"
-            " (rows count from 0)"
-        )
-        raise AnalysisError(message)
-    return numbers
 
 
 def _shift(table: Floats) -> Floats:

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 
 Alternative: TypeAlias = Literal["two-sided", "greater", "less"]
+_MOST = 2**53  # beyond it, floats are not all the whole numbers there are
 NORMAL = math.inf
 """The degrees of freedom at which Student's t is the normal distribution."""
 
@@ -54,6 +55,14 @@ class Tails:
         """Return the interval that misses the truth with probability `alpha`.
 
         A one-sided interval is infinite on the side of its alternative.
+
+        Args:
+            estimate: what it lies around.
+            se: the estimate's standard error.
+            alpha: the chance of missing the truth that is accepted.
+
+        Raises:
+            AnalysisError: if alpha is no level.
 
         >>> [round(end, 2) for end in Tails(alternative="greater").interval(1.0, 0.5)]
         [0.18, inf]
@@ -127,6 +136,41 @@ def one_of(name: str, word: str, allowed: tuple[str, ...]) -> str:
         message = f"{name} is {word!r}.{did_you_mean(str(word), allowed)}"
         raise AnalysisError(message)
     return word
+
+
+def count(name: str, value: float, least: int = 0) -> int:
+    """Return `value` if it is a whole number of at least `least`.
+
+    Args:
+        name: what an error calls it.
+        value: the number.
+        least: the smallest one that is allowed.
+
+    Raises:
+        AnalysisError: naming the value.
+
+    >>> count("trials", 12)
+    12
+    """
+    if not (least <= value <= _MOST and value == int(value)):
+        message = f"{name} is {value}; a whole number of at least {least} is needed"
+        raise AnalysisError(message)
+    return int(value)
+
+
+def finite(name: str, value: float) -> float:
+    """Return `value` if it is a finite number.
+
+    Raises:
+        AnalysisError: naming the value.
+
+    >>> finite("null", -0.5)
+    -0.5
+    """
+    if not math.isfinite(value):
+        message = f"{name} is {value}; a finite number is needed"
+        raise AnalysisError(message)
+    return value
 
 
 def positive(name: str, value: float) -> float:

@@ -5,7 +5,7 @@ Every row carries its own id, so a group that is written again changes nothing.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -163,14 +163,9 @@ def _aware(values: Values) -> Values:
 
 def _moments(values: Values) -> Values:
     _aware(values)
-    return tuple(
-        None
-        if value is None
-        else value.isoformat(timespec="microseconds")
-        if value.tzinfo is UTC
-        else iso(value)
-        for value in values
-    )
+    # A run's rows share moments.
+    known = {value: iso(value) for value in set(values) if value is not None}
+    return tuple(map(known.get, values))
 
 
 def _bound(row: Row, dialect: str) -> Row:

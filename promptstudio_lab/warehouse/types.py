@@ -144,7 +144,8 @@ def iso(moment: datetime) -> str:
     >>> iso(datetime(2026, 1, 2, tzinfo=UTC))
     '2026-01-02T00:00:00.000000+00:00'
     """
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")
 
 
 def now() -> datetime:

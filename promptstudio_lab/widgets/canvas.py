@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BUNDLE = Path(__file__).parents[1] / "labextension" / "static" / "widget.js"
 
 _LOOK_S = 1.0
-_EDITS = ("edit", "undo", "redo")
+_EDITS = ("edit", "undo", "redo", "restore")
 _log = logging.getLogger(__name__)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,17 +19,24 @@ from hypothesis.stateful import (
 )
 
 from promptstudio_lab.engine import recorder
-from promptstudio_lab.errors import Conflict, WarehouseError
+from promptstudio_lab.errors import Conflict, RunError, WarehouseError
 from promptstudio_lab.lab.running.recorded import run_again
+from promptstudio_lab.providers import provider_of
 from tests.engine.graphs import ask, flow_of, gives, node
-from tests.lab.parts import expire, opened
+from tests.lab.parts import expire, settled_lab
+from tests.warehouse import conftest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from promptstudio_lab.engine.rows import Rows
     from promptstudio_lab.lab.flows import Flow
+    from promptstudio_lab.providers.chat import ChatRequest
+    from promptstudio_lab.warehouse.connect import Warehouse
     from tests.engine.graphs import Nodes
 
 MODEL = "simulated:small"
+shared = conftest.shared
 
 
 def story() -> Nodes:
@@ -46,20 +53,16 @@ class Life(RuleBasedStateMachine):
     """Runs begin, wait, crash, are answered, go on and run again."""
 
     runs = Bundle("runs")
+    warehouse: Warehouse
 
     def __init__(self) -> None:
-        """Open an empty lab."""
+        """Open an empty lab: the one of a new organisation."""
         super().__init__()
-        self.stack = ExitStack()
-        self.lab = self.stack.enter_context(opened("memory"))
+        self.lab = settled_lab(self.warehouse)
         self.flow: Flow = flow_of(self.lab, "a/life", story())
         self.flow.save()
         self.model: dict[str, str] = {}
         self.acknowledged: set[str] = set()
-
-    def teardown(self) -> None:
-        """Close the lab."""
-        self.stack.close()
 
     @rule(target=runs)
     def start(self) -> str:
@@ -68,6 +71,25 @@ class Life(RuleBasedStateMachine):
         self.model[found.id] = found.status
         assert found.status == "waiting"
         return found.id
+
+    @rule(target=runs)
+    def cancel(self) -> str:
+        """Begin a run and cancel it while a model answers."""
+
+        async def hangs(_: ChatRequest, on_text: Callable[[str], None]) -> None:
+            on_text("It")
+            await asyncio.sleep(60)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(provider_of("simulated"), "complete", hangs)
+            stream = self.flow.stream(x="a")
+            for _ in stream:
+                break
+            with pytest.raises(RunError):
+                _ = stream.run
+        (new,) = set(self.lab.runs(1000)["flow_execution_id"]) - set(self.model)
+        self.model[new] = "cancelled"
+        return str(new)
 
     @rule(target=runs, at=st.integers(1, 6))
     def crash(self, at: int) -> object:
@@ -172,11 +194,14 @@ class Life(RuleBasedStateMachine):
         assert {run for run, status in self.model.items() if status == "waiting"} <= set(asked)
 
 
-def test_whatever_happens_to_runs_their_record_stays_true() -> None:
+def test_whatever_happens_to_runs_their_record_stays_true(shared: Warehouse) -> None:
+    class Here(Life):
+        warehouse = shared
+
     run_state_machine_as_test(
-        Life,
+        Here,
         settings=settings(
-            max_examples=8,
+            max_examples=6,
             stateful_step_count=12,
             deadline=None,
             suppress_health_check=list(HealthCheck),

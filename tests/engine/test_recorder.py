@@ -6,7 +6,6 @@ import asyncio
 import queue
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,8 @@ from sqlalchemy import make_url
 
 from promptstudio_lab.engine import recorder as recorder_module
 from promptstudio_lab.engine.recorder import Recorder, write
-from promptstudio_lab.engine.records import CallEnded, RunEnded
-from promptstudio_lab.engine.rows import rows_of, succeeded
+from promptstudio_lab.engine.records import CallEnded, RunEnded, RunStarted
+from promptstudio_lab.engine.rows import Rows, succeeded
 from promptstudio_lab.errors import ProviderUnavailable, RateLimited, WarehouseError
 from promptstudio_lab.ids import is_id, time_of
 from promptstudio_lab.lab.running import execution
@@ -31,7 +30,7 @@ from tests.lab.parts import LABELS, classifying
 
 if TYPE_CHECKING:
     from promptstudio_lab.engine.plan import Plan
-    from promptstudio_lab.engine.records import Sink
+    from promptstudio_lab.engine.records import Record, Sink
     from promptstudio_lab.lab import Lab
     from promptstudio_lab.providers.chat import ChatRequest, Reply
     from promptstudio_lab.values import Json
@@ -239,10 +238,11 @@ def test_a_group_written_twice_is_there_once(lab: Lab, scripted: Scripted) -> No
     plan, address = planned(lab), address_of(lab)
     heard = Heard()
     asyncio.run(_quietly(plan, heard))
-    records = [r for r in heard.all if type(r) is not CallEnded]
+    records: list[Any] = [r for r in heard.all if type(r) is not CallEnded]  # of every kind
     for _ in range(2):
         for told in records:
-            group = rows_of(told, address, "me:1", None)
+            group = Rows(address, "me:1", None)
+            group.add(told)
             lab.warehouse.append(lab.actor, partial(write, rows=group))
     counts = {
         table: lab.sql(f"SELECT count(*) AS n FROM {table}")["n"].item()  # noqa: S608 — names of ours
@@ -264,11 +264,12 @@ def test_a_run_is_finished_once_and_only_by_its_owner(lab: Lab, scripted: Script
     heard = Heard()
     asyncio.run(_quietly(plan, heard))
 
-    def put(told: object, owner: str) -> None:
-        group = rows_of(told, address, owner, None)
+    def put(told: Record, owner: str) -> None:
+        group = Rows(address, owner, None)
+        group.add(told)
         lab.warehouse.append(lab.actor, lambda connection: write(connection, group))
 
-    put(heard.all[0], "me:1")
+    put(heard.of(RunStarted)[0], "me:1")
     put(heard.of(RunEnded)[0], "thief:2")
     assert rows(lab, "flow_execution")[0]["status"] == "running"
     put(heard.of(RunEnded)[0], "me:1")
@@ -310,16 +311,16 @@ def test_the_engine_waits_for_the_disk_and_not_the_other_way_round(
     memory: Lab, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
+
+    class Watched(queue.SimpleQueue[Any]):  # of entries
+        def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002 — as the queue's own
+            super().put(item, block, timeout)
+            sizes.append(self.qsize())
+
     monkeypatch.setattr(recorder_module, "_QUEUE", 4)
+    monkeypatch.setattr(queue, "SimpleQueue", Watched)
     plan = planned(memory, scorer=False)
     recorder = memory.environment.recorder("queued")
-    put = recorder._queue.put_nowait
-
-    def watched(entry: Any) -> None:  # an entry
-        put(entry)
-        sizes.append(recorder._queue.qsize())
-
-    monkeypatch.setattr(recorder._queue, "put_nowait", watched)
     inputs = [item({"ticket": str(n)}) for n in range(60)]
     scripted.script.extend([reply(ANSWER)] * 60)
     asyncio.run(many(plan, 60, recorder, inputs=inputs, concurrency=30))
@@ -413,6 +414,6 @@ def test_success_is_by_score_and_missing_is_no_failure(
 ) -> None:
     scripted.script.append(reply(ANSWER))
     ended = record(memory, planned(memory), {"ticket": "x", "label": LABELS[0]})
-    changed = replace(ended, status=status, score=Score(value, "pass", ""))
+    changed = ended._replace(status=status, score=Score(value, "pass", ""))
     assert succeeded(changed) is expected
-    assert succeeded(replace(ended, score=None)) is True
+    assert succeeded(ended._replace(score=None)) is True

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from promptstudio_lab.engine.budget import Budget
-from promptstudio_lab.engine.plan import compile_steps
+from promptstudio_lab.engine.plan import CONTROL, compile_steps
 from promptstudio_lab.engine.records import NodeEnded, Nowhere, RunEnded, RunStarted
 from promptstudio_lab.engine.replay.pinned import pinned, unpinned
 from promptstudio_lab.engine.run import run_item
@@ -309,7 +310,7 @@ def test_a_plan_can_be_sent_away() -> None:
         trigger=plan.trigger,
         origin=plan.origin,
     )
-    assert told.variants == plan.variants
+    assert asdict(told.variants[CONTROL]) == asdict(plan.variants[CONTROL])
     assert pinned(told) == pinned(plan)
     assert run(again, {"x": "a"}).outputs == {"answer": "Left a"}
 

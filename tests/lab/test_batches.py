@@ -16,7 +16,7 @@ import pytest
 
 from promptstudio_lab.engine import loop, recorder
 from promptstudio_lab.errors import FlowError, WarehouseError
-from promptstudio_lab.lab.running import execution
+from promptstudio_lab.lab.running import execution, results
 from promptstudio_lab.lab.running.results import batch_row
 from tests.engine import conftest as engine
 from tests.engine.graphs import ask, flow_of, gives, node
@@ -291,6 +291,24 @@ def test_memory_stays_flat_over_many_rows(memory: Lab) -> None:
 
 
 @pytest.mark.usefixtures("priced")
+def test_rows_that_were_folded_are_the_same_rows(
+    memory: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = {"x": node("input", {"type": "json"}), "out": gives(y="x.value")}
+    flow = flow_of(memory, "a/fold", nodes)
+    items = [{"id": f"i{n}", "x": n} for n in range(7)]
+    items += [{"id": "text", "x": "seven"}, {"id": "none", "x": None}, {"id": "half", "x": 0.5}]
+    whole = flow.batch(items)
+    monkeypatch.setattr(results, "_FOLD", 3)
+    folded = flow.batch(items)
+    assert folded["item"].to_list() == [item["id"] for item in items]
+    assert folded.columns == whole.columns
+    assert folded["y"].to_list()[:8] == ["0", "1", "2", "3", "4", "5", "6", "seven"]
+    numbers = flow.batch(items[:7])
+    assert numbers["y"].to_list() == list(range(7))
+    assert numbers.schema["y"] == pl.Int64
+
+
 def test_a_notebook_may_await_what_it_runs(memory: Lab, scripted: Scripted) -> None:
     flow = asking(memory)
 

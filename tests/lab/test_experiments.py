@@ -43,6 +43,47 @@ def test_the_controls_own_prompt_is_no_difference_at_all(lab: Lab) -> None:
     assert report["success"].identical
 
 
+def test_several_treatments_are_compared_with_the_control_at_once(lab: Lab) -> None:
+    flow = classifying(lab, CONTROL)
+    variants = {
+        "control": None,
+        "asks": flow.vary("classify.prompt", "Which label? {{ ticket }}"),
+        "orders": flow.vary("classify.prompt", "Give the label: {{ ticket }}"),
+    }
+    experiment = lab.experiment(
+        "three", flow=flow, variants=variants, data=DATA, scorer=ps.exact("label")
+    )
+    experiment.run()
+    found = experiment.report()
+    assert [report.treatment for report in found] == ["asks", "orders"]
+    assert "2 questions about goals share the error" in found["asks"].reason
+    alone = experiment.report("orders")
+    assert alone["cost_usd"] == found["orders"]["cost_usd"]
+    assert "share the error" not in alone.reason
+    with pytest.raises(AnalysisError, match="'orders'"):
+        experiment.report("order")
+
+
+def test_a_plan_says_how_many_items_and_what_they_cost(lab: Lab) -> None:
+    experiment = compared(lab)
+    before = experiment.plan(0.1)
+    assert before.cost_usd is None
+    assert before.have == len(DATA)
+    assert not before.enough
+    assert "the widest spread" in before.text
+    with pytest.raises(AnalysisError, match="run some items first"):
+        experiment.plan(0.1, metric=ps.Mean("latency_ms"))
+    experiment.run()
+    after = experiment.plan(0.1, method="fixed")
+    assert "the runs so far" in after.text
+    assert after.runs == 2 * after.items
+    spent: Any = lab.runs()["cost_usd"].mean()  # a number
+    assert after.cost_usd == pytest.approx(after.runs * spent)
+    assert experiment.plan(0.2, method="fixed").items < after.items
+    assert experiment.plan(0.1).items > after.items, "looking at any time has its price"
+    assert experiment.plan(50.0, metric=ps.Mean("latency_ms")).items > 1
+
+
 def test_every_item_meets_every_variant_once(lab: Lab) -> None:
     frame = compared(lab).run()
     assert frame.height == 24

@@ -219,8 +219,10 @@ def _bradley_terry(
     }
 
 
-def _kappa(*, table: list[list[float]], weights: Weighting = "none", alpha: float = 0.05) -> Case:
-    found = kappa(table, weighting=weights, alpha=alpha)
+def _kappa(
+    *, table: list[list[float]], weights: Weighting | None = None, alpha: float = 0.05
+) -> Case:
+    found = kappa(table, weighting=weights or "none", alpha=alpha)
     return {"kappa": found.kappa, "se": found.se, "ci": [found.low, found.high]}
 
 

@@ -97,6 +97,12 @@ def test_noise_is_relative_to_the_mean() -> None:
         (lambda: cluster_sums([1.0, 2.0], ["a"]), "one of each a row"),
         (lambda: Arm.of_clusters([1.0, 2.0], ["a", "a"]), "at least 2"),
         (lambda: Arm.of_clusters([], []), "no rows"),
+        (lambda: Arm.of_clusters([1.0, math.inf], ["a", "b"]), "'values' row 1 is inf"),
+        (lambda: cluster_sums([1.0, 2.0, 3.0], ["a", None, "b"]), "row 1 has no cluster"),
+        (lambda: cluster_sums([1.0, 2.0], np.array([7.0, np.nan])), "row 1 has no cluster"),
+        (lambda: Arm(math.nan, 1.0, 1.0), "nan units"),  # type: ignore[arg-type] # the mistake
+        (lambda: Arm.of_sums(3, 9.0, math.nan), "squares is nan"),
+        (lambda: Arm.of_values([1.0, math.nan], "latency_ms"), "'latency_ms' row 1"),
     ],
 )
 def test_what_is_no_arm_is_refused(make: object, words: str) -> None:

@@ -9,7 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.arms import Arm
 from promptstudio_lab.stats.clusters import clustered_difference, clustered_mean
+from promptstudio_lab.stats.independent import welch
 from promptstudio_lab.stats.paired import paired_t
 
 if TYPE_CHECKING:
@@ -40,6 +42,27 @@ def coverage(clusters: int, correction: Correction) -> float:
 @pytest.mark.parametrize("clusters", [5, 10, 20, 40])
 def test_the_mean_covers_at_few_clusters(clusters: int) -> None:
     assert 0.94 <= coverage(clusters, "CR1") <= 0.96
+
+
+@pytest.mark.parametrize("clusters", [5, 20])
+def test_the_difference_of_two_arms_covers_at_few_clusters(clusters: int) -> None:
+    random = np.random.default_rng(3)
+    groups = np.repeat(np.arange(clusters), 4)
+    samples = scores(random, 4000, clusters, 4), scores(random, 4000, clusters, 4)
+    found = [
+        welch(*(Arm.of_clusters(row, groups) for row in pair))
+        for pair in zip(*samples, strict=True)
+    ]
+    assert 0.94 <= np.mean([one.low <= 0 <= one.high for one in found]) <= 0.96
+
+
+def test_clusters_of_any_size_are_covered() -> None:
+    random = np.random.default_rng(4)
+    groups = np.repeat(np.arange(40), random.integers(1, 8, 40))
+    shared = random.normal(0, math.sqrt(0.3), (3000, 40))
+    rows = shared[:, groups] + random.normal(0, math.sqrt(0.7), (3000, len(groups)))
+    found = [clustered_mean(row, groups) for row in rows]
+    assert 0.935 <= np.mean([one.low <= 0 <= one.high for one in found]) <= 0.965
 
 
 def test_the_published_error_covers_too_rarely_at_five_clusters() -> None:

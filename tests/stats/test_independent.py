@@ -27,7 +27,8 @@ VALUES = st.lists(st.integers(-99, 99).map(float), min_size=2, max_size=30)
 
 def arms_of(samples: np.ndarray) -> Iterable[Arm]:
     means, variances = samples.mean(axis=1), samples.var(axis=1, ddof=1)
-    return (Arm(samples.shape[1], *pair) for pair in zip(means, variances, strict=True))
+    pairs = zip(means.tolist(), variances.tolist(), strict=True)
+    return (Arm(samples.shape[1], *pair) for pair in pairs)
 
 
 def coverage(pairs: Iterable[tuple[Arm, Arm]], truth: float, scale: str = "absolute") -> float:
@@ -35,7 +36,7 @@ def coverage(pairs: Iterable[tuple[Arm, Arm]], truth: float, scale: str = "absol
     return float(np.mean([one.low <= truth <= one.high for one in found]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(VALUES, VALUES, SIDES)
 def test_welch_and_student_are_scipys(
     old: list[float], new: list[float], alternative: Alternative
@@ -103,7 +104,7 @@ def test_the_ratio_of_sums_covers() -> None:
         hits = random.binomial(4, np.clip(rate - 0.1 * (cost - 1.13), 0, 1))
         return Arm.of_ratio(Sums.of({"cost": cost, "hits": hits.astype(float)}), "cost", "hits")
 
-    big = np.random.default_rng(5).lognormal(0, 0.5, 4_000_000)
+    big = np.random.default_rng(5).lognormal(0, 0.5, 200_000)
     truth = float(np.mean(big) / (4 * np.mean(np.clip(0.5 - 0.1 * (big - 1.13), 0, 1))))
     assert arm(0.5).mean == pytest.approx(truth, rel=0.2)
     pairs = ((arm(0.5), arm(0.5)) for _ in range(4000))
@@ -113,9 +114,9 @@ def test_the_ratio_of_sums_covers() -> None:
 def test_fieller_covers_where_the_delta_method_fails() -> None:
     random = np.random.default_rng(6)
     old, new = random.normal(1.0, 1.0, (REPEATS, 16)), random.normal(2.0, 1.0, (REPEATS, 16))
-    inside = []
+    critical, inside = float(stats.t.isf(0.025, 30)), []
     for pair in zip(arms_of(old), arms_of(new), strict=True):
-        low, high = fieller(*pair, critical=float(stats.t.isf(0.025, 30)))
+        low, high = fieller(*pair, critical)
         inside.append(low <= 1.0 <= high)
     assert 0.94 <= np.mean(inside) <= 0.96
 

@@ -36,7 +36,6 @@ def test_bh_holds_the_share_of_false_findings() -> None:
     assert np.mean(shares) == pytest.approx(0.05 * 10 / 15, abs=0.004)
 
 
-@settings(deadline=None)
 @given(P_VALUES)
 def test_bh_and_by_are_scipys(p_values: list[float]) -> None:
     for method in ("bh", "by"):
@@ -44,14 +43,13 @@ def test_bh_and_by_are_scipys(p_values: list[float]) -> None:
         assert adjust(p_values, method).p_values == pytest.approx(oracle)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=4)  # statsmodels collects garbage at each call
 @given(P_VALUES)
 def test_holm_is_statsmodels(p_values: list[float]) -> None:
     oracle = multipletests(p_values, method="holm")
     assert adjust(p_values).p_values == pytest.approx(oracle[1])
 
 
-@settings(deadline=None)
 @given(P_VALUES, st.sampled_from(METHODS), st.floats(0.01, 0.3))
 def test_corrections_only_ever_raise_and_keep_the_order(
     p_values: list[float], method: Correction, alpha: float
@@ -74,8 +72,10 @@ def test_no_question_has_no_answer() -> None:
 
 
 def test_what_is_no_p_value_is_refused() -> None:
-    for bad in (-0.1, 1.1, float("nan")):
-        with pytest.raises(AnalysisError, match="between 0 and 1"):
+    with pytest.raises(AnalysisError, match="'p_values' row 1 is nan"):
+        adjust([0.5, float("nan")])
+    for bad in (-0.1, 1.1):
+        with pytest.raises(AnalysisError, match=r"p-value 1 is .* between 0 and 1"):
             adjust([0.5, bad])
     with pytest.raises(AnalysisError, match="'holm'"):
         adjust([0.5], "halm")  # type: ignore[arg-type] # the mistake

@@ -21,7 +21,7 @@ def test_a_share_stays_between_nothing_and_all(successes: int, n: int) -> None:
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 0), (3, 2), (-1, 2)])
 def test_what_is_no_share_is_refused(successes: int, n: int) -> None:
-    with pytest.raises(AnalysisError, match="no share"):
+    with pytest.raises(AnalysisError, match=r"no share|whole number"):
         wilson(successes, n)
 
 
@@ -30,7 +30,7 @@ def test_items_that_never_disagree_say_nothing() -> None:
 
 
 def test_negative_counts_are_refused() -> None:
-    with pytest.raises(AnalysisError, match="no counts"):
+    with pytest.raises(AnalysisError, match="only_control is -1"):
         mcnemar(-1, 3)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -85,11 +87,13 @@ def test_too_few_rows_are_refused() -> None:
     for rows, p in ((3, 0.95), (200, 0.995), (200, 0.005)):
         with pytest.raises(AnalysisError, match="too few"):
             quantile_arm(np.arange(float(rows)), p)
-    with pytest.raises(AnalysisError, match="finite"):
+    with pytest.raises(AnalysisError, match="no values"):
         quantile_arm([], 0.5)
+    with pytest.raises(AnalysisError, match="row 1 is nan"):
+        quantile_arm([1.0, math.nan], 0.5)
     with pytest.raises(AnalysisError, match="no spread"):
         quantile_arm_of_bounds(100, 1.0, 1.0, 1.0)
-    with pytest.raises(AnalysisError, match="have no quantile"):
+    with pytest.raises(AnalysisError, match="n is 0"):
         quantile_ranks(0, 0.5)
 
 

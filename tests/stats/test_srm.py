@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import binom, chisquare
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.srm import srm
@@ -13,6 +15,16 @@ def test_a_lopsided_split_is_no_accident() -> None:
     assert not result.ok
     assert result.expected == (320.0, 320.0)
     assert srm([400, 240], [5, 3]).ok
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 9)), min_size=2, max_size=6))
+def test_it_is_scipys_chi_square(arms: list[tuple[int, int]]) -> None:
+    observed, weights = zip(*arms, strict=True)
+    assume(sum(observed) > 0)
+    oracle = chisquare(observed, np.array(weights) / sum(weights) * sum(observed))
+    found = srm(observed, weights)
+    assert found.statistic == pytest.approx(oracle.statistic)
+    assert found.p_value == pytest.approx(oracle.pvalue, rel=1e-6, abs=1e-300)
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.001, 0.0005])
@@ -55,3 +67,8 @@ def test_what_cannot_be_tested_is_refused(
 ) -> None:
     with pytest.raises(AnalysisError, match=words):
         srm(observed, weights)
+
+
+def test_a_threshold_is_a_level() -> None:
+    with pytest.raises(AnalysisError, match="threshold"):
+        srm([5, 6], [1, 1], threshold=2)

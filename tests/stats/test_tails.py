@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.tails import Tails, level, one_of, positive, upper_quantile, upper_tail
+from promptstudio_lab.stats.tails import (
+    Tails,
+    count,
+    finite,
+    level,
+    one_of,
+    positive,
+    upper_quantile,
+    upper_tail,
+)
 
 DEGREES = st.one_of(st.floats(1, 1e6), st.just(math.inf))
 
@@ -60,6 +69,18 @@ def test_an_unknown_word_names_the_nearest() -> None:
 def test_no_degrees_of_freedom_are_refused() -> None:
     with pytest.raises(AnalysisError, match="more than 0"):
         Tails(df=0)
+
+
+@pytest.mark.parametrize("value", [-1, 0.5, math.inf, math.nan, 1e300])
+def test_what_must_be_counted_is(value: float) -> None:
+    assert count("n", 3.0) == 3
+    with pytest.raises(AnalysisError, match="a whole number of at least 0"):
+        count("n", value)
+
+
+def test_what_must_be_finite_is() -> None:
+    with pytest.raises(AnalysisError, match="drift is nan"):
+        finite("drift", math.nan)
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])

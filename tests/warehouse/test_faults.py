@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 WRITERS, ROUNDS, COMMITS, ROWS = 32, 3, 25, 4
 P99_S = 0.250  # demanded of the product, on a machine that does nothing else
 QUEUES = 3  # else: so many times what a whole queue of commits takes, one after the other
+MEDIANS = 6  # or what half of them wait: who is overtaken again and again waits far longer
 PATIENCE_S = 1.0
 KIB = 1024
 SMALL_DISK = 3 * KIB * KIB
@@ -65,7 +66,11 @@ def test_many_kernels_write_at_once_and_none_waits_long(sqlite_url: str) -> None
     ]
     alone = statistics.median(timed(sqlite_url))
     told.append(f"alone, on the same machine, {alone * 1000:.1f} ms")
-    assert min(p99s) < max(P99_S, QUEUES * WRITERS * alone), "; ".join(told)
+    fair = [
+        p99 < max(P99_S, QUEUES * WRITERS * alone, MEDIANS * statistics.median(each))
+        for each, p99 in zip(times, p99s, strict=True)
+    ]
+    assert any(fair), "; ".join(told)
 
 
 def timed(url: str) -> Iterator[float]:

@@ -1,6 +1,7 @@
 import type { Client } from '../api/client';
 import { LabError } from '../api/errors';
-import type { Library, Status, Template, Tree } from '../api/types';
+import type { Library, Question, Status, Template, Tree } from '../api/types';
+import { formOf, parsed } from '../browser/answer';
 import { pieces } from '../browser/literal';
 import { BrowserModel } from '../browser/model';
 import { shortName, shortPaths } from '../browser/places';
@@ -239,4 +240,55 @@ test('a model that is gone draws nothing any more', async () => {
   server.trees[0]?.resolve(TREE);
   await settled();
   expect(drawn).not.toHaveBeenCalled();
+});
+
+const asked = (id: string, schema: Record<string, unknown> | null = null): Question => ({
+  question_id: id,
+  flow_execution_id: 'run',
+  flow: 'triage',
+  node: 'rate',
+  path: '',
+  asked_at: '2026-01-01T00:00:00+00:00',
+  prompt: 'How good is it?',
+  value: 'tea',
+  schema
+});
+
+test('the form of an answer is the one that its schema asks for', () => {
+  expect(formOf({ type: 'boolean' })).toEqual({ kind: 'choice', options: [true, false] });
+  expect(formOf({ enum: ['yes', 'no'] })).toEqual({ kind: 'choice', options: ['yes', 'no'] });
+  expect(formOf({ type: 'integer' }).kind).toBe('number');
+  expect(formOf({ type: 'string' }).kind).toBe('text');
+  expect(formOf({ type: 'object' }).kind).toBe('json');
+  expect(formOf(null).kind).toBe('json');
+  expect(parsed({ kind: 'number' }, ' 4 ')).toEqual({ value: 4 });
+  expect(parsed({ kind: 'number' }, '')).toHaveProperty('wrong');
+  expect(parsed({ kind: 'number' }, 'four')).toHaveProperty('wrong');
+  expect(parsed({ kind: 'text' }, ' as it is ')).toEqual({ value: ' as it is ' });
+  expect(parsed({ kind: 'json' }, '{"ok": true}')).toEqual({ value: { ok: true } });
+  expect(parsed({ kind: 'json' }, '{ok')).toHaveProperty('wrong');
+});
+
+test('an answered question goes, and a refused one stays and says why', async () => {
+  const [one, two] = [asked('one'), asked('two')];
+  const given: unknown[] = [];
+  const client = {
+    questions: () => Promise.resolve([one, two]),
+    answer: (_: string, id: string, value: unknown) => {
+      if (value === 'five') {
+        const failure = new LabError('the answer does not fit the form', 'ValueRefused', 400);
+        return Promise.reject(failure);
+      }
+      given.push([id, value]);
+      return Promise.resolve();
+    }
+  } as unknown as Client;
+  const model = new BrowserModel(client);
+  await model.refreshQuestions();
+  expect(model.state.questions).toHaveLength(2);
+  expect(await model.answer(one, 'five')).toBe('the answer does not fit the form');
+  expect(model.state.questions).toHaveLength(2);
+  expect(await model.answer(one, 5)).toBe('');
+  expect(model.state.questions).toEqual([two]);
+  expect(given).toEqual([['one', 5]]);
 });

@@ -27,3 +27,4 @@ Object.defineProperties(globalThis.HTMLElement.prototype, {
   offsetWidth: { get: () => 220 }
 });
 globalThis.SVGElement.prototype.getBBox = () => ({ x: 0, y: 0, width: 0, height: 0 });
+globalThis.HTMLElement.prototype.scrollIntoView = () => undefined;

@@ -3,7 +3,7 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type { Answer, Change, Message, View } from '../flow/types';
 import { LabError } from './errors';
-import type { MadeFlow, Status, Template, Tree } from './types';
+import type { MadeFlow, Question, Status, Template, Tree } from './types';
 
 const ROOT = 'promptstudio';
 const MISSING = 404;
@@ -16,6 +16,8 @@ export interface Client {
   status(beside: string): Promise<Status>;
   tree(beside: string): Promise<Tree>;
   template(beside: string, id: string): Promise<Template>;
+  questions(beside: string): Promise<readonly Question[]>;
+  answer(beside: string, question: string, value: unknown): Promise<void>;
   makeFlow(beside: string, path: string): Promise<MadeFlow>;
   flow(beside: string, id: string): Promise<View>;
   changes(beside: string, id: string, since: number): Promise<Change>;
@@ -35,6 +37,15 @@ export class RestClient implements Client {
 
   template(beside: string, id: string): Promise<Template> {
     return this.ask<Template>(['templates', id], { beside });
+  }
+
+  async questions(beside: string): Promise<readonly Question[]> {
+    const found = await this.ask<{ questions: Question[] }>(['questions'], { beside });
+    return found.questions;
+  }
+
+  async answer(beside: string, question: string, value: unknown): Promise<void> {
+    await this.ask(['questions', question], { beside }, { value });
   }
 
   makeFlow(beside: string, path: string): Promise<MadeFlow> {

@@ -60,6 +60,23 @@ export interface Template {
   readonly versions: readonly TemplateVersion[];
 }
 
+/** What a person is asked by a run that waits for the answer. */
+export interface Question {
+  readonly question_id: string;
+  readonly flow_execution_id: string;
+  /** The name of the flow that asks. */
+  readonly flow: string;
+  /** The node that asks, as `each/rate`. */
+  readonly node: string;
+  readonly path: string;
+  readonly asked_at: string;
+  readonly prompt: string | null;
+  /** What the question is about. */
+  readonly value: unknown;
+  /** The JSON Schema of an answer. */
+  readonly schema: Readonly<Record<string, unknown>> | null;
+}
+
 export interface MadeFlow {
   readonly id: string;
   readonly path: string;

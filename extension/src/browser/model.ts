@@ -4,7 +4,7 @@ import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { Client } from '../api/client';
 import { LabError } from '../api/errors';
-import type { Status, Template, Tree } from '../api/types';
+import type { Question, Status, Template, Tree } from '../api/types';
 import { closedAtFirst, rowsOf, type Row } from './rows';
 
 /** A template that is looked at, or why it cannot be. */
@@ -25,6 +25,8 @@ export interface BrowserState {
   readonly closed: ReadonlySet<string>;
   readonly selected: string | null;
   readonly reading: Reading | null;
+  /** What runs wait for, oldest first. */
+  readonly questions: readonly Question[];
 }
 
 const START: BrowserState = {
@@ -35,7 +37,8 @@ const START: BrowserState = {
   query: '',
   closed: new Set(),
   selected: null,
-  reading: null
+  reading: null,
+  questions: []
 };
 
 /** What is in the warehouse beside the current notebook. */
@@ -78,7 +81,7 @@ export class BrowserModel implements IDisposable {
     const folder = PathExt.dirname(path.replace(/^[^/]*:/, ''));
     if (path && folder !== this._beside) {
       this._beside = folder;
-      this.set({ tree: null, status: null, failure: null, selected: null, reading: null });
+      this.set({ ...START, query: this._state.query });
       void this.refresh();
     }
   }
@@ -87,6 +90,7 @@ export class BrowserModel implements IDisposable {
   async refresh(): Promise<void> {
     const asked = ++this.asked;
     this.set({ isLoading: true });
+    void this.refreshQuestions();
     const [status, tree] = await Promise.allSettled([
       this.client.status(this._beside),
       this.client.tree(this._beside)
@@ -104,6 +108,36 @@ export class BrowserModel implements IDisposable {
       const isFirst = !this._state.tree;
       const closed = isFirst ? closedAtFirst(tree.value) : this._state.closed;
       this.set({ tree: tree.value, closed });
+    }
+  }
+
+  /** Ask what runs wait for. */
+  async refreshQuestions(): Promise<void> {
+    const beside = this._beside;
+    try {
+      const questions = await this.client.questions(beside);
+      const known = this._state.questions.map(one => one.question_id).join();
+      if (beside === this._beside && questions.map(one => one.question_id).join() !== known) {
+        this.set({ questions });
+      }
+    } catch {
+      // Whoever is away is told of by the tree; what is shown stays.
+    }
+  }
+
+  /** Answer a question; return why it was refused, or nothing. */
+  async answer(question: Question, value: unknown): Promise<string> {
+    try {
+      await this.client.answer(this._beside, question.question_id, value);
+      const others = this._state.questions.filter(one => one !== question);
+      this.set({ questions: others });
+      return '';
+    } catch (reason) {
+      const failure = asLabError(reason);
+      if (failure.code === 'Conflict') {
+        void this.refreshQuestions();
+      }
+      return failure.message;
     }
   }
 

@@ -17,9 +17,12 @@ import { flowIcon, warehouseIcon } from '../icons';
 import { Literal } from './literal';
 import type { BrowserModel } from './model';
 import { shortName, shortPaths } from './places';
+import { Questions } from './questions';
 import { Reader } from './reader';
 import { isEmpty, type Row } from './rows';
 import { Tree } from './tree';
+
+const ASK_EVERY_MS = 3000;
 
 /** What the sidebar asks others to do. */
 export interface Actions {
@@ -42,10 +45,16 @@ export class BrowserPanel extends ReactWidget {
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', this.title.caption);
     window.addEventListener('focus', this.onFocus);
+    this.asking = window.setInterval(() => {
+      if (this.isVisible && !document.hidden) {
+        void this.model.refreshQuestions();
+      }
+    }, ASK_EVERY_MS);
   }
 
   override dispose(): void {
     window.removeEventListener('focus', this.onFocus);
+    window.clearInterval(this.asking);
     super.dispose();
   }
 
@@ -65,6 +74,8 @@ export class BrowserPanel extends ReactWidget {
   protected override onActivateRequest(): void {
     this.node.querySelector<HTMLElement>('[role=treeitem][tabindex="0"], input')?.focus();
   }
+
+  private readonly asking: number;
 
   private readonly onFocus = (): void => {
     if (this.isVisible) {
@@ -99,6 +110,7 @@ function Browser({ model, actions, trans }: Parts): ReactElement {
       >
         <Contents model={model} actions={actions} trans={trans} />
       </div>
+      <Questions model={model} trans={trans} />
       {state.reading && (
         <Reader reading={state.reading} trans={trans} onClose={() => model.stopReading()} />
       )}

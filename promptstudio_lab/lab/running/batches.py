@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptstudio_lab.engine.plan import CONTROL, Variant
 from promptstudio_lab.engine.records import RunInput
@@ -15,7 +15,7 @@ from promptstudio_lab.errors import Conflict, FlowError
 from promptstudio_lab.ids import derived_id, hashed_id, new_id
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.recorded import downstream, taken
-from promptstudio_lab.lab.running.results import batch_row, results_frame
+from promptstudio_lab.lab.running.results import Rows, batch_row
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.values import content_hash
 from promptstudio_lab.warehouse.queries.kept import is_run, run_given
@@ -61,29 +61,52 @@ class Batch:
         self._plan = replace(plan, batch_id=self._id)
         self.aggregates: dict[str, dict[str, Json]] = {}
 
-    def run(self, *, budget: int | None, concurrency: int, title: str) -> pl.DataFrame:
-        """Run what is not over yet and return one row for each item."""
+    def run(
+        self,
+        *,
+        budget: int | None,
+        concurrency: int,
+        title: str,
+        on: Any = None,  # a Dask client, which has no types
+    ) -> pl.DataFrame:
+        """Run what is not over yet, here or on a cluster, and return one row for each item."""
         before = self._before() if self._named else {}
         # The first runs of a batch tell its time, and later ones have the same keys.
         parent = min((key for _, key in before.values()), default=new_id())
         every = execution.batch_inputs(parent, self._dataset.items, [CONTROL])
         inputs = [item for item in every if self._open(item, before)]
-        rows = execution.execute(
-            self._environment,
-            self._plan,
-            inputs,
-            batch_row,
-            budget=budget,
-            concurrency=concurrency,
-            title=title,
-            keep=self._keep,
-            take_up=partial(self._take_up, before),
-        )
+        rows = Rows()
+        if on is not None:
+            self._spread(on, inputs, budget=budget, concurrency=concurrency, title=title)
+        else:
+            execution.execute(
+                self._environment,
+                self._plan,
+                inputs,
+                lambda run: rows.add(batch_row(run)),
+                budget=budget,
+                concurrency=concurrency,
+                title=title,
+                keep=self._keep,
+                take_up=partial(self._take_up, before),
+            )
         runs = [*(key for _, key in before.values()), *(item.run_id for item in inputs)]
         # The same rows are summed up under the same key.
         self.aggregates = self._aggregated(min(runs, default=parent), budget)
-        known = {row["item"]: row for row in [*self._results(before), *rows]}
-        return results_frame([known[i.unit_key] for i in every if i.unit_key in known])
+        if before or on is not None:
+            self._results(rows)
+        return rows.frame([str(item.unit_key) for item in every])
+
+    def _spread(
+        self, client: Any, inputs: list[RunInput], **how: Any
+    ) -> None:  # as `spread` takes them
+        if not self._keep:
+            message = "a draft is kept nowhere, so no cluster can run it; use lab.flow(name)"
+            raise FlowError(message)
+        # Few batches leave this process.
+        from promptstudio_lab.lab.running.cluster import spread
+
+        spread(self._environment, client, self._plan, inputs, **how)
 
     def _before(self) -> dict[str, tuple[str, str]]:
         """Return the status and the run of each item that has begun, by its key."""
@@ -140,11 +163,10 @@ class Batch:
         with self._environment.warehouse.reading(self._environment.actor) as session:
             return run_given(session, run_id) if is_run(session, run_id) else None
 
-    def _results(self, before: dict[str, tuple[str, str]]) -> list[dict[str, Json]]:
-        if not before:
-            return []
+    def _results(self, rows: Rows) -> None:
         with self._environment.warehouse.reading(self._environment.actor) as session:
-            return batch_results(session, self._id)
+            for row in batch_results(session, self._id):
+                rows.add(row)
 
 
 def _id_of(flow_id: str, name: str) -> str:

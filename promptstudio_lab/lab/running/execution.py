@@ -200,7 +200,7 @@ def execute(  # noqa: PLR0913 — what a batch needs
         take_up=(lambda item: take_up(item, recorder.owner)) if take_up and recorder else None,
     )
     try:
-        with _Watch(progress, title):
+        with Watch(progress, title):
             loop.run(work)
     except KeyboardInterrupt:
         progress.stop = True
@@ -257,20 +257,23 @@ def batch_inputs(
     ]
 
 
-class _Watch:
+class Watch:
     """Shows a bar for work that takes longer than a second, ten times a second at most."""
 
     def __init__(self, progress: Progress, title: str) -> None:
+        """Show nothing yet."""
         self._progress, self._title = progress, title
         self._done = threading.Event()
         self._bar: Bar = Silent()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> None:
+        """Begin to look."""
         if self._title:
             self._thread.start()
 
     def __exit__(self, *_: object) -> None:
+        """Leave the final figures standing."""
         self._done.set()
         if self._thread.is_alive():
             self._thread.join()

@@ -13,7 +13,7 @@ from promptstudio_lab.engine.records import RunInput, RunStarted
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.engine.replay.past import QUEUED, Past
 from promptstudio_lab.engine.replay.pinned import unpinned
-from promptstudio_lab.engine.rows import rows_of
+from promptstudio_lab.engine.rows import Rows
 from promptstudio_lab.errors import Conflict, FlowError, ValueRefused, did_you_mean
 from promptstudio_lab.ids import derived_id, new_id, time_of
 from promptstudio_lab.lab.running import execution
@@ -69,7 +69,8 @@ def enqueue(environment: Environment, plan: Plan, values: Mapping[str, Json]) ->
     item = replace(execution.plain_input(values), past=QUEUED)
     run = RunStarted(plan, plan.variants[item.variant], item, now())
     with environment.warehouse.reading(environment.actor) as session:
-        rows = rows_of(run, payloads.address(session))
+        rows = Rows(payloads.address(session))
+    rows.add(run)
     environment.warehouse.append(environment.actor, lambda connection: write(connection, rows))
     return item.run_id
 

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from promptstudio_lab.lab.facts import Environment
 
 _SHOWN = 2_000
-_OWN_COLUMNS = frozenset(
-    {"item", "variant", "status", "score", "input_tokens", "output_tokens", "cost_usd"}
-    | {"latency_ms", "error", "simulated", "flow_execution_id"}
-)
+_FOLD = 4_096
+_FIRST = frozenset({"item", "variant", "status"})
+_OWN_COLUMNS = _FIRST | {
+    *("score", "input_tokens", "output_tokens", "cost_usd"),
+    *("latency_ms", "error", "simulated", "flow_execution_id"),
+}
 
 
 class Run:
@@ -190,6 +192,41 @@ def results_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:  # columns
     for name, kind in rest.items():
         columns[name] = pl.Series(name, [row[name] for row in rows], dtype=kind, strict=False)
     return pl.DataFrame(list(columns.values()))
+
+
+class Rows:
+    """Rows of a batch, folded into frames as they come: few of them are ever objects.
+
+    >>> rows = Rows()
+    >>> rows.frame([]).height
+    0
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._rows: list[dict[str, Json]] = []
+        self._frames: list[pl.DataFrame] = []
+
+    def add(self, row: dict[str, Json]) -> None:
+        """Take one more row, as `batch_row` gives it."""
+        self._rows.append(row)
+        if len(self._rows) >= _FOLD:
+            self._fold()
+
+    def frame(self, order: Sequence[str]) -> pl.DataFrame:
+        """Return the rows of these items, in this order; of two rows of an item, the first."""
+        import polars as pl
+
+        self._fold()
+        whole = pl.concat(self._frames, how="diagonal_relaxed")
+        last = [name for name in whole.columns if name in _OWN_COLUMNS - _FIRST]
+        whole = whole.select(pl.exclude(last), *last).unique("item", keep="first")
+        wanted = pl.DataFrame({"item": order}, schema={"item": pl.String})
+        return wanted.join(whole, on="item", how="inner", maintain_order="left")
+
+    def _fold(self) -> None:
+        self._frames.append(results_frame(self._rows))
+        self._rows = []
 
 
 def _cell(value: Json) -> Json:

@@ -133,6 +133,7 @@ class Startable:
         budget: int | None = None,
         concurrency: int = CONCURRENCY,
         name: str | None = None,
+        on: Any = None,  # a Dask client, which has no types
     ) -> pl.DataFrame:
         """Run the flow on every row and return one row each.
 
@@ -144,12 +145,14 @@ class Startable:
             budget: what may be spent at most, as `ps.usd(2)`.
             concurrency: how many rows run at once.
             name: tells the batch from others of this flow, so that it can be resumed.
+            on: a `distributed.Client`, to run on its workers, 100 rows a task. Each reaches the
+                warehouse by itself, and `budget` is shared by the tasks in equal parts.
         """
         dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
         self.check_rows(dataset)
         work = Batch(self._environment, self._plan(scorer, dataset), dataset, name)
         title = f"{self.path} · {len(dataset):,} items"
-        rows = work.run(budget=budget, concurrency=concurrency, title=title)
+        rows = work.run(budget=budget, concurrency=concurrency, title=title, on=on)
         self.aggregates = work.aggregates
         return rows
 

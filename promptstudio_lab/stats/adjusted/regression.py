@@ -8,6 +8,7 @@ import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.independent import Contrast
+from promptstudio_lab.stats.sums import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +37,9 @@ def ancova(
     >>> round(found.estimate, 6), round(found.se, 3), found.df
     (1.5, 0.458, 5.0)
     """
-    outcomes = np.concatenate([_numbers(arm[0]) for arm in (control, treatment)])
-    covariates = np.concatenate([_numbers(arm[1]) for arm in (control, treatment)])
+    arms = _arm("control", *control), _arm("treatment", *treatment)
+    outcomes, covariates = (np.concatenate(column) for column in zip(*arms, strict=True))
     treated = np.repeat([0.0, 1.0], [len(control[0]), len(treatment[0])])
-    if len(outcomes) != len(covariates) or len(control[0]) != len(control[1]):
-        message = f"{len(outcomes)} outcomes and {len(covariates)} covariates: one each is needed"
-        raise AnalysisError(message)
     # Around its mean, so that large covariates that are close together still tell.
     centred = covariates - covariates.mean() if len(covariates) else covariates
     design = np.column_stack([np.ones_like(treated), treated, centred])
@@ -57,9 +55,13 @@ def ancova(
     return Contrast(float(fit.params[1]), float(fit.bse[1]), float(fit.df_resid))
 
 
-def _numbers(values: Sequence[float] | Floats) -> Floats:
-    numbers = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        message = "a regression needs finite numbers, and one of these is none"
+def _arm(
+    name: str, outcomes: Sequence[float] | Floats, covariates: Sequence[float] | Floats
+) -> tuple[Floats, Floats]:
+    if len(outcomes) != len(covariates):
+        message = (
+            f"the {name} has {len(outcomes)} outcomes and {len(covariates)} covariates:"
+            " one of each a unit is needed"
+        )
         raise AnalysisError(message)
-    return numbers
+    return numbers(f"{name} outcome", outcomes), numbers(f"{name} covariate", covariates)

@@ -103,7 +103,10 @@ def heterogeneity(estimates: Sequence[float], ses: Sequence[float]) -> Heterogen
         )
         raise AnalysisError(message)
     if not (np.isfinite(effects).all() and np.isfinite(spreads).all() and (spreads > 0).all()):
-        message = f"the standard errors are {list(ses)}; each must be finite and above 0"
+        message = (
+            f"the effects are {list(estimates)} and their standard errors {list(ses)}: each must be"
+            " finite, and a standard error above 0"
+        )
         raise AnalysisError(message)
     from scipy.special import chdtrc
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.assignment.hashing import growthbook_hash
+from promptstudio_lab.stats.tails import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +43,7 @@ def bucket_ranges(
     >>> bucket_ranges(2, coverage=0.5)
     ((0.0, 0.25), (0.5, 0.75))
     """
-    if variants < 1:
-        message = f"{variants} variants cannot share units"
-        raise AnalysisError(message)
+    count("variants", variants, least=1)
     if not all(map(math.isfinite, (coverage, *(weights or ())))):
         message = f"coverage {coverage} and weights {weights} must be finite numbers"
         raise AnalysisError(message)

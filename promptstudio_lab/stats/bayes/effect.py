@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.independent import Scale, contrast
-from promptstudio_lab.stats.tails import Tails, positive, upper_tail
+from promptstudio_lab.stats.tails import Tails, finite, positive, upper_tail
 
 if TYPE_CHECKING:
     from promptstudio_lab.stats.arms import Arm
@@ -141,10 +141,7 @@ def expected_loss(mean: float, sd: float) -> Loss:
     >>> round(found.control, 6), round(found.treatment, 6)
     (0.100425, 0.000425)
     """
-    if not math.isfinite(mean):
-        message = f"the expected gain is {mean}; a finite number is needed"
-        raise AnalysisError(message)
-    z = mean / positive("sd", sd)
+    z = finite("the expected gain", mean) / positive("sd", sd)
     far = sd * _overshoot(abs(z))
     return Loss(abs(mean) + far, far) if mean > 0 else Loss(far, abs(mean) + far)
 

@@ -59,8 +59,11 @@ def best_probabilities(
     if not centre.size or centre.shape != spread.shape:
         message = f"{centre.size} means and {spread.size} deviations: one of each is needed"
         raise AnalysisError(message)
-    if not (np.isfinite(centre) & np.isfinite(spread) & (spread > 0)).all():
-        message = f"the deviations are {list(sds)}; each must be finite and above 0"
+    if not np.isfinite(centre).all() or not (np.isfinite(spread) & (spread > 0)).all():
+        message = (
+            f"the means are {list(means)} and the deviations {list(sds)}: each must be finite,"
+            " and a deviation above 0"
+        )
         raise AnalysisError(message)
     from scipy.special import log_ndtr
 
@@ -84,11 +87,14 @@ def with_floor(shares: Sequence[float], floor: float) -> tuple[float, ...]:
         floor: the least share of traffic, at most 1 / the number of variants.
 
     Raises:
-        AnalysisError: if the floor is impossible.
+        AnalysisError: if the floor, or a share, is impossible.
 
     >>> [round(share, 3) for share in with_floor([0.98, 0.02, 0.0], 0.05)]
     [0.883, 0.067, 0.05]
     """
+    if not all(0 <= share <= 1 for share in shares):
+        message = f"the shares are {list(shares)}; each must lie between 0 and 1"
+        raise AnalysisError(message)
     if not 0 <= floor * len(shares) <= 1:
         message = f"a floor of {floor} for {len(shares)} variants is more than all traffic"
         raise AnalysisError(message)

@@ -10,12 +10,15 @@ import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.proportions import Proportion, wilson
+from promptstudio_lab.stats.sums import table_of
 from promptstudio_lab.stats.tails import Tails, level, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
 Weighting: TypeAlias = Literal["none", "linear", "quadratic"]
+
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a variance that is 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,9 @@ class Agreement:
 
     Attributes:
         kappa: Cohen's kappa: 0 is chance, 1 is always; `nan` when both always say the same word.
-        se: its standard error.
-        low: the lower end of its interval.
+        se: its standard error; `nan`, as are both ends, when the table shows no spread: the judges
+            agree on every item, or one of them always says the same word.
+        low: the lower end of its interval, at least -1.
         high: the upper end of its interval, at most 1.
         observed: the share of items on which they agree.
         n: how many items both judged.
@@ -73,21 +77,23 @@ def kappa(
     (0.4, 0.15, 0.65)
     """
     one_of("weighting", weighting, get_args(Weighting))
-    counts, n = _square(table), float(np.sum(table))
+    level(alpha)
+    counts = _square(table)
+    n = float(counts.sum())
     observed = float(np.trace(counts)) / n
     if np.count_nonzero(counts.sum(axis=0) + counts.sum(axis=1)) == 1:
-        level(alpha)
-        return Agreement(
-            math.nan, math.nan, math.nan, math.nan, observed, round(n)
-        )  # agreement by chance is certain
+        # Agreement by chance is certain.
+        return Agreement(math.nan, math.nan, math.nan, math.nan, observed, round(n))
     from statsmodels.stats.inter_rater import cohens_kappa
 
-    # Judges of one word each leave no spread under chance; the z that divides by it is not read.
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # It also divides by roots of variances that may be 0, or by rounding a hair below.
+    with np.errstate(invalid="ignore", divide="ignore"):
         found = cohens_kappa(counts, wt=None if weighting == "none" else weighting)
-    value, se = float(found.kappa), math.sqrt(max(0.0, float(found.var_kappa)))
-    low, high = Tails().interval(value, se, alpha)
-    return Agreement(value, se, max(-1.0, low), min(1.0, high), observed, round(n))
+    value, variance = float(found.kappa), float(found.var_kappa)
+    if variance <= _ROUNDING / n:
+        return Agreement(value, math.nan, math.nan, math.nan, observed, round(n))
+    low, high = Tails().interval(value, math.sqrt(variance), alpha)
+    return Agreement(value, math.sqrt(variance), max(-1.0, low), min(1.0, high), observed, round(n))
 
 
 def verdict_table(
@@ -140,7 +146,7 @@ def swap_test(same: int, always_first: int, always_second: int, *, alpha: float 
 
 
 def _square(table: Sequence[Sequence[float]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    counts = np.asarray(table, dtype=np.float64)
+    counts = table_of("verdicts", table)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:  # noqa: PLR2004 # rows and columns
         message = f"the table has the shape {counts.shape}; as many rows as columns are needed"
         raise AnalysisError(message)

@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.arms import Arm
+from promptstudio_lab.stats.sums import numbers
 from promptstudio_lab.stats.tails import Tails
 
 if TYPE_CHECKING:
@@ -108,9 +107,9 @@ def prediction_powered(
     if len(checked_verdicts) != len(truths):
         message = f"{len(checked_verdicts)} checked verdicts and {len(truths)} truths do not match"
         raise AnalysisError(message)
-    judged = Arm.of_values(verdicts)
+    judged = Arm.of_values(verdicts, "verdicts")
     error = Arm.of_values(
-        np.asarray(checked_verdicts, dtype=np.float64) - np.asarray(truths, dtype=np.float64)
+        numbers("checked_verdicts", checked_verdicts) - numbers("truths", truths), "error"
     )
     estimate = judged.mean - error.mean
     se = math.sqrt(judged.squared_se + error.squared_se)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
+from promptstudio_lab.stats.sums import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,7 @@ def bradley_terry(
 
 
 def _table(name: str, table: Sequence[Sequence[float]], size: int) -> Floats:
-    counts = np.asarray(table, dtype=np.float64)
+    counts = table_of(name, table)
     if counts.shape != (size, size) or not (np.isfinite(counts) & (counts >= 0)).all():
         message = f"the table of {name} must hold {size} by {size} counts, one row a player"
         raise AnalysisError(message)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, cast
 
+from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.sums import LEAST_ROWS
+from promptstudio_lab.stats.tails import positive, share_of, upper_quantile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
 
@@ -34,10 +38,69 @@ def items_needed(effect: Effect) -> int | None:
         return None
     look = rule(cast("Method", effect.method), effect.alpha)
     per_item = abs(effect.estimate) / (effect.se * math.sqrt(effect.n))
+    return _fewest(lambda n: per_item * math.sqrt(n) > look.half_width(n))
 
-    def tells(n: int) -> bool:
-        return per_item * math.sqrt(n) > look.half_width(n)
 
+def items_to_see(
+    mde: float, sd: float, *, method: Method = "anytime", alpha: float = 0.05, power: float = 0.8
+) -> int:
+    """Return how many items show a difference when both variants run on each of them.
+
+    The interval after that many items excludes 0 with probability `power` when the difference is
+    `mde`: the estimate has to lie its half-width, and the quantile of the power, from 0.
+
+    Args:
+        mde: the smallest mean difference that matters.
+        sd: the standard deviation, over items, of the difference.
+        method: `anytime` or `fixed`.
+        alpha: the chance of missing the truth that the interval accepts.
+        power: the chance to see the difference.
+
+    Raises:
+        AnalysisError: if a number is impossible, or no number of items is enough.
+
+    >>> items_to_see(0.03, 1 / 3, method="fixed")
+    971
+    >>> items_to_see(0.03, 1 / 3) > 971
+    True
+    """
+    look, beyond = rule(method, alpha), upper_quantile(1 - share_of("power", power, "0.8 is usual"))
+    per_item = abs(positive("mde", abs(mde))) / positive("sd", sd)
+    found = _fewest(lambda n: per_item * math.sqrt(n) > look.half_width(n) + beyond)
+    if found is None:
+        message = f"no number of items shows a difference of {mde:g} at a spread of {sd:g}"
+        raise AnalysisError(message)
+    return found
+
+
+def least_seen(
+    items: int, sd: float, *, method: Method = "anytime", alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Return the smallest mean difference that a number of items shows: the MDE.
+
+    Args:
+        items: how many both variants run on.
+        sd: the standard deviation, over items, of the difference.
+        method: `anytime` or `fixed`.
+        alpha: the chance of missing the truth that the interval accepts.
+        power: the chance to see the difference.
+
+    Raises:
+        AnalysisError: if a number is impossible, or there are fewer than two items.
+
+    >>> round(least_seen(972, 1 / 3, method="fixed"), 4)
+    0.03
+    """
+    if items < LEAST_ROWS:
+        message = f"{items} items show no spread; at least {LEAST_ROWS} are needed"
+        raise AnalysisError(message)
+    beyond = upper_quantile(1 - share_of("power", power, "0.8 is usual"))
+    wide = rule(method, alpha).half_width(items) + beyond
+    return wide * positive("sd", sd) / math.sqrt(items)
+
+
+def _fewest(tells: Callable[[int], bool]) -> int | None:
+    """Return the smallest number of items that tells, by doubling and halving."""
     low, high = LEAST_ROWS - 1, LEAST_ROWS
     while not tells(high):
         low, high = high, 2 * high

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.tails import level, one_of, positive, share_of, upper_quantile
+from promptstudio_lab.stats.tails import count, level, one_of, positive, share_of, upper_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def paired_items(
     969
     """
     variance = between + sum(
-        noise / count for noise, count in zip(within, repeats, strict=True) if _counts(count)
+        noise / count("repeats", runs, least=1) for noise, runs in zip(within, repeats, strict=True)
     )
     if min(between, *within) < 0 or not 0 < variance < math.inf:
         message = f"the variances are {between} and {within}: at least 0, and not all 0, is needed"
@@ -130,10 +130,21 @@ def arm_sizes(  # noqa: PLR0913 # what is known about arms, noise and prices
     return Size(total, sizes, tuple(share.tolist()), mde, paid)
 
 
-def detectable(total: int, variance: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
-    """Return the smallest difference that two equal arms with `total` units detect.
+def minimum_detectable_effect(
+    total: int, variance: float, *, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Return the minimum detectable effect (MDE) of two equal arms with `total` units.
 
-    >>> round(detectable(39905, 100, power=0.85), 3)
+    Args:
+        total: units in both arms together.
+        variance: one unit's variance; p (1 - p) for a share of p.
+        alpha: the level of the two-sided test.
+        power: the chance to see the difference.
+
+    Raises:
+        AnalysisError: if a number is impossible, or power does not exceed alpha.
+
+    >>> round(minimum_detectable_effect(39905, 100, power=0.85), 3)
     0.3
     """
     spread = 4 * positive("variance", variance) / positive("total", total)
@@ -161,13 +172,13 @@ def clustered_variance(
     >>> round(clustered_variance(1.0, icc=0.3, cluster_size=10), 6)
     3.7
     """
-    if not (0 <= icc <= 1 and 0 <= noise <= 1 - icc and cluster_size >= 1 and _counts(repeats)):
+    if not (0 <= icc <= 1 and 0 <= noise <= 1 - icc and 1 <= cluster_size < math.inf):
         message = (
             f"icc {icc} and noise {noise} must be shares of one variance,"
             f" and the cluster size {cluster_size} at least 1"
         )
         raise AnalysisError(message)
-    rows = 1 - noise * (1 - 1 / repeats)
+    rows = 1 - noise * (1 - 1 / count("repeats", repeats, least=1))
     return positive("variance", variance) * (rows + (cluster_size - 1) * icc)
 
 
@@ -188,19 +199,10 @@ def _up(size: float) -> int:
     return math.ceil(size * (1 - 1e-12))  # 100.00000000000001 units are 100
 
 
-def _counts(repeats: int) -> bool:
-    if repeats < 1:
-        message = f"repeats is {repeats}; at least 1 is needed"
-        raise AnalysisError(message)
-    return True
-
-
 def _pairs(arms: int, comparisons: str) -> list[tuple[int, int]]:
-    if arms != int(arms) or arms < _LEAST_ARMS:
-        message = f"arms is {arms}; a whole number of at least 2 is needed"
-        raise AnalysisError(message)
-    first = range(1) if comparisons == "control_vs_all" else range(int(arms))
-    return [(one, other) for one in first for other in range(one + 1, int(arms))]
+    number = count("arms", arms, least=_LEAST_ARMS)
+    first = range(1) if comparisons == "control_vs_all" else range(number)
+    return [(one, other) for one in first for other in range(one + 1, number)]
 
 
 def _per_arm(name: str, numbers: Sequence[float] | None, arms: int) -> Floats:

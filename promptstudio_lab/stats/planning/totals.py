@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from statistics import fmean, variance
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.arms import Arm
+from promptstudio_lab.stats.tails import count as whole
+from promptstudio_lab.stats.tails import level, upper_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,20 +41,16 @@ def total_of_more(seen: Sequence[float], count: int, alpha: float = 0.05) -> Pre
         alpha: 1 minus the coverage.
 
     Raises:
-        AnalysisError: for fewer than two observations or a negative count.
+        AnalysisError: for fewer than two observations, one that is no finite number, a negative
+            count, or an alpha that is no level.
 
-    >>> total_of_more([1.0, 3.0], 0)
-    Prediction(estimate=0.0, low=0.0, high=0.0)
+    >>> found = total_of_more([1.0, 3.0, 2.0], 10)
+    >>> found.estimate, round(found.low, 1), round(found.high, 1)
+    (20.0, -8.3, 48.3)
     """
-    from scipy.stats import t
-
-    if len(seen) < 2 or count < 0:  # noqa: PLR2004 — a spread needs two
-        message = f"{len(seen)} observations say nothing about {count} more"
-        raise AnalysisError(message)
-    if count == 0:
-        return Prediction(0.0, 0.0, 0.0)
-    middle = fmean(seen)
-    half = float(t.isf(alpha / 2, len(seen) - 1)) * sqrt(
-        variance(seen) * (1 / len(seen) + 1 / count)
-    )
-    return Prediction(count * middle, count * (middle - half), count * (middle + half))
+    arm = Arm.of_values(seen, "seen")
+    whole("count", count)
+    critical = upper_quantile(level(alpha) / 2, arm.n - 1)
+    half = critical * sqrt(arm.variance * (count * count / arm.n + count))
+    middle = count * arm.mean
+    return Prediction(middle, middle - half, middle + half)

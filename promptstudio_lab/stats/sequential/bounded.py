@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.sums import numbers
 from promptstudio_lab.stats.tails import level
 
 if TYPE_CHECKING:
@@ -64,14 +65,21 @@ def bounded_mean(
     >>> round(found.low, 2), round(found.high, 2)
     (0.67, 0.83)
     """
-    numbers = np.asarray(scores, dtype=np.float64)
+    found = numbers("scores", scores)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         message = f"the bounds are {low} and {high}; the least possible score comes first"
         raise AnalysisError(message)
-    if not numbers.size or not ((numbers >= low) & (numbers <= high)).all():
-        message = f"{numbers.size} scores, all between {low} and {high}, are needed"
+    if not found.size:
+        message = "there are no scores, so there is no mean"
         raise AnalysisError(message)
-    unit = (numbers - low) / (high - low)
+    beyond = np.flatnonzero((found < low) | (found > high))
+    if beyond.size:
+        message = (
+            f"score {beyond[0]} is {found[beyond[0]]}; it must lie between {low} and {high}"
+            " (scores count from 0)"
+        )
+        raise AnalysisError(message)
+    unit = (found - low) / (high - low)
     surprise = math.log(2 / level(alpha))
     centre, half = _sequence(unit, surprise)
     lows = np.maximum.accumulate(np.maximum(centre - half, 0.0))
@@ -79,7 +87,7 @@ def bounded_mean(
     lows, highs = (low + (high - low) * ends for ends in (lows, highs))
     estimate = low + (high - low) * float(centre[-1])
     ends = tuple(lows.tolist()), tuple(highs.tolist())
-    return BoundedMean(estimate, ends[0][-1], ends[1][-1], *ends, int(numbers.size))
+    return BoundedMean(estimate, ends[0][-1], ends[1][-1], *ends, int(found.size))
 
 
 def _sequence(unit: Floats, surprise: float) -> tuple[Floats, Floats]:

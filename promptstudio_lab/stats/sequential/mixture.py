@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.tails import level, positive
+from promptstudio_lab.stats.tails import finite, level, positive
 
 _LARGEST_EXPONENT = 709.0  # beyond it exp is no longer a float
 
@@ -77,9 +77,8 @@ def msprt(
     """
     for name, value in (("pair_variance", pair_variance), ("pairs", pairs), ("tau2", tau2)):
         positive(name, value)
-    if not math.isfinite(estimate):
-        message = f"the estimate is {estimate}; a finite number is needed"
-        raise AnalysisError(message)
+    finite("the estimate", estimate)
+    finite("null", null)
     mixed = pair_variance + pairs * tau2
     shrunk = math.log(pair_variance / mixed) / 2
     gain = (pairs * (estimate - null)) ** 2 * tau2 / (2 * pair_variance * mixed)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.tails import level, one_of, positive, upper_quantile, upper_tail
+from promptstudio_lab.stats.tails import finite, level, one_of, positive, upper_quantile, upper_tail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +110,7 @@ def crossing_probability(
     if len(bounds) != len(times) or any(math.isnan(bound) for bound in bounds):
         message = f"{len(bounds)} bounds for {len(times)} looks: one number each is needed"
         raise AnalysisError(message)
-    process, crossed = _Process(_sides(sides), drift), 0.0
+    process, crossed = _Process(_sides(sides), finite("drift", drift)), 0.0
     for t, bound in zip(times, bounds, strict=True):
         process.advance(t)
         crossed += process.stop(bound)

@@ -14,7 +14,7 @@ import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.srm import THRESHOLD, promised
-from promptstudio_lab.stats.tails import positive
+from promptstudio_lab.stats.tails import positive, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +66,7 @@ def sequential_srm(
     >>> found.ok, found.first_alarm
     (False, 2)
     """
+    share_of("threshold", threshold, "0.001 is usual")
     shares = [promised(look, weights) for look in looks]
     counts = np.asarray(looks, dtype=np.float64)
     if not shares or (np.diff(counts, axis=0) < 0).any():

@@ -16,6 +16,7 @@ from promptstudio_lab.warehouse.entities import (
     NodeAttempt,
     NodeExecution,
     PromptExecution,
+    PromptFlow,
 )
 from promptstudio_lab.warehouse.types import now
 
@@ -313,19 +314,26 @@ def answer(session: Session, question_id: str, value: Json, check: Callable[[Jso
 
 def questions(session: Session) -> list[dict[str, Json]]:
     """Return the questions that nobody has answered, oldest first."""
-    query = select(NodeAttempt).where(NodeAttempt.status == "waiting").order_by(NodeAttempt.id)
-    rows = session.scalars(query).all()
-    asked = payloads.get_many(session, [str(row.question_payload_id) for row in rows])
+    query = (
+        select(NodeAttempt, PromptFlow.name)
+        .join(FlowExecution, FlowExecution.id == NodeAttempt.flow_execution_id)
+        .join(PromptFlow, PromptFlow.id == FlowExecution.flow_id)
+        .where(NodeAttempt.status == "waiting")
+        .order_by(NodeAttempt.id)
+    )
+    rows = session.execute(query).all()
+    asked = payloads.get_many(session, [str(row.question_payload_id) for row, _ in rows])
     return [
         {
             "question_id": row.id,
+            "flow": flow,
             "node": row.node_key,
             "path": row.path,
             "asked_at": row.started_at,
             "flow_execution_id": row.flow_execution_id,
             **_shown(asked.get(str(row.question_payload_id), {})),
         }
-        for row in rows
+        for row, flow in rows
     ]
 
 

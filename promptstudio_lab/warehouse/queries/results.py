@@ -10,7 +10,7 @@ from promptstudio_lab.values import Json, loads
 from promptstudio_lab.warehouse.entities import FlowExecution, NodeExecution, Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -38,11 +38,11 @@ def experiment_results(session: Session, experiment_id: str) -> list[dict[str, J
     return [_row(dict(row)) for row in rows]
 
 
-def batch_results(session: Session, batch_id: str) -> list[dict[str, Json]]:
-    """Return each finished run of a batch, as `experiment_results` does."""
+def batch_results(session: Session, batch_id: str) -> Iterator[dict[str, Json]]:
+    """Give each finished run of a batch, as `experiment_results` does."""
     query = f"{_SELECT} AND fe.batch_id = :batch_id {_ORDER}"
-    rows = session.execute(text(query), {"batch_id": batch_id}).mappings()
-    return [_row(dict(row)) for row in rows]
+    for row in session.execute(text(query), {"batch_id": batch_id}).mappings():
+        yield _row(dict(row))
 
 
 def batch_runs(session: Session, batch_id: str) -> dict[str, tuple[str, str]]:
@@ -51,6 +51,12 @@ def batch_runs(session: Session, batch_id: str) -> dict[str, tuple[str, str]]:
     of_items = FlowExecution.batch_id == batch_id, FlowExecution.unit_key.is_not(None)
     rows = session.execute(query.where(*of_items))
     return {str(row.unit_key): (row.status, row.id) for row in rows}
+
+
+def statuses(session: Session, run_ids: Sequence[str]) -> dict[str, str]:
+    """Return how runs stand, by id; one that has not begun is left out."""
+    query = select(FlowExecution.id, FlowExecution.status).where(FlowExecution.id.in_(run_ids))
+    return {row.id: row.status for row in session.execute(query)}
 
 
 def batch_outputs(

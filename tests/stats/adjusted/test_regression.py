@@ -59,12 +59,12 @@ def test_swapping_the_arms_flips_the_sign_and_offsets_do_nothing() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        (([1, 2], [1]), ([1, 2], [1, 2, 3]), "one each"),
-        (([1, 2], [1]), ([1, 2], [1, 2]), "one each"),
+        (([1, 2], [1]), ([1, 2], [1, 2, 3]), "one of each"),
+        (([1, 2], [1]), ([1, 2], [1, 2]), "one of each"),
         (([1, 2], [0, 0]), ([1, 2], [1, 1]), "do not tell"),
         (([1], [1]), ([2], [5]), "do not tell"),
         (([], []), ([], []), "do not tell"),
-        (([1, math.nan], [1, 2]), ([2, 3], [5, 6]), "finite"),
+        (([1, math.nan], [1, 2]), ([2, 3], [5, 6]), "'control outcome' row 1"),
     ],
 )
 def test_what_cannot_be_told_apart_is_refused(

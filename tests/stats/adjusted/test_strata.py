@@ -90,3 +90,5 @@ def test_strata_that_show_nothing_are_refused() -> None:
     for ses in ([0.0, 1.0], [math.nan, 1.0]):
         with pytest.raises(AnalysisError, match="above 0"):
             heterogeneity([1.0, 2.0], ses)
+    with pytest.raises(AnalysisError, match=r"effects are .*nan"):
+        heterogeneity([1.0, math.nan], [1.0, 1.0])

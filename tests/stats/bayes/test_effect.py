@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
@@ -17,6 +17,7 @@ from promptstudio_lab.stats.independent import z_test
 ARMS = st.builds(Arm, st.integers(2, 500), st.floats(1, 9), st.floats(0.01, 99))
 
 
+@settings(max_examples=40)
 @given(st.floats(-3, 3), st.floats(0.1, 3))
 def test_the_loss_is_the_mean_of_the_wrong_side(mean: float, sd: float) -> None:
     def part(gain: float) -> float:

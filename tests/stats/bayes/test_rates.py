@@ -25,7 +25,7 @@ def miller(old: tuple[int, int], new: tuple[int, int]) -> float:
     return math.fsum(terms)
 
 
-@settings(deadline=None)
+@settings(max_examples=50)
 @given(COUNTS, COUNTS)
 def test_the_chance_to_win_is_the_exact_sum(old: tuple[int, int], new: tuple[int, int]) -> None:
     found, back = rate_posterior(old, new), rate_posterior(new, old)

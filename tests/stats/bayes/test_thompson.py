@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -20,6 +20,7 @@ def test_two_variants_are_the_normal_distribution(gap: float, one: float, other:
     assert found[1] == pytest.approx(norm.cdf(gap / math.hypot(one, other)), abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(BELIEFS)
 def test_shares_add_up_and_follow_their_variant(beliefs: list[tuple[float, float]]) -> None:
     means, sds = zip(*beliefs, strict=True)
@@ -48,6 +49,8 @@ def test_a_floor_keeps_every_variant_alive() -> None:
     assert found == pytest.approx((0.9, 0.1))
     with pytest.raises(AnalysisError, match="more than all traffic"):
         with_floor([1.0, 0.0], 0.6)
+    with pytest.raises(AnalysisError, match="nan"):
+        with_floor([math.nan, 0.5], 0.1)
 
 
 def test_draws_follow_the_shares_and_carry_their_propensity() -> None:

@@ -50,8 +50,8 @@ def test_prediction_powered_means_cover_whatever_the_judge_is_like() -> None:
     for bias, noise in ((0.0, 0.1), (0.3, 0.5)):
         inside, sharper = [], []
         for _ in range(2000):
-            truths = random.normal(1.0, 1.0, 2100)
-            verdicts = truths + random.normal(bias, noise, 2100)
+            truths = random.normal(1.0, 1.0, 900)
+            verdicts = truths + random.normal(bias, noise, 900)
             found = prediction_powered(verdicts[100:], verdicts[:100], truths[:100])
             inside.append(found.low <= 1.0 <= found.high)
             sharper.append(found.se < truths[:100].std() / 10)

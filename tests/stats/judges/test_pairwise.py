@@ -29,7 +29,7 @@ def test_without_ties_it_is_statsmodels_glm() -> None:
     assert (found.ability[2], found.se[2], found.tie) == (0, 0, 0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.permutations([0, 1, 2]), st.sampled_from([0, 1, 2]))
 def test_neither_order_nor_reference_changes_who_is_better(order: list[int], at: int) -> None:
     ties = np.array([[0, 5, 3], [5, 0, 8], [3, 8, 0]])
@@ -96,3 +96,9 @@ def test_verdicts_that_rank_nobody_are_refused(
 ) -> None:
     with pytest.raises(AnalysisError, match=says):
         bradley_terry(players, wins, **words)  # type: ignore[arg-type] # the mistakes
+
+
+@pytest.mark.parametrize("wins", [[[0, 3, 1], [2, 0]], [["many", 3], [2, 0]]])
+def test_rows_of_different_lengths_are_refused(wins: list[list[float]]) -> None:
+    with pytest.raises(AnalysisError, match="table of wins needs rows"):
+        bradley_terry(["a", "b"], wins)

@@ -4,11 +4,13 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.paired import mean_difference, ratio_difference
-from promptstudio_lab.stats.planning.items import items_needed
+from promptstudio_lab.stats.planning.items import items_needed, items_to_see, least_seen
 from promptstudio_lab.stats.sums import Sums
 
 if TYPE_CHECKING:
@@ -46,3 +48,30 @@ def test_an_unknown_difference_needs_no_number() -> None:
 
 def test_a_difference_too_small_for_any_data_set_needs_no_number() -> None:
     assert items_needed(replace(observed(), estimate=1e-9)) is None
+
+
+def test_the_planned_items_see_the_difference_as_often_as_promised() -> None:
+    n = items_to_see(0.4, 1.0, method="fixed")
+    random = np.random.default_rng(20261126)
+    seen = 0
+    for _ in range(4_000):
+        sums = Sums.of({"a": np.zeros(n), "b": random.normal(0.4, 1.0, n)})
+        seen += mean_difference(sums, "a", "b", method="fixed").low > 0
+    assert seen / 4_000 == pytest.approx(0.80, abs=0.02)
+
+
+@pytest.mark.parametrize("method", ["fixed", "anytime"])
+@pytest.mark.parametrize(("mde", "sd"), [(0.02, 0.5), (0.3, 1.0), (5.0, 40.0)])
+def test_what_is_seen_and_how_many_items_see_it_are_inverse(
+    method: Method, mde: float, sd: float
+) -> None:
+    n = items_to_see(mde, sd, method=method)
+    assert least_seen(n, sd, method=method) <= mde < least_seen(n - 1, sd, method=method)
+    assert items_to_see(-mde, sd, method=method) == n, "a fall is seen as well as a rise"
+
+
+def test_what_no_number_of_items_shows_is_refused() -> None:
+    with pytest.raises(AnalysisError, match="no number of items"):
+        items_to_see(1e-12, 1.0)
+    with pytest.raises(AnalysisError, match="at least 2"):
+        least_seen(1, 1.0)

@@ -32,7 +32,7 @@ def test_the_factors_are_growthbooks(words: dict[str, float], factor: float) -> 
     assert found.units == math.ceil((found.factor or 0) * 1000)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0.02, 0.5), st.floats(0.5, 0.95))
 def test_a_fixed_look_needs_what_the_plan_says(mde: float, power: float) -> None:
     arms = Arm(500, 1.0, 2.0), Arm(500, 1.2, 2.0)

@@ -65,8 +65,13 @@ def test_scores_that_vary_little_are_known_sooner() -> None:
 
 
 def test_impossible_scores_are_refused() -> None:
-    for scores in ([], [0.5, 1.5], [math.nan]):
-        with pytest.raises(AnalysisError, match="all between"):
+    for scores, says in (
+        ([], "no scores"),
+        ([0.5, 1.5], "score 1 is 1.5; it must lie between"),
+        ([0.5, -0.5], "score 1 is -0.5"),
+        ([math.nan], "'scores' row 0 is nan"),
+    ):
+        with pytest.raises(AnalysisError, match=says):
             bounded_mean(scores)
     with pytest.raises(AnalysisError, match="comes first"):
         bounded_mean([0.5], low=1, high=0)

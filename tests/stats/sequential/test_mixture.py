@@ -15,7 +15,7 @@ from promptstudio_lab.stats.sequential.mixture import msprt, normal_mixture
 ALPHA = 0.05
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(-0.5, 0.5), st.floats(0.1, 4), st.integers(1, 200), st.floats(0.01, 1))
 def test_the_ratio_is_the_average_over_effects(
     estimate: float, variance: float, pairs: int, tau2: float
@@ -41,6 +41,13 @@ def test_pairs_may_be_peeked_at() -> None:
     looks, tau2 = range(100, 2001, 100), (0.05 * 0.3) ** 2
     fooled = [any(msprt(row[n - 1], 0.18, n, tau2).p_value < ALPHA for n in looks) for row in means]
     assert np.mean(fooled) <= ALPHA
+
+
+def test_sums_may_be_peeked_at() -> None:
+    random = np.random.default_rng(20261101)
+    sums = np.cumsum(random.normal(size=(20_000, 20)) * 5, axis=1)  # 25 more values at each look
+    bounds = [normal_mixture(25.0 * look, v_opt=250).bound for look in range(1, 21)]
+    assert np.mean((np.abs(sums) > bounds).any(axis=1)) <= ALPHA
 
 
 def test_overwhelming_evidence_does_not_overflow() -> None:

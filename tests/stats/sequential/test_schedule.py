@@ -36,7 +36,7 @@ def test_pocock_bounds_are_the_published_ones() -> None:
     assert found.bounds == pytest.approx([2.4380, 2.4268, 2.4101, 2.3966, 2.3859], abs=2e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(TIMES, st.sampled_from(SPENDINGS), st.sampled_from([1, 2]), st.floats(0.005, 0.2))
 def test_all_looks_together_spend_alpha(
     times: list[float], spending: Spending, sides: int, alpha: float
@@ -44,10 +44,6 @@ def test_all_looks_together_spend_alpha(
     found = schedule(times, spending=spending, alpha=alpha, sides=sides)
     assert crossing_probability(found.bounds, times, sides=sides) == pytest.approx(alpha, rel=1e-6)
     assert found.spent[-1] == pytest.approx(alpha)
-
-
-def test_who_may_err_almost_always_stops_whatever_is_seen() -> None:
-    assert schedule([0.1, 0.2, 1.0], alpha=1 - 1e-15).bounds[-1] == 0.0
 
 
 @pytest.mark.parametrize("sides", [1, 2])
@@ -71,13 +67,30 @@ def test_a_drift_is_seen_with_its_power() -> None:
     assert 0.78 < power < 0.8
 
 
-@pytest.mark.parametrize(("spending", "low"), [("obf", 0.044), ("pocock", 0.044)])
-def test_twenty_planned_looks_are_rarely_fooled(spending: Spending, low: float) -> None:
+@pytest.mark.parametrize("spending", SPENDINGS)
+def test_twenty_planned_looks_are_fooled_once_in_twenty(spending: Spending) -> None:
     times = [look / 20 for look in range(1, 21)]
     bounds = np.array(schedule(times, spending=spending).bounds)
-    steps = np.random.default_rng(20261101).normal(size=(40_000, 20))
+    steps = np.random.default_rng(20261101).normal(size=(200_000, 20))
     z = np.cumsum(steps, axis=1) / np.sqrt(np.arange(1, 21))
-    assert low <= np.mean((np.abs(z) > bounds).any(axis=1)) <= 0.056
+    fooled = np.mean((np.abs(z) > bounds).any(axis=1))
+    assert fooled == pytest.approx(0.05, abs=0.0015)  # three standard errors
+    naive = np.mean((np.abs(z) > 1.96).any(axis=1))
+    assert naive == pytest.approx(0.248, abs=0.01)
+
+
+def test_skewed_values_hardly_fool_planned_looks() -> None:
+    random = np.random.default_rng(2)
+    values = random.lognormal(0, 0.6, (20_000, 2, 500))
+    ends = np.arange(25, 501, 25)
+    means, squares = (
+        np.cumsum(column, axis=2)[:, :, ends - 1] / ends for column in (values, values**2)
+    )
+    se = np.sqrt(((squares - means**2) / (ends - 1)).sum(axis=1))
+    z = np.diff(means, axis=1)[:, 0] / se
+    for spending in SPENDINGS:
+        bounds = np.array(schedule((ends / 500).tolist(), spending=spending).bounds)
+        assert np.mean((np.abs(z) > bounds).any(axis=1)) <= 0.056
 
 
 def test_a_look_that_may_spend_nothing_only_takes_stock() -> None:
@@ -93,6 +106,10 @@ def test_a_bound_of_nothing_always_stops() -> None:
 
 def test_a_level_beyond_reach_stops_everything() -> None:
     assert schedule([1.0], alpha=0.999999999, sides=2).bounds[0] == pytest.approx(0, abs=1e-6)
+    looks = [look / 7 for look in range(1, 8)]
+    for sides, lowest in ((2, 0.0), (1, -9.0)):  # rounding may leave less than there is to spend
+        found = schedule(looks, spending="power", alpha=1 - 2**-53, sides=sides)
+        assert found.bounds[-1] == lowest
 
 
 @pytest.mark.parametrize("times", [[], [0.0, 1.0], [0.5, 0.5], [0.6, 0.3], [0.5, 1.2], [math.nan]])

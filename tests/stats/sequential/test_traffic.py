@@ -57,3 +57,8 @@ def test_impossible_looks_are_refused() -> None:
         sequential_srm([(1, 2)], [1])
     with pytest.raises(AnalysisError, match="concentration"):
         sequential_srm([(1, 2)], [1, 1], concentration=0)
+
+
+def test_a_threshold_is_a_level() -> None:
+    with pytest.raises(AnalysisError, match="threshold"):
+        sequential_srm([(5, 6)], [1, 1], threshold=float("nan"))

@@ -1,0 +1,150 @@
+"""Several treatments against one control: one decision, and a report for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from promptstudio_lab.errors import AnalysisError, did_you_mean
+from promptstudio_lab.experiments.decision import Decision
+from promptstudio_lab.experiments.html import head, page
+from promptstudio_lab.experiments.plain import aligned, text
+from promptstudio_lab.experiments.wording import amount, estimate, interval, p_value, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+    import polars as pl
+
+    from promptstudio_lab.experiments.decision import Action, Finding
+    from promptstudio_lab.experiments.report import Report
+
+_ORDER: tuple[Action, ...] = ("invalid", "ship", "keep_running", "hold", "stop")
+
+
+@dataclass(frozen=True, repr=False)
+class Comparisons:
+    """What an experiment of several treatments found; each is compared with the control.
+
+    `found["short"]` is the report of one treatment, `found["short"]["success"]` one of its effects.
+
+    Attributes:
+        name: the experiment's name.
+        control: the control's variant.
+        reports: one a treatment, in the order of the variants.
+    """
+
+    name: str
+    control: str
+    reports: tuple[Report, ...]
+
+    @property
+    def decision(self) -> Decision:
+        """What to do now: the best of what ships, else what is most worth doing next."""
+        by_action: dict[Action, list[Report]] = {}
+        for report in self.reports:
+            by_action.setdefault(report.decision.action, []).append(report)
+        action = next(action for action in _ORDER if action in by_action)
+        chosen = by_action[action]
+        lead = max(chosen, key=_gain) if action == "ship" else chosen[0]
+        others = [visible(report.treatment) for report in chosen if report is not lead]
+        detail = lead.decision.detail
+        if action == "ship" and others:
+            detail += f"; {', '.join(others)} would ship, too, with a smaller gain"
+        elif others:
+            detail += f"; {', '.join(others)} likewise"
+        because = tuple(
+            f"{visible(report.treatment)}: {report.decision.text}" for report in self.reports
+        )
+        found = lead.decision
+        return Decision(action, found.variant, found.headline, detail, because)
+
+    def __getitem__(self, treatment: str) -> Report:
+        """Return the report of one treatment.
+
+        Raises:
+            AnalysisError: if there is no such treatment; the message names the nearest.
+        """
+        found = {report.treatment: report for report in self.reports}
+        if treatment not in found:
+            message = f"there is no treatment {treatment!r}.{did_you_mean(treatment, found)}"
+            raise AnalysisError(message)
+        return found[treatment]
+
+    def __iter__(self) -> Iterator[Report]:
+        """Give the report of each treatment."""
+        return iter(self.reports)
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return one row a treatment and metric."""
+        import polars as pl
+
+        return pl.concat([report.to_polars() for report in self.reports])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return what `to_polars` returns, as a pandas frame."""
+        import pandas as pd
+
+        return pd.concat([report.to_pandas() for report in self.reports], ignore_index=True)
+
+    def __repr__(self) -> str:
+        """Return the decision, then every goal under every treatment, then each report."""
+        decision = self.decision
+        title = f"{decision.action.replace('_', ' ').upper()}: {decision.text}"
+        parts = [text(report) for report in self.reports]
+        return "\n".join([title, "", *aligned(self._cells()), "", *"\n\n".join(parts).split("\n")])
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        heads = ("goal", "treatment", self.control, "with it", "change", "interval", "p adjusted")
+        return [
+            heads,
+            *(
+                _cells(report, finding)
+                for report in self.reports
+                for finding in report.findings
+                if finding.metric.role == "goal"
+            ),
+        ]
+
+    def _repr_html_(self) -> str:
+        heads, *rows = self._cells()
+        line = "".join(f'<th scope="col">{escape(visible(cell))}</th>' for cell in heads)
+        body = "".join(
+            f'<tr><th scope="row">{escape(visible(row[0]))}</th>'
+            + "".join(f"<td>{escape(visible(cell))}</td>" for cell in row[1:])
+            + "</tr>"
+            for row in rows
+        )
+        parts = "".join(
+            f"<details><summary>{escape(visible(report.treatment))}</summary>{page(report)}"
+            "</details>"
+            for report in self.reports
+        )
+        simulated = any(report.simulated for report in self.reports)
+        about = f"{self.name} \u00b7 {len(self.reports)} treatments against {self.control}"
+        return head(self.decision, about, simulated=simulated, inside=(
+            f'<div class="psl-report-wide"><table class="psl-report-table"><thead><tr>{line}</tr>'
+            f"</thead><tbody>{body}</tbody></table></div>{parts}"
+        ))  # fmt: skip
+
+
+def _gain(report: Report) -> float:
+    """Return how much better the first goal is, as a share where there is one."""
+    goal = next(finding for finding in report.findings if finding.metric.role == "goal")
+    size = goal.effect.estimate if goal.effect.relative is None else goal.effect.relative
+    return size if goal.metric.better == "higher" else -size
+
+
+def _cells(report: Report, finding: Finding) -> tuple[str, ...]:
+    effect, unit = finding.effect, finding.metric.unit
+    return (
+        finding.metric.label,
+        report.treatment,
+        amount(effect.control, unit),
+        amount(effect.treatment, unit),
+        estimate(effect, unit),
+        interval(effect, unit),
+        p_value(finding.p_adjusted),
+    )
