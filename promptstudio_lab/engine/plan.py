@@ -160,6 +160,8 @@ def compile_steps(
     facts: Facts,
     prompts: Mapping[str, Prompt],
     called: Mapping[str, Called] | None = None,
+    *,
+    answers: bool = True,
 ) -> tuple[Step, ...]:
     """Return a flow's nodes as steps, each with the steps of its body.
 
@@ -168,11 +170,14 @@ def compile_steps(
         facts: what it refers to.
         prompts: the template version of each node that has a prompt, by node id.
         called: the flows that it runs, by reference as its nodes write it.
+        answers: whether it must have an output; a part of a flow need not.
 
     Raises:
         FlowInvalid: with every problem, if the flow cannot run.
     """
     problems = errors(validate(graph, facts))
+    if not answers:
+        problems = tuple(p for p in problems if p.code != "F106" or p.node is not None)
     if problems:
         raise FlowInvalid(problems)
     return _Compiler(graph, facts, prompts, called or {}).body(None)

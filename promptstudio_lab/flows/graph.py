@@ -138,6 +138,31 @@ class Graph:
         """Return the edges that begin at a node."""
         return self._out_of.get(node_id, [])
 
+    def upstream(self, node_id: str) -> Graph:
+        """Return what runs before a node and the node itself, with all bodies.
+
+        A node of a body runs with the whole node that it lies in.
+
+        >>> flow = Graph(
+        ...     (Node("1", "a", "input"), Node("2", "b", "transform"), Node("3", "c", "transform")),
+        ...     (Edge("4", "1", "value", "2", "value"), Edge("5", "2", "value", "3", "value")),
+        ... )
+        >>> [node.key for node in flow.upstream("2").nodes]
+        ['a', 'b']
+        """
+        while self.by_id[node_id].parent in self.by_id:
+            node_id = str(self.by_id[node_id].parent)
+        found, waiting = {node_id}, [node_id]
+        while waiting:
+            for edge in self.into(waiting.pop()):
+                if edge.source in self.by_id and edge.source not in found:
+                    found.add(edge.source)
+                    waiting.append(edge.source)
+        found |= {inner.id for outer in tuple(found) for inner in self.within(outer)}
+        nodes = tuple(node for node in self.nodes if node.id in found)
+        edges = tuple(e for e in self.edges if e.source in found and e.target in found)
+        return Graph(nodes, edges)
+
     @cached_property
     def _into(self) -> dict[str, list[Edge]]:
         found: dict[str, list[Edge]] = {}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import NotFound, PromptStudioError, did_you_mean
 from promptstudio_lab.flows import history
+from promptstudio_lab.lab.running.seen import about_runs
 from promptstudio_lab.providers import prices, providers
 from promptstudio_lab.providers.simulated import PRICES
 from promptstudio_lab.rendering.plain import Hole, parse, render
@@ -35,9 +36,15 @@ def ask(flow: Flow, environment: Environment, question: Mapping[str, Json]) -> J
     | `template` | the versions of the template at `path`, newest first, and its labels |
     | `datasets` | names and sizes |
     | `preview` | the prompt of `node` with the values of row `item` of `dataset`, in pieces |
+    | `row` | the values of row `item` of `dataset` |
     | `python` | the code that builds the flow as it stands |
     | `versions` | the flow's saved versions, newest first |
     | `difference` | what differs between version `version` and the flow as it stands |
+    | `runs` | the flow's newest runs |
+    | `run` | run `run`, with what each node came to, and which were edited since |
+    | `values` | what `node` took, gave and asked in run `run`, the `nth` time it ran there |
+    | `variants` | the variants of the flow's experiments |
+    | `heat` | what nodes cost, take and fail over many runs, of one `variant` or of all |
 
     Raises:
         NotFound: if there is nothing of that name.
@@ -48,9 +55,11 @@ def ask(flow: Flow, environment: Environment, question: Mapping[str, Json]) -> J
         "template": lambda: _template(environment, str(question.get("path"))),
         "datasets": lambda: _datasets(environment),
         "preview": lambda: _preview(flow, environment, question),
+        "row": lambda: _row(environment, question),
         "python": flow.to_python,
         "versions": lambda: _versions(flow),
         "difference": lambda: _difference(flow, question.get("version")),
+        **about_runs(environment, str(flow.id), flow.graph_now, question),
     }
     about = question.get("about")
     if not isinstance(about, str) or about not in known:

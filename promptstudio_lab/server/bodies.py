@@ -88,7 +88,7 @@ NEW_RUN = Draft202012Validator(
     {
         "type": "object",
         "required": ["inputs"],
-        "properties": {"inputs": {"type": "object"}},
+        "properties": {"inputs": {"type": "object"}, "until": _OPTIONAL_WORD},
         "additionalProperties": False,
     }
 )

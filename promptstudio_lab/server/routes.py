@@ -8,8 +8,9 @@
 | `GET promptstudio/flows/<id>` | the flow as a canvas draws it |
 | `GET promptstudio/flows/<id>/changes?since=` | what happened to it after a sequence |
 | `POST promptstudio/flows/<id>/messages` | what a canvas asks for |
-| `POST promptstudio/flows/<id>/runs` | `{inputs}` → the run, queued for a worker |
+| `POST promptstudio/flows/<id>/runs` | `{inputs, until}` → the run, queued for a worker |
 | `GET promptstudio/runs/<id>` | how a run stands, node by node |
+| `POST promptstudio/runs/<id>/stop` | ends a run that is queued or goes on |
 | `GET promptstudio/questions` | what people are asked by runs that wait for them |
 | `POST promptstudio/questions/<id>` | `{value}` → the run, which a worker goes on with |
 | `GET promptstudio/templates/<id>` | a template with all its versions |
@@ -41,7 +42,7 @@ from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.browsing import flow_by_id, template_by_id, tree
 from promptstudio_lab.lab.editing import Editing
 from promptstudio_lab.lab.running.recorded import answered
-from promptstudio_lab.lab.running.seen import open_questions, run_by_id
+from promptstudio_lab.lab.running.seen import open_questions, run_by_id, stop_run
 from promptstudio_lab.server.bodies import (
     ANSWER,
     MESSAGE,
@@ -188,8 +189,8 @@ class Runs(Handler):
         """Queue a run; a worker executes it, never the server."""
 
         def work(lab: Lab) -> Json:
-            inputs = read(self.request.body, NEW_RUN)["inputs"]
-            run = flow_by_id(lab, flow_id).queue(**inputs)
+            asked = read(self.request.body, NEW_RUN)
+            run = flow_by_id(lab, flow_id).enqueue(asked["inputs"], asked.get("until"))
             self._rooms.workers.wanted(lab)
             return {"run": run}
 
@@ -207,6 +208,21 @@ class OneRun(Handler):
     async def get(self, run_id: str) -> None:
         """Return how it stands, node by node."""
         await self.answer(lambda lab: run_by_id(lab, run_id))
+
+
+class Stop(Handler):
+    """A run that is to end."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, run_id: str) -> None:
+        """End it; the worker that has it in hand breaks off its calls."""
+
+        def work(lab: Lab) -> Json:
+            stop_run(lab.environment, run_id)
+            return {"run": run_id}
+
+        await self.answer(work)
 
 
 class Questions(Handler):
@@ -257,6 +273,7 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("flows/([^/]+)/messages", Messages),
     ("flows/([^/]+)/runs", Runs),
     ("runs/([^/]+)", OneRun),
+    ("runs/([^/]+)/stop", Stop),
     ("questions", Questions),
     ("questions/([^/]+)", OneQuestion),
     ("templates/([^/]+)", OneTemplate),

@@ -17,6 +17,7 @@ import traitlets
 from promptstudio_lab.errors import PromptStudioError
 from promptstudio_lab.flows import store
 from promptstudio_lab.lab.editing import Editing
+from promptstudio_lab.widgets.inplace import InPlace
 
 if TYPE_CHECKING:
     from promptstudio_lab.lab.flows import Flow
@@ -47,6 +48,7 @@ class FlowEditor(anywidget.AnyWidget):
         self._editing = Editing(flow, client_id=self.model_id)
         # The sequence that the view has, and the one that it was told of.
         self._seen = self._told = 0
+        self._in_place = InPlace(lambda news: self.send({"push": news}))
         self.on_msg(self._heard)
         _watch.add(self)
 
@@ -84,12 +86,26 @@ class FlowEditor(anywidget.AnyWidget):
     def _answer(self, asked: dict[str, Json]) -> dict[str, Json]:
         if asked.get("do") == "bundle":
             return {"ok": True, "bundle": _bundle()}
+        if asked.get("do") in {"run", "stop"}:
+            return self._run_in_place(asked)
         message = {name: value for name, value in asked.items() if name != "id"}
         answer = self._editing.answer(message)
         for part in ("view", "change"):
             if part in answer:
                 self._seen = max(self._seen, int(answer[part]["seq"]))
         return answer
+
+    def _run_in_place(self, asked: dict[str, Json]) -> dict[str, Json]:
+        try:
+            if asked["do"] == "stop":
+                self._in_place.stop(str(asked.get("run")))
+                return {"ok": True, "data": None}
+            inputs, until = asked.get("inputs"), asked.get("until")
+            values = inputs if isinstance(inputs, dict) else {}
+            run = self._in_place.begin(self._flow, values, None if until is None else str(until))
+        except PromptStudioError as error:
+            return {"ok": False, "code": type(error).__name__, "message": str(error)}
+        return {"ok": True, "data": {"run": run}}
 
     def __repr__(self) -> str:
         """Name the flow and count its nodes."""

@@ -85,3 +85,19 @@ def test_what_cannot_run_is_told_at_once(server: Server, lab: Lab) -> None:
     assert server.post(f"flows/{flow.id}/runs", {"inputs": []}).status == 400
     assert server.get("runs/nobody").status == 404
     assert server.post("questions/nobody", {"value": 1}).status == 404
+
+
+def test_a_run_up_to_a_node_and_one_that_is_stopped(server: Server, lab: Lab) -> None:
+    flow = asking(lab, "work/part")
+    flow.save()
+    place, by_key = f"flows/{flow.id}/runs", flow.graph_now.by_key
+    wanted = {"inputs": {"x": "tea"}, "until": by_key["say"].id}
+    part = settled(server, server.post(place, wanted).json["run"], "partial")
+    assert {one["node"] for one in part["nodes"]} == {by_key["x"].id, by_key["say"].id}
+    assert server.post(place, {"inputs": {"x": "tea"}, "until": "gone"}).status == 400
+    run = server.post(place, {"inputs": {"x": "tea"}}).json["run"]
+    settled(server, run, "waiting")
+    assert server.post(f"runs/{run}/stop", {}).json == {"run": run}
+    assert server.get(f"runs/{run}").json["status"] == "cancelled"
+    assert server.post(f"runs/{run}/stop", {}).status == 409
+    assert server.post("runs/nobody/stop", {}).status == 404

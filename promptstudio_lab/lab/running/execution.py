@@ -55,6 +55,7 @@ def prepare(
     patches: Mapping[str, Patch | None],
     scorer: Scorer | None = None,
     data: str = CLASSES[0],
+    until: str | None = None,
 ) -> Plan:
     """Save what is about to run and return its plan.
 
@@ -67,6 +68,7 @@ def prepare(
         patches: what each variant changes.
         scorer: judges each run.
         data: how closely what it runs on is kept.
+        until: the id of the node to run up to; whatever does not lead there may be unfinished.
 
     Raises:
         FlowInvalid: with every problem, if the flow or a variant cannot run.
@@ -79,16 +81,20 @@ def prepare(
         graphs = {
             name: patched(graph, patch) if patch else graph for name, patch in patches.items()
         }
+        if until is not None:
+            graphs = {name: chosen.upstream(until) for name, chosen in graphs.items()}
+        whole = until is None
         facts = environment.facts(*graphs.values(), session=session, flow_id=flow_id, data=data)
         for checked in graphs.values():
             # What cannot run is refused before anything is written.
-            compile_steps(checked, facts, {})
+            compile_steps(checked, facts, {}, answers=whole)
         version = store.save_version(session, flow_id)
         variants = {}
         for name, chosen in graphs.items():
             prompts = _prompts(environment, session, flow_id, chosen)
             called = _called(environment, session, chosen)
-            variants[name] = Variant(name, compile_steps(chosen, facts, prompts, called))
+            steps = compile_steps(chosen, facts, prompts, called, answers=whole)
+            variants[name] = Variant(name, steps)
         return _plan(environment, flow_id, version.version, version.at_seq, variants, scorer)
 
     return environment.warehouse.transact(environment.actor, work)
@@ -114,15 +120,18 @@ def _called(environment: Environment, session: Session, graph: Graph) -> dict[st
     return found
 
 
-def prepare_draft(environment: Environment, graph: Graph, scorer: Scorer | None = None) -> Plan:
-    """Return the plan of a flow that is kept nowhere."""
+def prepare_draft(
+    environment: Environment, graph: Graph, scorer: Scorer | None = None, *, answers: bool = True
+) -> Plan:
+    """Return the plan of a flow that is kept nowhere; a part of one needs no `answers`."""
     facts = environment.facts(graph)
     prompts = {
         node.id: Prompt(facts.text(node.config["prompt"]) or "")
         for node in graph.nodes
         if isinstance(node.config.get("prompt"), dict)
     }
-    variants = {CONTROL: Variant(CONTROL, compile_steps(graph, facts, prompts))}
+    steps = compile_steps(graph, facts, prompts, answers=answers)
+    variants = {CONTROL: Variant(CONTROL, steps)}
     return _plan(environment, _DRAFT, 0, 0, variants, scorer)
 
 

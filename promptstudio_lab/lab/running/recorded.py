@@ -23,13 +23,14 @@ from promptstudio_lab.values import dumps, total
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.append import insert_missing
-from promptstudio_lab.warehouse.queries.kept import answer, claim, release, run_given
+from promptstudio_lab.warehouse.queries.kept import OPEN, answer, claim, release, run_given
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from promptstudio_lab.engine.batch import Progress
     from promptstudio_lab.engine.plan import Plan, Step
     from promptstudio_lab.engine.records import Measured, RunEnded
     from promptstudio_lab.lab.facts import Environment
@@ -43,25 +44,43 @@ METRIC = (
 )  # fmt: skip
 
 
-def go_on(environment: Environment, run_id: str, budget: int | None = None) -> RunEnded:
+def go_on(
+    environment: Environment,
+    run_id: str,
+    budget: int | None = None,
+    *,
+    standing: tuple[str, ...] = OPEN,
+    progress: Progress | None = None,
+) -> RunEnded:
     """Go on with a run that stands still: what is over is kept, the rest runs.
+
+    Args:
+        environment: the lab.
+        run_id: the run.
+        budget: nano-dollars that may be spent.
+        standing: in which states it may be taken.
+        progress: kept up to date, and the way to end it.
 
     Raises:
         NotFound: if there is no such run.
-        Conflict: if it goes on already, or has succeeded.
+        Conflict: if it goes on already, has succeeded, or was ended before it began.
     """
     mark_interrupted(environment.warehouse, environment.actor)
     given = _given(environment, run_id)
-    (ended,) = execution.execute(
+    ended = execution.execute(
         environment,
         _plan(environment, given),
         [_item(given)],
         lambda run: run,
         ack="commit",
         budget=budget,
-        take_up=lambda item, owner: taken(environment, item.run_id, owner),
+        progress=progress,
+        take_up=lambda item, owner: taken(environment, item.run_id, owner, standing),
     )
-    return ended
+    if not ended:
+        message = f"run {run_id} was stopped"
+        raise Conflict(message)
+    return ended[0]
 
 
 def enqueue(environment: Environment, plan: Plan, values: Mapping[str, Json]) -> str:
@@ -75,13 +94,16 @@ def enqueue(environment: Environment, plan: Plan, values: Mapping[str, Json]) ->
     return item.run_id
 
 
-async def taken(environment: Environment, run_id: str, owner: str) -> RunInput:
+async def taken(
+    environment: Environment, run_id: str, owner: str, standing: tuple[str, ...] = OPEN
+) -> RunInput:
     """Take a run that stands still and return it with what it has behind it.
 
     Raises:
         Conflict: if it goes on already, or is over.
     """
-    claiming = asyncio.ensure_future(asyncio.to_thread(_claimed, environment, run_id, owner))
+    work = asyncio.to_thread(_claimed, environment, run_id, owner, standing)
+    claiming = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(claiming)
     except asyncio.CancelledError:
@@ -93,11 +115,13 @@ async def taken(environment: Environment, run_id: str, owner: str) -> RunInput:
         raise
 
 
-def _claimed(environment: Environment, run_id: str, owner: str) -> RunInput:
+def _claimed(
+    environment: Environment, run_id: str, owner: str, standing: tuple[str, ...]
+) -> RunInput:
     def work(session: Session) -> RunInput:
         given = run_given(session, run_id)
         require_on(session, "run", "prompt_flow", given.flow_id)
-        epoch = claim(session, given, owner, now() + LEASE)
+        epoch = claim(session, given, owner, now() + LEASE, standing)
         return replace(_item(given), past=_past(environment, given, epoch))
 
     return environment.warehouse.transact(environment.actor, work)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.engine.plan import Plan
+    from promptstudio_lab.engine.records import RunInput
     from promptstudio_lab.flows.graph import Graph
     from promptstudio_lab.flows.store import FlowHead
     from promptstudio_lab.flows.variants import Patch
@@ -69,8 +70,33 @@ class Startable:
             FlowInvalid: with every problem, if the flow cannot run.
         """
         _check_inputs(self.graph_now, inputs)
-        (run,) = self._once(inputs, title=self.path)
+        (run,) = self._once(self._plan(), execution.plain_input(inputs), title=self.path)
         return run
+
+    def run_to(self, node: str, /, **inputs: Json) -> Run:
+        """Run the flow up to a node, and nothing that does not lead there.
+
+        What comes after may be unfinished. The run is `partial`: the flow has not answered.
+
+        Args:
+            node: the node's name, as `classify`; one of a body runs with what it lies in.
+            inputs: values by the names of the flow's inputs; those that lead there are needed.
+
+        Raises:
+            FlowError: if there is no such node.
+            FlowInvalid: with every problem, if this part of the flow cannot run.
+
+        >>> import promptstudio_lab as ps
+        >>> f = ps.connect("memory").flow("ask")
+        >>> answer = f.llm("ask", prompt="Say {{ word }}.", word=f.input("word"))
+        >>> f.run_to("ask", word="hello").status
+        'partial'
+        """
+        found = self.graph_now.by_key.get(node)
+        if found is None:
+            message = f"the flow has no node {node!r}.{did_you_mean(node, self.graph_now.by_key)}"
+            raise FlowError(message)
+        return self.begin(inputs, found.id).run
 
     def stream(self, **inputs: Json) -> RunStream:
         """Run the flow once and give what its models say while they say it.
@@ -84,16 +110,28 @@ class Startable:
         Raises:
             FlowInvalid: with every problem, if the flow cannot run.
         """
-        _check_inputs(self.graph_now, inputs)
-        progress = Progress(1)
+        return self.begin(inputs)
+
+    def begin(self, inputs: Mapping[str, Json], until: str | None = None) -> RunStream:
+        """Begin a run and return it while it goes on.
+
+        Args:
+            inputs: values by the names of the flow's inputs.
+            until: the id of the node to run up to; None for the whole flow.
+
+        Raises:
+            FlowInvalid: with every problem, if what is to run cannot.
+        """
+        self._check_until(inputs, until)
+        plan, item, progress = self._plan(until=until), execution.plain_input(inputs), Progress(1)
 
         def work(hear: Callable[[str, str], None]) -> Run:
-            runs = self._once(inputs, on_text=hear, progress=progress)
+            runs = self._once(plan, item, on_text=hear, progress=progress)
             if not runs:
                 raise CancelledError
             return runs[0]
 
-        return RunStream(work, progress)
+        return RunStream(work, progress, item.run_id)
 
     def queue(self, **inputs: Json) -> str:
         """Write a run down for a `promptstudio worker` to take, and return the run's id.
@@ -105,16 +143,30 @@ class Startable:
             FlowInvalid: with every problem, if the flow cannot run.
             FlowError: for a draft, which is kept nowhere.
         """
-        _check_inputs(self.graph_now, inputs)
-        self.head()
-        return enqueue(self._environment, self._plan(), inputs)
+        return self.enqueue(inputs)
 
-    def _once(self, inputs: Mapping[str, Json], **more: Any) -> list[Run]:  # as `execute` takes it
+    def enqueue(self, inputs: Mapping[str, Json], until: str | None = None) -> str:
+        """Write a run down as `queue` does, up to the node of an id if one is given."""
+        self._check_until(inputs, until)
+        self.head()
+        return enqueue(self._environment, self._plan(until=until), inputs)
+
+    def _check_until(self, inputs: Mapping[str, Json], until: str | None) -> None:
+        graph = self.graph_now
+        if until is None:
+            _check_inputs(graph, inputs)
+        elif until not in graph.by_id:
+            message = "the node to run up to is gone"
+            raise FlowError(message)
+        else:
+            _check_inputs(graph.upstream(until), inputs, extra=True)
+
+    def _once(self, plan: Plan, item: RunInput, **more: Any) -> list[Run]:  # as `execute` takes it
         environment = self._environment if self.id else None
         return execution.execute(
             self._environment,
-            self._plan(),
-            [execution.plain_input(inputs)],
+            plan,
+            [item],
             lambda ended: Run(ended, environment),
             ack="commit",
             keep=bool(self.id),
@@ -192,13 +244,21 @@ class Startable:
                 message = f"row {number}: {error}"
                 raise DatasetError(message) from None
 
-    def _plan(self, scorer: Scorer | None = None, data: Dataset | None = None) -> Plan:
+    def _plan(
+        self,
+        scorer: Scorer | None = None,
+        data: Dataset | None = None,
+        until: str | None = None,
+    ) -> Plan:
         if self.id is None:
-            return execution.prepare_draft(self._environment, self._built_graph(), scorer)
+            graph = self._built_graph()
+            part = graph.upstream(until) if until else graph
+            whole = until is None
+            return execution.prepare_draft(self._environment, part, scorer, answers=whole)
         kept_as = data.classification if data else CLASSES[0]
         variants: dict[str, Patch | None] = {CONTROL: None}
         flow_id = self.head().id
-        return execution.prepare(self._environment, flow_id, variants, scorer, kept_as)
+        return execution.prepare(self._environment, flow_id, variants, scorer, kept_as, until)
 
 
 def _check_inputs(graph: Graph, given: Mapping[str, Json], *, extra: bool = False) -> None:

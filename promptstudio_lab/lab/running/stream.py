@@ -34,6 +34,7 @@ class RunStream:
     Leaving the loop early cancels the run, and with it the calls in flight.
 
     Attributes:
+        id: the run's, known from the start.
         run: how it ended; waits for it.
 
     >>> import promptstudio_lab as ps
@@ -46,14 +47,16 @@ class RunStream:
     """
 
     def __init__(
-        self, work: Callable[[Callable[[str, str], None]], Run], progress: Progress
+        self, work: Callable[[Callable[[str, str], None]], Run], progress: Progress, run_id: str
     ) -> None:
         """Begin the run.
 
         Args:
             work: runs it, telling (node name, text) as models answer.
             progress: of the run; it cancels it.
+            run_id: the run's.
         """
+        self.id = run_id
         self._progress = progress
         self._said: queue.SimpleQueue[Said | None] = queue.SimpleQueue()
         pool = ThreadPoolExecutor(1, "promptstudio-stream")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.engine.batch import Progress
 from promptstudio_lab.errors import Conflict, PromptStudioError
 from promptstudio_lab.lab.running.recorded import go_on
 from promptstudio_lab.warehouse.queries.kept import ready
+from promptstudio_lab.warehouse.queries.painted import stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.lab.facts import Environment
 
 _AT_ONCE = 8
+# What somebody has stopped is no longer a worker's.
+_STANDING = ("waiting", "interrupted")
 
 
 class Worker:
@@ -31,15 +35,22 @@ class Worker:
         self._environment, self._tell = environment, tell
         self._pool = ThreadPoolExecutor(_AT_ONCE, "promptstudio-worker")
         self._in_hand: dict[str, Future[None]] = {}
+        self._progress: dict[str, Progress] = {}
         self._given_up: set[str] = set()
 
     def look(self) -> int:
         """Take what waits now, and return how many runs are in hand."""
         self._in_hand = {run: work for run, work in self._in_hand.items() if not work.done()}
+        self._progress = {run: self._progress[run] for run in self._in_hand}
         with self._environment.warehouse.reading(self._environment.actor) as session:
             waiting = ready(session)
+            ended = stopped(session, list(self._in_hand))
+        for run in ended:
+            self._progress[run].stop = True
+            self._progress[run].cancel()
         for run in waiting:
             if run not in self._in_hand and run not in self._given_up:
+                self._progress[run] = Progress(1)
                 self._in_hand[run] = self._pool.submit(self._work, run)
         return len(self._in_hand)
 
@@ -49,9 +60,10 @@ class Worker:
 
     def _work(self, run: str) -> None:
         try:
-            ended = go_on(self._environment, run)
-        except Conflict:
-            # Another worker was first.
+            progress = self._progress[run]
+            ended = go_on(self._environment, run, standing=_STANDING, progress=progress)
+        except (Conflict, CancelledError):
+            # Another worker was first, or somebody has stopped it.
             return
         except PromptStudioError as error:
             # Trying it for ever would help nobody; it stays there, and a later worker may.

@@ -195,8 +195,21 @@ def _unknown(session: Session, run_id: str) -> frozenset[str]:
     return frozenset(session.scalars(query))
 
 
-def claim(session: Session, run: RunGiven, owner: str, until: datetime) -> int:
+def claim(
+    session: Session,
+    run: RunGiven,
+    owner: str,
+    until: datetime,
+    standing: tuple[str, ...] = OPEN,
+) -> int:
     """Take a run that stands still, and return its new epoch; one taker wins.
+
+    Args:
+        session: within a transaction.
+        run: as it was read.
+        owner: who takes it.
+        until: how long they have it, if they do not renew that.
+        standing: in which states it may be taken.
 
     Raises:
         Conflict: if it goes on already, or is over.
@@ -206,7 +219,7 @@ def claim(session: Session, run: RunGiven, owner: str, until: datetime) -> int:
         .where(
             FlowExecution.id == run.id,
             FlowExecution.lease_epoch == run.epoch,
-            FlowExecution.status.in_(OPEN),
+            FlowExecution.status.in_(standing),
         )
         .values(
             status="running",
