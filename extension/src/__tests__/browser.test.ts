@@ -2,7 +2,7 @@ import type { Client } from '../api/client';
 import { LabError } from '../api/errors';
 import type { Library, Question, Status, Template, Tree } from '../api/types';
 import { formOf, parsed } from '../browser/answer';
-import { pieces } from '../browser/literal';
+import { pieces } from '../literal';
 import { BrowserModel } from '../browser/model';
 import { shortName, shortPaths } from '../browser/places';
 import { asCode, closedAtFirst, isEmpty, rowsOf, step } from '../browser/rows';

@@ -22,6 +22,9 @@ export interface Client {
   flow(beside: string, id: string): Promise<View>;
   changes(beside: string, id: string, since: number): Promise<Change>;
   send(beside: string, id: string, client: string, message: Message): Promise<Answer>;
+  /** Queue a run of a flow, up to a node if one is given; returns the run's id. */
+  run(beside: string, id: string, inputs: object, until: string | null): Promise<string>;
+  stop(beside: string, run: string): Promise<void>;
 }
 
 export class RestClient implements Client {
@@ -66,6 +69,19 @@ export class RestClient implements Client {
       { beside },
       { client_id: client, ...message }
     );
+  }
+
+  async run(beside: string, id: string, inputs: object, until: string | null): Promise<string> {
+    const found = await this.ask<{ run: string }>(
+      ['flows', id, 'runs'],
+      { beside },
+      { inputs, until }
+    );
+    return found.run;
+  }
+
+  async stop(beside: string, run: string): Promise<void> {
+    await this.ask(['runs', run, 'stop'], { beside }, {});
   }
 
   private async ask<T>(

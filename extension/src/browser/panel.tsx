@@ -14,7 +14,7 @@ import type { ReactElement } from 'react';
 import type { LabError } from '../api/errors';
 import type { Status } from '../api/types';
 import { flowIcon, warehouseIcon } from '../icons';
-import { Literal } from './literal';
+import { Literal } from '../literal';
 import type { BrowserModel } from './model';
 import { shortName, shortPaths } from './places';
 import { Questions } from './questions';

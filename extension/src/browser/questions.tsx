@@ -3,7 +3,7 @@ import { useEffect, useRef, useState, type ReactElement } from 'react';
 
 import type { Question } from '../api/types';
 import { formOf, parsed, shown, type AnswerForm } from './answer';
-import { Literal } from './literal';
+import { Literal } from '../literal';
 import type { BrowserModel } from './model';
 
 interface Parts {

@@ -4,7 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { useState, type ReactElement } from 'react';
 
 import type { TemplateVersion } from '../api/types';
-import { Literal } from './literal';
+import { Literal } from '../literal';
 import type { Reading } from './model';
 
 interface ReaderProps {

@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { useEffect, useRef, type KeyboardEvent, type ReactElement } from 'react';
 
 import { flowIcon, roomIcon, templateIcon } from '../icons';
-import { Literal } from './literal';
+import { Literal } from '../literal';
 import type { BrowserModel } from './model';
 import { step, type Row } from './rows';
 

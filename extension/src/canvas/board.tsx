@@ -30,7 +30,7 @@ import {
 import { within } from '../flow/clip';
 import { bestInput, refusal } from '../flow/connect';
 import { newId } from '../flow/ids';
-import { outline } from '../flow/geometry';
+import { FOOT, outline } from '../flow/geometry';
 import { CARD, GRID, snapped } from '../flow/place';
 import type { Edit, NodeView, Place, View } from '../flow/types';
 import type { Wanted } from './actions';
@@ -393,18 +393,23 @@ export function moved(cards: readonly Card[]): {
 
 const FRAME = 'psl-frame';
 
-/** The cards of a view; what React Flow knows of one (selection, size) stays with it. */
+/**
+ * The cards of a view; what React Flow knows of one (selection, size) stays with it.
+ *
+ * @param feet - whether cards have a foot now, with what they did in a run.
+ */
 export function cardsOf(
   view: View,
   before: readonly Card[],
   label: (key: string) => string,
-  folded: ReadonlySet<string>
+  folded: ReadonlySet<string>,
+  feet = false
 ): Card[] {
   const known = new Map(before.map(card => [card.id, card]));
   const isLarge = view.nodes.length > MANY;
   // React Flow wants a container before what lies in it.
   const ordered = outermostFirst(view);
-  const frames = framesOf(view, ordered, folded);
+  const frames = framesOf(view, ordered, folded, feet ? FOOT : 0);
   const hidden = hiddenIn(ordered, folded);
   return ordered.map(node => {
     const old = known.get(node.id);
@@ -458,7 +463,8 @@ const EMPTY = { width: 320, height: 144 };
 function framesOf(
   view: View,
   ordered: readonly NodeView[],
-  folded: ReadonlySet<string>
+  folded: ReadonlySet<string>,
+  foot: number
 ): Map<string, { width: number; height: number }> {
   const containers = new Set(view.kinds.filter(kind => kind.container).map(kind => kind.name));
   const found = new Map<string, { width: number; height: number }>();
@@ -474,7 +480,7 @@ function framesOf(
     const frame = found.get(node.parent) ?? EMPTY;
     found.set(node.parent, {
       width: Math.max(frame.width, node.x + own.width + FRAME_MARGIN),
-      height: Math.max(frame.height, node.y + own.height + FRAME_MARGIN)
+      height: Math.max(frame.height, node.y + own.height + foot + FRAME_MARGIN)
     });
   }
   return found;

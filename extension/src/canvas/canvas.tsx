@@ -12,20 +12,23 @@ import {
 
 import { nodeOf } from '../flow/lookup';
 import { GRID } from '../flow/place';
+import { Runs } from '../flow/runs';
 import type { Session, State } from '../flow/session';
 import type { ConflictView, DifferenceView, Options, Place, Translate, View } from '../flow/types';
 import { useActions, type Wanted } from './actions';
 import { Board, cardsOf, FIT, wiresOf } from './board';
 import { Code } from './code';
 import type { Wire } from './edge';
-import { EditorContext, useEditor, type Editor } from './editor';
+import { EditorContext, RunContext, useEditor, type Editor } from './editor';
 import { Icon } from './icons';
 import { Inspector } from './inspector';
 import { Invitation } from './invitation';
 import { Menus, type Menu } from './menus';
 import type { Card } from './node';
 import { Overview } from './overview';
+import { Legend } from './outcome';
 import { Palette } from './palette';
+import { Run } from './run';
 import { Selection } from './selection';
 import { useClipboard, useKeys } from './shortcuts';
 import { Toolbar } from './toolbar';
@@ -33,6 +36,7 @@ import { Versions } from './versions';
 
 const WIDE = 1040;
 const DRAWER = 320;
+const EVEN = { top: 0.12, bottom: 0.12, left: 0.12, right: 0.12 };
 /** Below this width the bar leaves its words out. */
 const NARROW = 820;
 
@@ -77,7 +81,10 @@ export function Canvas({ session, options, t }: CanvasProps): ReactElement {
 
 type DeskProps = CanvasProps & { readonly state: State; readonly view: View };
 /** What stands at the right: the settings of a node, or something about the whole flow. */
-type Side = { readonly what: 'node'; readonly id: string } | { readonly what: 'versions' | 'code' };
+type Side =
+  | { readonly what: 'node'; readonly id: string }
+  | { readonly what: 'versions' | 'code' }
+  | { readonly what: 'run'; readonly until: string | null };
 
 /** The canvas with all that stands around it. */
 function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
@@ -98,14 +105,17 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
   const [focused, setFocused] = useState(false);
   const width = useWidth(root);
   const [widened, setWidened] = useState<boolean | null>(null);
+  const runs = useRuns(session);
+  const ran = useSyncExternalStore(runs.subscribe, runs.state);
+  const feet = ran.shown !== null || ran.heat !== null;
   const live = state.status !== 'dead';
   const roomy = width >= WIDE;
   const inspected = side?.what === 'node' ? side.id : null;
 
   useLayoutEffect(() => {
-    setCards(before => cardsOf(view, before, label, folded));
+    setCards(before => cardsOf(view, before, label, folded, feet));
     setWires(before => wiresOf(view, before));
-  }, [view, label, folded]);
+  }, [view, label, folded, feet]);
 
   useEffect(() => {
     if (inspected && hidden.current === inspected) {
@@ -157,7 +167,12 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
       return after.delete(id) ? after : after.add(id);
     });
   }, []);
-  const fit = (): void => void flow.fitView({ ...FIT, duration: calm() ? 0 : 150 });
+  const fit = (): void => {
+    // What lies under a drawer is not in view.
+    const padding =
+      side !== null && !roomy ? { ...EVEN, right: `${DRAWER + GRID}px` as const } : EVEN;
+    void flow.fitView({ ...FIT, padding, duration: calm() ? 0 : 150 });
+  };
   const openMenu = useCallback((what: MenuWanted, client: Place | null) => {
     const stage = root.current?.querySelector('.psl-stage')?.getBoundingClientRect();
     const at =
@@ -199,6 +214,7 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     connect: node => openMenu({ what: 'connect', node }, null),
     group: () => openMenu({ what: 'group' }, null),
     problems: () => setProblemsOpen(true),
+    run: node => setSide({ what: 'run', until: node ?? inspected }),
     overview: () => setKeysShown(true)
   });
   const clipboard = useClipboard({ actions, flow, live, pointer });
@@ -206,6 +222,7 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
   const editor = useMemo<Editor>(
     () => ({
       session,
+      runs,
       view,
       t,
       live,
@@ -216,131 +233,150 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
       offer,
       painted
     }),
-    [session, view, t, live, inspect, options.surface, folded, fold, offer, painted]
+    [session, runs, view, t, live, inspect, options.surface, folded, fold, offer, painted]
   );
   const node = nodeOf(view, inspected);
   const chosen = cards.filter(card => card.selected).length;
   const narrow = width > 0 && width < NARROW;
   return (
     <EditorContext.Provider value={editor}>
-      <div
-        ref={root}
-        className={[
-          'psl-root psl-desk',
-          focused && 'psl-focused',
-          roomy && 'psl-roomy',
-          narrow && 'psl-narrow'
-        ]
-          .filter(Boolean)
-          .join(' ')}
-        tabIndex={-1}
-        role="region"
-        aria-label={t('Flow %1', view.flow.path)}
-        onFocus={() => setFocused(true)}
-        onBlur={event => {
-          if (!event.currentTarget.contains(event.relatedTarget)) {
-            setFocused(false);
-          }
-        }}
-        onPointerDown={event => {
-          if (
-            event.target instanceof Element &&
-            !event.target.closest('button, input, textarea, select, pre, [tabindex="0"]')
-          ) {
-            home();
-          }
-        }}
-        {...keys}
-        {...clipboard}
-      >
-        <Toolbar
-          state={state}
-          actions={actions}
-          onFit={fit}
-          onFind={() => openMenu({ what: 'find' }, null)}
-          onKeys={() => setKeysShown(true)}
-          onVersions={() => setSide(side?.what === 'versions' ? null : { what: 'versions' })}
-          onCode={() => setSide(side?.what === 'code' ? null : { what: 'code' })}
-          problems={{ open: problemsOpen, setOpen: setProblemsOpen }}
-        />
-        {!live && (
-          <div className="psl-banner" role="alert">
-            {options.surface === 'cell'
-              ? t('The kernel is gone. Re-run the cell to go on editing; nothing unsaved is shown.')
-              : t(
-                  'The server does not answer. Until it does one can only look; nothing unsaved is shown.'
-                )}
-          </div>
-        )}
-        <Conflicts conflicts={state.conflicts} />
-        <div className="psl-middle">
-          <Palette
-            wide={widened ?? roomy}
-            onWiden={() => setWidened(!(widened ?? roomy))}
-            onAdd={kind => actions.add(kind)}
+      <RunContext.Provider value={ran}>
+        <div
+          ref={root}
+          className={[
+            'psl-root psl-desk',
+            focused && 'psl-focused',
+            roomy && 'psl-roomy',
+            narrow && 'psl-narrow'
+          ]
+            .filter(Boolean)
+            .join(' ')}
+          tabIndex={-1}
+          role="region"
+          aria-label={t('Flow %1', view.flow.path)}
+          onFocus={() => setFocused(true)}
+          onBlur={event => {
+            if (!event.currentTarget.contains(event.relatedTarget)) {
+              setFocused(false);
+            }
+          }}
+          onPointerDown={event => {
+            if (
+              event.target instanceof Element &&
+              !event.target.closest('button, input, textarea, select, pre, [tabindex="0"]')
+            ) {
+              home();
+            }
+          }}
+          {...keys}
+          {...clipboard}
+        >
+          <Toolbar
+            state={state}
+            actions={actions}
+            onFit={fit}
+            onFind={() => openMenu({ what: 'find' }, null)}
+            onKeys={() => setKeysShown(true)}
+            onVersions={() => setSide(side?.what === 'versions' ? null : { what: 'versions' })}
+            onRun={() => setSide({ what: 'run', until: inspected })}
+            busy={ran.live !== null || ran.starting}
+            onCode={() => setSide(side?.what === 'code' ? null : { what: 'code' })}
+            problems={{ open: problemsOpen, setOpen: setProblemsOpen }}
           />
-          <div
-            className="psl-stage"
-            onPointerMove={event => {
-              pointer.current = { x: event.clientX, y: event.clientY };
-            }}
-            onPointerLeave={() => {
-              pointer.current = null;
-            }}
-          >
-            <Board
-              cards={cards}
-              setCards={setCards}
-              wires={wires}
-              setWires={setWires}
-              zooms={options.wheel === 'always' || focused}
-              onAdd={actions.add}
-              onMenu={(wanted, client) => openMenu({ what: 'add', wanted }, client)}
-              onInspect={id => {
-                hidden.current = id;
-                setInspected(id);
-              }}
+          {!live && (
+            <div className="psl-banner" role="alert">
+              {options.surface === 'cell'
+                ? t(
+                    'The kernel is gone. Re-run the cell to go on editing; nothing unsaved is shown.'
+                  )
+                : t(
+                    'The server does not answer. Until it does one can only look; nothing unsaved is shown.'
+                  )}
+            </div>
+          )}
+          <Conflicts conflicts={state.conflicts} />
+          <div className="psl-middle">
+            <Palette
+              wide={widened ?? roomy}
+              onWiden={() => setWidened(!(widened ?? roomy))}
+              onAdd={kind => actions.add(kind)}
             />
-            {!view.nodes.length && live && <Invitation onAdd={kind => actions.add(kind)} />}
-            {chosen > 1 && live && <Selection count={chosen} actions={actions} />}
-            {menu && live && (
-              <Menus
-                menu={menu}
-                actions={actions}
-                onClose={() => {
-                  setMenu(null);
-                  home();
+            <div
+              className="psl-stage"
+              onPointerMove={event => {
+                pointer.current = { x: event.clientX, y: event.clientY };
+              }}
+              onPointerLeave={() => {
+                pointer.current = null;
+              }}
+            >
+              <Board
+                cards={cards}
+                setCards={setCards}
+                wires={wires}
+                setWires={setWires}
+                zooms={options.wheel === 'always' || focused}
+                onAdd={actions.add}
+                onMenu={(wanted, client) => openMenu({ what: 'add', wanted }, client)}
+                onInspect={id => {
+                  hidden.current = id;
+                  setInspected(id);
                 }}
               />
+              {!view.nodes.length && live && <Invitation onAdd={kind => actions.add(kind)} />}
+              {chosen > 1 && live && <Selection count={chosen} actions={actions} />}
+              {menu && live && (
+                <Menus
+                  menu={menu}
+                  actions={actions}
+                  onClose={() => {
+                    setMenu(null);
+                    home();
+                  }}
+                />
+              )}
+              {ran.heat && <Legend heat={ran.heat} />}
+              {state.notice && (
+                <div
+                  key={state.notice.id}
+                  className={`psl-notice psl-${state.notice.tone}`}
+                  role="alert"
+                >
+                  <span>{state.notice.text}</span>
+                  <button type="button" aria-label={t('Close')} onClick={() => session.hush()}>
+                    <Icon name="close" size={12} />
+                  </button>
+                </div>
+              )}
+            </div>
+            {node && (
+              <Inspector node={node} run={ran.shown} onClose={close} onRemove={actions.remove} />
             )}
-            {state.notice && (
-              <div
-                key={state.notice.id}
-                className={`psl-notice psl-${state.notice.tone}`}
-                role="alert"
-              >
-                <span>{state.notice.text}</span>
-                <button type="button" aria-label={t('Close')} onClick={() => session.hush()}>
-                  <Icon name="close" size={12} />
-                </button>
-              </div>
+            {side?.what === 'run' && (
+              <Run state={ran} until={nodeOf(view, side.until) ?? null} onClose={close} />
             )}
+            {side?.what === 'versions' && <Versions onClose={close} onPaint={setDifference} />}
+            {side?.what === 'code' && <Code onClose={close} />}
           </div>
-          {node && <Inspector node={node} onClose={close} onRemove={actions.remove} />}
-          {side?.what === 'versions' && <Versions onClose={close} onPaint={setDifference} />}
-          {side?.what === 'code' && <Code onClose={close} />}
+          {keysShown && (
+            <Overview
+              onClose={() => {
+                setKeysShown(false);
+                home();
+              }}
+            />
+          )}
         </div>
-        {keysShown && (
-          <Overview
-            onClose={() => {
-              setKeysShown(false);
-              home();
-            }}
-          />
-        )}
-      </div>
+      </RunContext.Provider>
     </EditorContext.Provider>
   );
+}
+
+/** The runs of a canvas, for as long as it stands. */
+function useRuns(session: Session): Runs {
+  const [runs] = useState(() => new Runs(session));
+  useEffect(() => () => runs.dispose(), [runs]);
+  return runs;
 }
 
 type MenuWanted =

@@ -12,7 +12,7 @@ import { memo, useContext, type ReactElement } from 'react';
 import { WHEN } from '../flow/apply';
 import { refusal } from '../flow/connect';
 import type { EdgeView } from '../flow/types';
-import { DetailContext, useEditor } from './editor';
+import { DetailContext, RunContext, useEditor } from './editor';
 import { Icon } from './icons';
 import type { Card } from './node';
 import { joined } from './port';
@@ -27,6 +27,7 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
   const text = isBranch ? edge.source_port : edge?.source_path ? `.${edge.source_path}` : '';
   const { t, live, offer } = useEditor();
   const detail = useContext(DetailContext);
+  const given = useGiven(edge);
   const names = ['psl-wire', isBranch && 'psl-dashed', props.selected && 'psl-selected'];
   return (
     <>
@@ -36,6 +37,11 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
         interactionWidth={16}
         className={names.filter(Boolean).join(' ')}
       />
+      {given !== null && (
+        <path d={path} className="psl-given" fill="none" strokeWidth={16}>
+          <title>{given}</title>
+        </path>
+      )}
       {live && props.selected && detail === 'near' && (
         <EdgeLabelRenderer>
           <button
@@ -67,6 +73,12 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
     </>
   );
 });
+
+/** What went over an edge in the painted run, as far as a card shows it. */
+function useGiven(edge: EdgeView | undefined): string | null {
+  const state = useContext(RunContext);
+  return (edge && state?.shown?.nodes[edge.source]?.output) ?? null;
+}
 
 const REASON = 300;
 

@@ -1,6 +1,7 @@
 import { createContext, useContext, type CSSProperties } from 'react';
 
 import { problemsOfNode } from '../flow/lookup';
+import type { Runs, RunsState } from '../flow/runs';
 import type { Session } from '../flow/session';
 import type { KindView, NodeView, Options, ProblemView, Translate, View } from '../flow/types';
 
@@ -8,6 +9,7 @@ import type { KindView, NodeView, Options, ProblemView, Translate, View } from '
 export interface Editor {
   readonly session: Session;
   readonly view: View;
+  readonly runs: Runs;
   readonly t: Translate;
   /** Whether edits are taken; a canvas whose Python is gone only shows. */
   readonly live: boolean;
@@ -26,6 +28,9 @@ export interface Editor {
 /** How much of a card can be read at this zoom. */
 export type Detail = 'near' | 'far' | 'speck';
 export const DetailContext = createContext<Detail>('near');
+
+/** Apart from the editor: it changes several times a second while a run goes on. */
+export const RunContext = createContext<RunsState | null>(null);
 
 export const EditorContext = createContext<Editor | null>(null);
 

@@ -4,7 +4,7 @@ import { WHEN } from '../flow/apply';
 import { portsOf, refusal } from '../flow/connect';
 import { fieldsOf, problemsOf, setting } from '../flow/form';
 import { newId } from '../flow/ids';
-import type { EdgeView, InputView, NodeView } from '../flow/types';
+import type { EdgeView, InputView, NodeView, RunView } from '../flow/types';
 import { accent, kindOf, problemsAt, useEditor } from './editor';
 import { FieldControl, useDraft, Wrong } from './fields';
 import { Icon } from './icons';
@@ -12,15 +12,18 @@ import { Preview } from './library';
 import { NOTE } from './node';
 import { Policy } from './policy';
 import { Mend } from './problems';
+import { Values } from './values';
 
 interface InspectorProps {
   readonly node: NodeView;
+  /** The run that is painted, if one is. */
+  readonly run: RunView | null;
   readonly onClose: () => void;
   readonly onRemove: () => void;
 }
 
 /** The settings of one node, drawn from the schema of its kind. */
-export function Inspector({ node, onClose, onRemove }: InspectorProps): ReactElement {
+export function Inspector({ node, run, onClose, onRemove }: InspectorProps): ReactElement {
   const { view, session, t, live } = useEditor();
   const kind = kindOf(view, node);
   const fields = kind ? fieldsOf(kind.schema) : [];
@@ -53,6 +56,7 @@ export function Inspector({ node, onClose, onRemove }: InspectorProps): ReactEle
         </button>
       </header>
       <div className="psl-form">
+        {run && node.kind !== NOTE && <Values key={node.id} node={node} run={run} />}
         <Name key={`name ${node.id}`} node={node} />
         {fields.map(field => (
           <div key={`${node.id} ${field.name}`}>

@@ -5,7 +5,7 @@ import type { ModelView, NodeView, PreviewView, TemplateView } from '../flow/typ
 import { useEditor } from './editor';
 
 /** Ask Python something for as long as it is shown, and again when the flow has changed. */
-function useAnswer<T>(ask: () => Promise<T | null>, keys: readonly unknown[]): T | null {
+export function useAnswer<T>(ask: () => Promise<T | null>, keys: readonly unknown[]): T | null {
   const [answer, setAnswer] = useState<T | null>(null);
   useEffect(() => {
     let isWanted = true;

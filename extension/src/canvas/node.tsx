@@ -5,9 +5,11 @@ import { WHEN } from '../flow/apply';
 import { portsOf } from '../flow/connect';
 import { outline } from '../flow/geometry';
 import { edgesFrom, edgesInto } from '../flow/lookup';
+import { standing } from '../flow/runs';
 import type { InputView, KindView, NodeView, OutputView, ProblemView } from '../flow/types';
-import { accent, DetailContext, kindOf, problemsAt, useEditor } from './editor';
+import { accent, DetailContext, kindOf, problemsAt, RunContext, useEditor } from './editor';
 import { Icon } from './icons';
+import { Outcome } from './outcome';
 import { Port } from './port';
 
 /** The kind of what is written beside a flow. */
@@ -53,6 +55,9 @@ function useMarks({ node, selected }: PartProps): {
   readonly hasError: boolean;
 } {
   const { view, painted } = useEditor();
+  const state = useContext(RunContext);
+  const stands = state?.shown ? standing(view, state.shown, node) : null;
+  const hot = state?.heat?.nodes.get(node.id);
   const problems = problemsAt(view, node);
   const hasError = problems.some(problem => problem.severity === 'error');
   const paint = painted.get(node.id);
@@ -60,7 +65,10 @@ function useMarks({ node, selected }: PartProps): {
     'psl-card',
     selected && 'psl-selected',
     hasError && 'psl-wrong',
-    paint && `psl-${paint}`
+    paint && `psl-${paint}`,
+    stands && `psl-ran psl-is-${stands}`,
+    state?.shown?.stale.includes(node.id) && 'psl-stale',
+    hot && 'psl-hot'
   ];
   return { names: names.filter(Boolean).join(' '), problems, hasError };
 }
@@ -147,6 +155,7 @@ function Full(props: PartProps): ReactElement {
           ))}
         </div>
       )}
+      <Outcome node={node} />
     </div>
   );
 }
@@ -189,6 +198,7 @@ function Frame(props: PartProps): ReactElement {
         </span>
         {problems.length > 0 && <Badge problems={problems} hasError={hasError} />}
       </div>
+      <Outcome node={node} />
       {isEmpty && <div className="psl-body-empty">{t('Drag nodes in here')}</div>}
       {inputs.map((input, row) => (
         <span key={input.name} className="psl-edge-port psl-in" style={place(row)}>

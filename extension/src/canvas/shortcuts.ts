@@ -30,6 +30,7 @@ interface Keyed {
   readonly connect: (node: string) => void;
   readonly group: () => void;
   readonly problems: () => void;
+  readonly run: (node: string | null) => void;
   readonly overview: () => void;
 }
 
@@ -109,6 +110,7 @@ function plain(event: KeyboardEvent, at: Keyed, card: string | null): void {
     f: at.fit,
     '?': at.overview,
     p: at.problems,
+    r: () => at.run(card),
     '1': () => void flow.zoomTo(1),
     '+': () => void flow.zoomIn(),
     '=': () => void flow.zoomIn(),

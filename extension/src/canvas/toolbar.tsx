@@ -15,6 +15,8 @@ interface ToolbarProps {
   readonly onKeys: () => void;
   readonly onVersions: () => void;
   readonly onCode: () => void;
+  readonly onRun: () => void;
+  readonly busy: boolean;
   readonly problems: { readonly open: boolean; readonly setOpen: (open: boolean) => void };
 }
 
@@ -37,6 +39,15 @@ export function Toolbar(props: ToolbarProps): ReactElement {
       >
         <Icon name="history" size={14} />
         {version ? t('v%1', version) : t('no version yet')}
+      </button>
+      <button
+        type="button"
+        className={`psl-button psl-run-button${props.busy ? ' psl-busy-run' : ''}`}
+        title={t('Run (R)')}
+        onClick={props.onRun}
+      >
+        <Icon name={props.busy ? 'running' : 'play'} size={14} />
+        <span>{props.busy ? t('Running…') : t('Run')}</span>
       </button>
       <span className="psl-space" />
       <People people={props.state.people} />

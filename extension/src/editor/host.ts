@@ -106,6 +106,16 @@ export class RestHost implements Host {
     if (message.do === 'changes') {
       return { ok: true, change: await this.client.changes(beside, id, message.since) };
     }
+    if (message.do === 'run') {
+      return {
+        ok: true,
+        data: { run: await this.client.run(beside, id, message.inputs, message.until) }
+      };
+    }
+    if (message.do === 'stop') {
+      await this.client.stop(beside, message.run);
+      return { ok: true, data: null };
+    }
     return this.client.send(beside, id, this.clientId, message);
   }
 

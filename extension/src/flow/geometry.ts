@@ -16,7 +16,9 @@ export interface Spot {
 const PORT = 10;
 const FIRST_ROW = 76;
 const ROW = 20;
-const FOOT = 73;
+const EMPTY = 73;
+/** How much higher a card is with the foot that says what it did in a run. */
+export const FOOT = 56;
 
 /**
  * The height of a card and the spots of its ports, known before it is drawn: so a large flow
@@ -42,5 +44,5 @@ export function outline(
       spot(port.name, 'source', CARD.width - 0.5, FIRST_ROW + ROW * row)
     )
   ];
-  return { height: FOOT + ROW * Math.max(inputs.length, outputs.length), spots };
+  return { height: EMPTY + ROW * Math.max(inputs.length, outputs.length), spots };
 }

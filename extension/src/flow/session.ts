@@ -8,7 +8,9 @@ import type {
   Host,
   Message,
   Operation,
+  Order,
   Question,
+  RunNews,
   Status,
   View,
   Whatever
@@ -96,14 +98,17 @@ export class Session {
     return this.step({ do: 'redo' });
   }
 
-  /** Ask something that changes nothing; null if there is no answer, and the reason is told. */
-  async question<T>(asked: Question): Promise<T | null> {
+  /** Ask something that changes no flow; null if there is no answer, and the reason is told. */
+  async question<T>(
+    asked: Question | Order,
+    reasons: 'told' | 'silent' = 'told'
+  ): Promise<T | null> {
     // Not behind the edits, nor they behind it: it changes nothing, whenever it comes.
     const answer = this.stopped ? null : await this.host.request(asked).catch(() => null);
     if (answer?.ok && 'data' in answer) {
       return answer.data as T;
     }
-    if (answer && !answer.ok) {
+    if (answer && !answer.ok && reasons === 'told') {
       this.tell(answer.message);
     }
     return null;
@@ -125,6 +130,12 @@ export class Session {
   /** Make a version the flow as it stands. */
   async restore(version: number): Promise<string | null> {
     return this.settle(await this.ask({ do: 'restore', version }), 'refused');
+  }
+
+  /** Hear of runs that go on in the kernel. */
+  onRun(listener: (news: RunNews) => void): () => void {
+    this.followers.add(listener);
+    return () => this.followers.delete(listener);
   }
 
   /** The conflicts have been seen. */
@@ -206,6 +217,10 @@ export class Session {
 
   /** Take in a change; one that skips a sequence brings its nodes, and the rest is asked for. */
   private hear(change: Whatever): void {
+    if ('said' in change || 'ended' in change) {
+      this.followers.forEach(follower => follower(change));
+      return;
+    }
     const known = this.confirmed;
     if (!known || change.seq < known.seq) {
       this.show();
@@ -287,6 +302,7 @@ export class Session {
   private asking = 0;
   private stopped = false;
   private readonly stops: (() => void)[] = [];
+  private readonly followers = new Set<(news: RunNews) => void>();
   private readonly listeners = new Set<() => void>();
   private current: State = {
     view: null,

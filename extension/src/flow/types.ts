@@ -138,7 +138,12 @@ export interface Change {
 }
 
 /** What others did: the change itself, or only the sequence that the flow has reached. */
-export type Whatever = Change | { readonly seq: number };
+export type Whatever = Change | { readonly seq: number } | RunNews;
+
+/** What a run that goes on in the kernel tells: pieces of answers by node name, and its end. */
+export type RunNews =
+  | { readonly said: { readonly run: string; readonly texts: Readonly<Record<string, string>> } }
+  | { readonly ended: string; readonly reason: string | null };
 
 export interface Place {
   readonly x: number;
@@ -223,11 +228,29 @@ export type Message =
   | { readonly do: 'changes'; readonly since: number }
   | { readonly do: 'save' }
   | { readonly do: 'restore'; readonly version: number }
+  | Order
   | Question;
+
+/** What sets a run off, or ends one; `until` is the node to run up to. */
+export type Order =
+  | { readonly do: 'run'; readonly inputs: JsonObject; readonly until: string | null }
+  | { readonly do: 'stop'; readonly run: string };
 
 /** What an inspector asks: `promptstudio_lab/lab/asking.py` answers. */
 export type Question = { readonly do: 'ask' } & (
-  | { readonly about: 'models' | 'templates' | 'datasets' | 'python' | 'versions' }
+  | {
+      readonly about:
+        'models' | 'templates' | 'datasets' | 'python' | 'versions' | 'runs' | 'variants';
+    }
+  | { readonly about: 'run'; readonly run: string }
+  | { readonly about: 'row'; readonly dataset: string; readonly item: number }
+  | { readonly about: 'heat'; readonly variant: string | null }
+  | {
+      readonly about: 'values';
+      readonly run: string;
+      readonly node: string;
+      readonly nth: number;
+    }
   | { readonly about: 'template'; readonly path: string }
   | { readonly about: 'difference'; readonly version: number }
   | {
@@ -282,6 +305,91 @@ export interface PreviewView {
     readonly variable: string | null;
     readonly known: boolean;
   }[];
+}
+
+/** A run, as a list shows it. */
+export interface RunRow {
+  readonly run: string;
+  readonly version: number;
+  readonly status: string;
+  readonly trigger: string;
+  readonly by: string;
+  readonly started_at: string;
+  readonly latency_ms: number | null;
+  readonly cost_usd: number | null;
+  readonly input_tokens: number | null;
+  readonly output_tokens: number | null;
+  readonly simulated: boolean;
+  readonly variant?: string | null;
+  readonly experiment?: string | null;
+}
+
+/** What a node came to in one run; of one in a body, over all the times it ran. */
+export interface NodeRun {
+  readonly status: string;
+  readonly times: number;
+  readonly failed: number;
+  readonly cached: boolean;
+  readonly latency_ms: number;
+  readonly cost_usd: number | null;
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  readonly error: string | null;
+  /** The beginning of what it gave. */
+  readonly output: string | null;
+}
+
+/** A run, as it is painted on the flow. */
+export interface RunView extends RunRow {
+  readonly error: string | null;
+  readonly nodes: Readonly<Record<string, NodeRun>>;
+  readonly under_way: Readonly<Record<string, string>>;
+  /** The nodes that are no longer what they were in it. */
+  readonly stale: readonly string[];
+}
+
+/** One execution of a node, whole. */
+export interface ValuesView {
+  readonly times: number;
+  readonly path: string;
+  readonly status: string;
+  readonly cached: boolean;
+  readonly latency_ms: number;
+  readonly cost_usd: number | null;
+  readonly saved_usd: number | null;
+  readonly inputs: Json;
+  readonly outputs: Json;
+  readonly error: Json;
+  readonly calls: readonly {
+    readonly model: string;
+    readonly status: string;
+    readonly latency_ms: number | null;
+    readonly cost_usd: number | null;
+    readonly input_tokens: number | null;
+    readonly output_tokens: number | null;
+    readonly request: Json;
+    readonly response: Json;
+  }[];
+}
+
+/** What nodes are like over many runs; each is a mean a time that it ran. */
+export interface HeatView {
+  readonly runs: number;
+  readonly nodes: Readonly<Record<string, NodeHeat>>;
+}
+
+export interface NodeHeat {
+  readonly times: number;
+  readonly cost_usd: number | null;
+  readonly latency_ms: number;
+  /** The share that failed. */
+  readonly errors: number;
+}
+
+export interface SideView {
+  readonly id: string;
+  readonly name: string;
+  readonly experiment: string;
 }
 
 export type Answer =

@@ -9,6 +9,7 @@ from sqlalchemy import case, func, select, update
 from promptstudio_lab.errors import Conflict, NotFound
 from promptstudio_lab.ids import is_id
 from promptstudio_lab.money import to_usd
+from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.entities import (
     Experiment,
@@ -134,8 +135,12 @@ def _short(value: Json) -> str | None:
     if isinstance(value, dict) and len(value) == 1:
         (value,) = value.values()
     if isinstance(value, dict):
-        value = ", ".join(f"{name}: {part}" for name, part in value.items())
-    return str(value)[:_SHOWN]
+        return ", ".join(f"{name}: {_plain(part)}" for name, part in value.items())[:_SHOWN]
+    return _plain(value)[:_SHOWN]
+
+
+def _plain(value: Json) -> str:
+    return value if isinstance(value, str) else dumps(value)
 
 
 def node_seen(session: Session, run_id: str, node_id: str, nth: int = 0) -> dict[str, Json]:

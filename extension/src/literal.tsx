@@ -26,7 +26,7 @@ export function Literal({ text }: { text: string }): ReactElement {
     <bdi>
       {pieces(text).map((piece, index) =>
         piece.isHidden ? (
-          <span key={index} className="pslb-hidden-character">
+          <span key={index} className="psl-hidden-character">
             {piece.text}
           </span>
         ) : (
