@@ -76,9 +76,8 @@ def loads(text: str | bytes) -> Json:
     promptstudio_lab.errors.ValueRefused: duplicate key 'a'
     """
     try:
-        found = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
-        )
+        # `json.loads` would make a decoder for every text.
+        found = _decoder.decode(text if isinstance(text, str) else _decoded(text))
         if (b"\\u" if isinstance(text, bytes) else "\\u") in text:  # type: ignore[operator]  # both of one kind
             _refuse(found, "")
     except (ValueError, RecursionError) as error:
@@ -222,3 +221,12 @@ def _plain(value: Json) -> Json:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(item) for item in value]
     return value
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode(json.detect_encoding(text), "surrogatepass")  # as `json.loads` does
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+)

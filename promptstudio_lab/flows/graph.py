@@ -114,10 +114,10 @@ class Graph:
 
     @cached_property
     def _inside(self) -> dict[str | None, tuple[Node, ...]]:
-        found: dict[str | None, tuple[Node, ...]] = {}
+        found: dict[str | None, list[Node]] = {}
         for node in self.nodes:
-            found[node.parent] = (*found.get(node.parent, ()), node)
-        return found
+            found.setdefault(node.parent, []).append(node)
+        return {parent: tuple(nodes) for parent, nodes in found.items()}
 
     def within(self, node_id: str) -> tuple[Node, ...]:
         """Return all that lies in a node, at any depth, what lies outermost first."""

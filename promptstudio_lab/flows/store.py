@@ -30,7 +30,7 @@ from promptstudio_lab.warehouse.history.changelog import (
     record_all,
     recorded,
 )
-from promptstudio_lab.warehouse.history.rewind import rows_now
+from promptstudio_lab.warehouse.history.rewind import remembered, rows_now
 from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
 from promptstudio_lab.warehouse.places.references import split_reference
 from promptstudio_lab.warehouse.rows import count_by, find, first
@@ -198,17 +198,24 @@ def head(session: Session, flow_id: str) -> FlowHead:
         NotFound: if there is no such flow in the actor's organisation.
     """
     row = _row(session, flow_id)
-    nodes = rows_now(session, flow_id, "flow_node", _OF_NODES)
-    edges = rows_now(session, flow_id, "flow_edge", _OF_EDGES)
     library = path_of(session, WorkflowLibrary, row.workflow_library_id)
     return FlowHead(
         id=row.id,
         path=f"{library}/{row.name}",
         seq=row.head_seq,
         version=row.current_version,
-        graph=migrated(Graph(tuple(map(node_of, nodes)), tuple(map(edge_of, edges)))),
+        graph=_graph(session, flow_id, row.head_seq),
         source=row.source,
     )
+
+
+def _graph(session: Session, flow_id: str, seq: int) -> Graph:
+    def read() -> Graph:
+        nodes = rows_now(session, flow_id, "flow_node", _OF_NODES)
+        edges = rows_now(session, flow_id, "flow_edge", _OF_EDGES)
+        return migrated(Graph(tuple(map(node_of, nodes)), tuple(map(edge_of, edges))))
+
+    return remembered(session, flow_id, seq, read)
 
 
 _OF_NODES = (

@@ -6,6 +6,8 @@ small operations to the same change log. Python owns the graph, its types and it
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.errors import PromptStudioError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.flows.graph import Edge
     from promptstudio_lab.flows.store import FlowHead
+    from promptstudio_lab.flows.validate import Problem
     from promptstudio_lab.lab.flows import Flow
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session
@@ -301,8 +304,33 @@ def _problems(graph: Graph, facts: Facts) -> list[Json]:
             "message": problem.message,
             "mend": _mended(problem.fix, graph) if problem.fix else [],
         }
-        for problem in validate(graph, facts)
+        for problem in _checked(graph, facts)
     ]
+
+
+# Flows that were validated lately: most edits only move something, and a view asks after each.
+_checked_lately: deque[tuple[Graph, Facts, tuple[Problem, ...]]] = deque(maxlen=16)
+
+
+def _checked(graph: Graph, facts: Facts) -> tuple[Problem, ...]:
+    """Return the problems of a flow; where a node stands makes none and mends none."""
+    for before, known, problems in reversed(tuple(_checked_lately)):
+        if _does_the_same(before, graph) and known == facts:
+            return problems
+    problems = validate(graph, facts)
+    _checked_lately.append((graph, facts, problems))
+    return problems
+
+
+def _does_the_same(before: Graph, graph: Graph) -> bool:
+    return (
+        len(before.nodes) == len(graph.nodes)
+        and before.edges == graph.edges
+        and all(
+            replace(one, x=other.x, y=other.y) == other
+            for one, other in zip(before.nodes, graph.nodes, strict=True)
+        )
+    )
 
 
 def _mended(fix: dict[str, Json], graph: Graph) -> list[Json]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections import OrderedDict
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -85,6 +86,8 @@ class Warehouse:
             unless_kept.pop_all()
         self.id, self.read_only = opened.id, self._database.read_only or opened.read_only
         self._database.revision = opened.revision
+        # What was committed at a sequence, for all sessions to look up: see `history.rewind`.
+        self._known: OrderedDict[tuple[str, int], object] = OrderedDict()
         # Closing is never forgotten: not when the last reference goes, not when the process ends.
         self._close = weakref.finalize(self, _close, self._database, folder, os.getpid())
         _open.add(self)
@@ -127,7 +130,7 @@ class Warehouse:
         self._require_writable(actor)
 
         def unit(connection: Connection) -> T:
-            info = {"actor": actor, "bind": self._database.bind}
+            info = {"actor": actor, "bind": self._database.bind, "known": self._known}
             with Session(connection, expire_on_commit=False, info=info) as session:
                 result = work(session)
                 session.flush()
@@ -151,7 +154,7 @@ class Warehouse:
             WarehouseError: if the database refuses, as it refuses every write.
         """
         require(actor, "read")
-        info = {"actor": actor, "bind": self._database.bind}
+        info = {"actor": actor, "bind": self._database.bind, "known": self._known}
         try:
             with (
                 self._database.reading() as connection,

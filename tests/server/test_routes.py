@@ -304,6 +304,8 @@ def test_the_unexpected_is_recorded_and_shows_nothing(server: Server) -> None:
     assert server.post(f"flows/{flow_id}/messages?{there}", edit).json["ok"]
     with sqlite3.connect(server.root / "broken" / "broken.db") as connection:
         connection.execute("UPDATE flow_node SET config = '[]'")  # JSON, but no node's settings
+        # What stands at a sequence is known already; a fault at the next one is read.
+        connection.execute("UPDATE prompt_flow SET head_seq = head_seq + 1")
     connection.close()
     reply = server.get(f"flows/{flow_id}?{there}")
     assert (reply.status, reply.json["code"]) == (500, "Unexpected")

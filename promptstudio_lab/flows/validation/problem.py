@@ -70,6 +70,7 @@ class Subject:
     facts: Facts
     names: dict[str, str]
     shapes: dict[str, Ports] = field(default_factory=dict)
+    _inside: dict[str | None, list[Node]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, graph: Graph, facts: Facts) -> Subject:
@@ -83,7 +84,10 @@ class Subject:
 
     def inside(self, parent: str | None) -> list[Node]:
         """Return the nodes of a body that do something."""
-        return [node for node in self.graph.inside(parent) if node.kind != NOTE]
+        if parent not in self._inside:
+            found = [node for node in self.graph.inside(parent) if node.kind != NOTE]
+            self._inside[parent] = found
+        return self._inside[parent]
 
     def bodies(self) -> list[Node | None]:
         """Return what has a body: the flow itself as None, then each container."""

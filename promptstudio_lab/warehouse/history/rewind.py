@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from sqlalchemy import bindparam, select
 
@@ -13,7 +13,8 @@ from promptstudio_lab.warehouse.history.changelog import LOG, ROOTS
 from promptstudio_lab.warehouse.history.patches import TABLES, reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections import OrderedDict
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Select
     from sqlalchemy.orm import Session
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, Any]  # one value a column, of the column's own type
 Rows: TypeAlias = dict[str, dict[str, Row]]
 
+T = TypeVar("T")
 ERASED = "$erased"
 _LIVE = "deleted_at"
 _GONE = "later"
@@ -80,6 +82,31 @@ def rows_now(
     asked = {"organization": _organization(session), "flow": flow_id}
     return list(session.connection().execute(_live_of_flow(table, columns), asked).all())
 
+
+def remembered(session: Session, flow_id: str, seq: int, read: Callable[[], T]) -> T:
+    """Return what a flow is at its newest sequence, which is read once and then kept.
+
+    What was committed at a sequence never changes. A unit of work only looks here: it may be
+    rolled back, and its sequence given to another.
+
+    Args:
+        session: that has read the sequence.
+        flow_id: the flow.
+        seq: its newest sequence.
+        read: reads it in that session.
+    """
+    known: OrderedDict[tuple[str, int], object] = session.info["known"]
+    found = known.get((flow_id, seq))
+    if found is None:
+        found = read()
+        if session.info.get("read_only"):
+            known[flow_id, seq] = found
+            while len(known) > _MOST_KNOWN:
+                known.popitem(last=False)
+    return cast("T", found)
+
+
+_MOST_KNOWN = 64
 
 _AFTER = (
     select(LOG.c.inverse)
