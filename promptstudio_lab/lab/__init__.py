@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.lab.analytics import Analytics
 from promptstudio_lab.lab.datasets import Dataset
-from promptstudio_lab.lab.experiments import Experiment
+from promptstudio_lab.lab.experimenting.offline import Experiment
 from promptstudio_lab.lab.facts import Environment
 from promptstudio_lab.lab.finding import Found, find, libraries
 from promptstudio_lab.lab.flows import Flow
@@ -370,7 +370,8 @@ class Lab:
     def archive(self, month: str, folder: Path | str | None = None) -> Archived:
         """Move a past month's runs out of the database into Parquet files.
 
-        Frames read them as before; a report of their experiments asks for `restore_month` first.
+        Frames read them as before and reports count them as before; to go on with one of their
+        experiments asks for `restore_month` first.
 
         Args:
             month: a whole month that is past, as 2026-03.

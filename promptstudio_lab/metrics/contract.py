@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.registry import Registry
+from promptstudio_lab.stats.unpaired import arm_difference
 
 if TYPE_CHECKING:
+    from promptstudio_lab.stats.arms import Arm
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
-    from promptstudio_lab.stats.sums import Sums
+    from promptstudio_lab.stats.sums import Sums, SumsApart
 
 Better: TypeAlias = Literal["higher", "lower"]
 Role: TypeAlias = Literal["goal", "cost", "guardrail"]
@@ -55,7 +57,7 @@ class Metric(ABC):
     @abstractmethod
     def effect(
         self,
-        sums: Sums,
+        sums: Sums | SumsApart,
         control: str,
         treatment: str,
         alpha: float = 0.05,
@@ -64,7 +66,8 @@ class Metric(ABC):
         """Return what changes from `control` to `treatment`.
 
         Args:
-            sums: sums over items, with columns named `<variant>.<column>`.
+            sums: sums over items, with columns named `<variant>.<column>`; or, where each unit
+                met one variant, of each variant by itself.
             control: the control's variant.
             treatment: the treatment's variant.
             alpha: the chance of missing the truth that is accepted.
@@ -73,6 +76,25 @@ class Metric(ABC):
         Raises:
             AnalysisError: if a column is missing, or there are fewer than two items.
         """
+
+    def arm(self, sums: Sums) -> Arm:  # noqa: ARG002 — what those that can do take
+        """Return the metric's value over the units of one variant, and how it varies.
+
+        Args:
+            sums: sums over units, with columns named as in `columns`.
+
+        Raises:
+            AnalysisError: if the metric only compares items that met both variants.
+        """
+        message = f"{self.name!r} only compares items that met every variant, not units of one"
+        raise AnalysisError(message)
+
+    def apart(
+        self, sums: SumsApart, control: str, treatment: str, alpha: float, method: Method
+    ) -> Effect:
+        """Return what changes between variants that met different units; arguments as `effect`."""
+        arms = self.arm(sums[control]), self.arm(sums[treatment])
+        return arm_difference(*arms, alpha=alpha, method=method)
 
 
 metrics: Registry[type[Metric]] = Registry("promptstudio_lab.metrics", "metric")

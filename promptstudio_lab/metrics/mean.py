@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.metrics.contract import Better, Metric, Role, metrics
+from promptstudio_lab.stats.arms import Arm
 from promptstudio_lab.stats.paired import mean_difference
+from promptstudio_lab.stats.sums import Sums, SumsApart
 
 if TYPE_CHECKING:
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
-    from promptstudio_lab.stats.sums import Sums
 
 _KNOWN: dict[str, tuple[str, Better, Role]] = {
     "usd": ("usd", "lower", "cost"),
@@ -54,7 +55,7 @@ class Mean(Metric):
 
     def effect(
         self,
-        sums: Sums,
+        sums: Sums | SumsApart,
         control: str,
         treatment: str,
         alpha: float = 0.05,
@@ -62,11 +63,20 @@ class Mean(Metric):
     ) -> Effect:
         """Return the difference of the two means.
 
-        >>> from promptstudio_lab.stats.sums import Sums
         >>> sums = Sums.of({"a.latency_ms": [5, 7, 6], "b.latency_ms": [9, 8, 7]})
         >>> Mean("latency_ms").effect(sums, "a", "b").estimate
         2.0
         """
+        if isinstance(sums, SumsApart):
+            return self.apart(sums, control, treatment, alpha, method)
         (column,) = self.columns
         names = f"{control}.{column}", f"{treatment}.{column}"
         return mean_difference(sums, *names, alpha=alpha, method=method)
+
+    def arm(self, sums: Sums) -> Arm:
+        """Return the mean over the units of one variant.
+
+        >>> Mean("latency_ms").arm(Sums.of({"latency_ms": [5, 7, 6]})).mean
+        6.0
+        """
+        return Arm.of(sums, self.columns[0])

@@ -1,0 +1,181 @@
+"""Looking at an experiment: its sums become a report, and the look is counted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from promptstudio_lab.errors import AnalysisError, did_you_mean
+from promptstudio_lab.experiments.report import Part, analyze_all
+from promptstudio_lab.experiments.several import Comparisons
+from promptstudio_lab.experiments.store.looks import record
+from promptstudio_lab.metrics import default_metrics
+from promptstudio_lab.stats.looks import rule
+from promptstudio_lab.stats.sums import Sums
+from promptstudio_lab.warehouse.queries.experiments.looks import state_of
+from promptstudio_lab.warehouse.queries.experiments.sums import paired_sums, seen, unpaired
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from promptstudio_lab.experiments.report import Report
+    from promptstudio_lab.experiments.store import Started
+    from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.metrics import Metric
+    from promptstudio_lab.warehouse.connect import Session
+    from promptstudio_lab.warehouse.queries.experiments.sums import Added, Seen
+
+
+class Looking(ABC):
+    """What every experiment's report is made by."""
+
+    name: str
+    alpha: float
+    _environment: Environment
+
+    @abstractmethod
+    def _found(self) -> Started:
+        """Return the experiment's rows.
+
+        Raises:
+            AnalysisError: if it has not begun.
+        """
+
+    @abstractmethod
+    def _parts(
+        self,
+        session: Session,
+        started: Started,
+        treatments: Sequence[str],
+        columns: Sequence[str],
+    ) -> tuple[list[Part], list[str]]:
+        """Return each treatment's sums, and those of the columns that have any value."""
+
+    def report(
+        self,
+        treatment: str | None = None,
+        *,
+        metrics: Sequence[Metric] | None = None,
+        method: str = "anytime",
+    ) -> Any:  # a Report of one treatment, Comparisons of several
+        """Return which variant is better, at what cost, and how surely.
+
+        Each report is kept, and counts as a look if there are runs that no look has seen; where
+        nothing can be written it is made all the same.
+
+        Args:
+            treatment: the variant to compare with the control; by default every one, and then all
+                comparisons share the error.
+            metrics: what to measure; success, cost, latency and cost per success by default.
+            method: `anytime`, which allows looking at any time, or `fixed`.
+
+        Returns:
+            A `Report` of one treatment, or `Comparisons` of several.
+
+        Raises:
+            AnalysisError: if the experiment has not run, or there is no such variant.
+        """
+        started, state, reports = self._reports(treatment, metrics, method)
+        reports = self._looked(started, state, reports)
+        if len(reports) == 1:
+            return reports[0]
+        return Comparisons(self.name, reports[0].control, tuple(reports))
+
+    def _reports(
+        self, treatment: str | None, metrics: Sequence[Metric] | None, method: str
+    ) -> tuple[Started, str, list[Report]]:
+        """Return the reports without counting a look, and the state of the data they rest on."""
+        rule(method, self.alpha)
+        started = self._found()
+        control, *others = list(started.variants)
+        if treatment is not None and treatment not in others:
+            message = f"there is no variant {treatment!r}.{did_you_mean(treatment, others)}"
+            raise AnalysisError(message)
+        wanted = list(metrics or default_metrics())
+        chosen = [treatment] if treatment else others
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            parts, columns = self._parts(session, started, chosen, columns_of(wanted))
+            state = state_of(session, started.id)
+        reports = analyze_all(
+            parts,
+            name=self.name,
+            control=control,
+            metrics=[metric for metric in wanted if set(metric.columns) <= set(columns)],
+            alpha=self.alpha,
+            method="fixed" if method == "fixed" else "anytime",
+        )
+        return started, state, reports
+
+    def _looked(self, started: Started, state: str, reports: list[Report]) -> list[Report]:
+        warehouse, actor = self._environment.warehouse, self._environment.actor
+        if warehouse.read_only is not None or actor.role == "viewer":
+            return reports
+        look = warehouse.transact(actor, lambda session: record(session, started, state, reports))
+        if look == 1 or reports[0].method != "fixed":
+            return reports
+        words = (
+            f"this is look {look}, and a fixed interval is right for one look only: do not decide"
+            " by it, ask for method='anytime'"
+        )
+        return [replace(report, reason=f"{report.reason}. {words}") for report in reports]
+
+    def _none(self) -> AnalysisError:
+        return AnalysisError(
+            f"the experiment {self.name!r} has no finished runs; call .run() first"
+        )
+
+
+def columns_of(metrics: Sequence[Metric]) -> list[str]:
+    """Return every column that metrics add up, once."""
+    return list(dict.fromkeys(column for metric in metrics for column in metric.columns))
+
+
+def known_in(found: dict[str, Seen], columns: Sequence[str]) -> list[str]:
+    """Return the columns that some unit has a value of: the cost of a model may be unknown."""
+    return [name for name in columns if any(arm.known.get(name) for arm in found.values())]
+
+
+def near(found: dict[str, Seen], columns: Sequence[str]) -> dict[str, float]:
+    """Return a number near the mean of each column, to subtract before squaring."""
+    means = {
+        name: [arm.means[name] or 0.0 for arm in found.values() if arm.known[name]]
+        for name in columns
+    }
+    return {name: sum(values) / len(values) for name, values in means.items()}
+
+
+def paired_parts(
+    session: Session, started: Started, treatments: Sequence[str], columns: Sequence[str]
+) -> tuple[list[Part], list[str]]:
+    """Return each treatment's sums over the items that it and the control ran on."""
+    found = seen(session, started.id, columns)
+    known = known_in(found, columns)
+    if not known:
+        return [], []
+    shift, control = near(found, known), next(iter(started.variants))
+    parts = []
+    for treatment in treatments:
+        arms = {name: started.variants[name] for name in (control, treatment)}
+        added = paired_sums(session, started.id, arms, known, shift)
+        there = {name: found.get(arms[name]) for name in arms}
+        units = [arm.units if arm else 0 for arm in there.values()]
+        # Only where the numbers differ is it worth asking for the keys.
+        whole = units == [added.n, added.n]
+        parts.append(
+            Part(
+                treatment,
+                sums_of(added),
+                counts={name: arm.runs if arm else 0 for name, arm in there.items()},
+                expected=dict.fromkeys(arms, 1.0),
+                unpaired=() if whole else unpaired(session, started.id, arms, known),
+                simulated=any(arm.simulated for arm in there.values() if arm),
+                sql=added.sql,
+            )
+        )
+    return parts, known
+
+
+def sums_of(added: Added) -> Sums:
+    """Return what the database added up as the statistics take it."""
+    return Sums(added.n, added.columns, added.shift, added.totals, added.products)
