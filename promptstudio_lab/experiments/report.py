@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
     from promptstudio_lab.stats.srm import SrmResult
-    from promptstudio_lab.stats.sums import Sums
+    from promptstudio_lab.stats.sums import Sums, SumsApart
 
 _MEASURES = (
     "estimate",
@@ -151,7 +151,8 @@ class Part:
 
     Attributes:
         treatment: the variant.
-        sums: sums over the items that both ran on, with columns named `<variant>.<column>`.
+        sums: sums over the items that both ran on, with columns named `<variant>.<column>`; or,
+            where each unit met one variant, of each variant by itself.
         counts: runs of each variant.
         expected: the promised share of each variant, in any unit, or None.
         unpaired: keys of the items that only one variant ran on.
@@ -160,7 +161,7 @@ class Part:
     """
 
     treatment: str
-    sums: Sums
+    sums: Sums | SumsApart
     counts: Mapping[str, int]
     expected: Mapping[str, float] | None = None
     unpaired: tuple[str, ...] = ()

@@ -76,21 +76,22 @@ class Allotment:
             raise AnalysisError(message)
 
     @classmethod
-    def of(cls, document: Mapping[str, Json]) -> Allotment:
+    def of(cls, salt: str, document: Mapping[str, Json]) -> Allotment:
         """Return the allotment of a plan, as `document` gave it."""
         parts = dict(document)
         if parts["namespace"] is not None:
             parts["namespace"] = tuple(parts["namespace"])
-        return cls(**{**parts, "weights": tuple(parts["weights"])})
+        return cls(**{**parts, "salt": salt, "weights": tuple(parts["weights"])})
 
     def document(self) -> dict[str, Json]:
-        """Return it as JSON, for a plan.
+        """Return it as JSON without the salt, for a plan.
 
-        >>> Allotment.of(Allotment("s", (0.5, 0.5)).document())
+        >>> Allotment.of("s", Allotment("s", (0.5, 0.5)).document())
         Allotment(salt='s', weights=(0.5, 0.5), hash='blake2b', namespace=None, holdout=0.0,
             allocation='fixed')
         """
         found = asdict(self)
+        del found["salt"]
         namespace = self.namespace
         return {
             **found,

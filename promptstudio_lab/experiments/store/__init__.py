@@ -119,6 +119,12 @@ def cover(session: Session, experiment_id: str, coverage: float) -> None:
     row.coverage = coverage
 
 
+def standing(session: Session, experiment_id: str) -> tuple[str, float]:
+    """Return an experiment's status and coverage as they are now."""
+    row = first(session, Experiment, id=experiment_id)
+    return ("cancelled", 0.0) if row is None else (row.status, row.coverage)
+
+
 def started(session: Session, flow_id: str, name: str) -> Started | None:
     """Return the experiment of that name if it has begun."""
     row = first(session, Experiment, flow_id=flow_id, name=name)

@@ -19,10 +19,12 @@ from promptstudio_lab.warehouse.queries.experiments.sums import paired_sums, see
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from promptstudio_lab.engine.plan import Plan
     from promptstudio_lab.experiments.report import Report
     from promptstudio_lab.experiments.store import Started
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.metrics import Metric
+    from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session
     from promptstudio_lab.warehouse.queries.experiments.sums import Added, Seen
 
@@ -105,7 +107,11 @@ class Looking(ABC):
             alpha=self.alpha,
             method="fixed" if method == "fixed" else "anytime",
         )
-        return started, state, reports
+        return started, state, [self._worded(report) for report in reports]
+
+    def _worded(self, report: Report) -> Report:
+        """Say of a report what only this kind of experiment knows."""
+        return report
 
     def _looked(self, started: Started, state: str, reports: list[Report]) -> list[Report]:
         warehouse, actor = self._environment.warehouse, self._environment.actor
@@ -179,3 +185,13 @@ def paired_parts(
 def sums_of(added: Added) -> Sums:
     """Return what the database added up as the statistics take it."""
     return Sums(added.n, added.columns, added.shift, added.totals, added.products)
+
+
+def templates_of(plan: Plan) -> dict[str, Json]:
+    """Return the version of each template that a plan's prompts refer to."""
+    return {
+        step.config["prompt"]["ref"]: step.prompt.version
+        for variant in plan.variants.values()
+        for step in variant.steps
+        if step.prompt and "ref" in step.config["prompt"]
+    }

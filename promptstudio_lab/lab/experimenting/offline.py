@@ -13,7 +13,7 @@ from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.experiments import store
 from promptstudio_lab.experiments.sizing import Sizing, size
 from promptstudio_lab.ids import derived_id
-from promptstudio_lab.lab.experimenting.looking import Looking, paired_parts
+from promptstudio_lab.lab.experimenting.looking import Looking, paired_parts, templates_of
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.results import results_frame
 from promptstudio_lab.metrics import Mean, Rate
@@ -234,16 +234,6 @@ class Experiment(Looking):
                     key = derived_id(started.id, name, item.key, tries)
                     found.append(RunInput(key, name, item.values, item.key, item.id))
         return found
-
-
-def templates_of(plan: Plan) -> dict[str, Json]:
-    """Return the version of each template that a plan's prompts refer to."""
-    return {
-        step.config["prompt"]["ref"]: step.prompt.version
-        for variant in plan.variants.values()
-        for step in variant.steps
-        if step.prompt and "ref" in step.config["prompt"]
-    }
 
 
 def _require_hot(session: Session, experiment_id: str) -> None:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import select
 
 from promptstudio_lab.warehouse.append import execute
+from promptstudio_lab.warehouse.entities import ExperimentExposure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
-_FIRST = text(
-    "SELECT variant_id, propensity FROM experiment_exposure "
-    "WHERE organization_id = :organization_id AND experiment_id = :experiment_id "
-    "AND unit_key = :unit_key ORDER BY exposed_at, id LIMIT 1"
-)
 # Both exposures are marked: neither tells what the unit would have done without the other.
 _MARK = (
     "UPDATE experiment_exposure SET multi = (1 = 1) "
@@ -29,6 +25,7 @@ _MARK = (
     "AND other.unit_key = experiment_exposure.unit_key "
     "AND other.variant_id <> experiment_exposure.variant_id)"
 )
+_AT_ONCE = 500
 _TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
@@ -53,15 +50,23 @@ class Met(NamedTuple):
     propensity: float | None
 
 
-def first_met(session: Session, experiment_id: str, unit_key: str) -> Met | None:
-    """Return what a unit met first in an experiment, or None if it has met nothing yet."""
-    bound = {
-        "organization_id": session.info["actor"].organization_id,
-        "experiment_id": experiment_id,
-        "unit_key": unit_key,
-    }
-    row = session.execute(_FIRST, bound).one_or_none()
-    return None if row is None else Met(str(row[0]), row[1])
+def first_met(session: Session, experiment_id: str, unit_keys: Collection[str]) -> dict[str, Met]:
+    """Return what units met first in an experiment; who has met nothing yet is left out."""
+    wanted, found = sorted(unit_keys), dict[str, Met]()
+    columns = ExperimentExposure.unit_key, ExperimentExposure.variant_id
+    for start in range(0, len(wanted), _AT_ONCE):
+        query = (
+            select(*columns, ExperimentExposure.propensity)
+            .where(
+                ExperimentExposure.organization_id == session.info["actor"].organization_id,
+                ExperimentExposure.experiment_id == experiment_id,
+                ExperimentExposure.unit_key.in_(wanted[start : start + _AT_ONCE]),
+            )
+            .order_by(ExperimentExposure.exposed_at, ExperimentExposure.id)
+        )
+        for unit, variant, propensity in session.execute(query):
+            found.setdefault(unit, Met(variant, propensity))
+    return found
 
 
 def take_turns(connection: Connection, exposed: Sequence[Exposed]) -> None:
