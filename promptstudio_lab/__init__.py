@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.reach.approval import approve_refused as approve_code
     from promptstudio_lab.errors import PromptStudioError
     from promptstudio_lab.lab import Lab, connect
-    from promptstudio_lab.metrics import Mean, Rate, RatioOfSums
+    from promptstudio_lab.metrics import Mean, Quantile, Rate, RatioOfSums
     from promptstudio_lab.money import usd
     from promptstudio_lab.scorers.exact import Exact as exact  # noqa: N813 — a verb in notebooks
 
@@ -24,6 +24,7 @@ __all__ = [
     "Lab",
     "Mean",
     "PromptStudioError",
+    "Quantile",
     "Rate",
     "RatioOfSums",
     "__version__",
@@ -39,6 +40,7 @@ _HOMES = {
     "Lab": ("promptstudio_lab.lab", "Lab"),
     "Mean": ("promptstudio_lab.metrics", "Mean"),
     "PromptStudioError": ("promptstudio_lab.errors", "PromptStudioError"),
+    "Quantile": ("promptstudio_lab.metrics", "Quantile"),
     "Rate": ("promptstudio_lab.metrics", "Rate"),
     "RatioOfSums": ("promptstudio_lab.metrics", "RatioOfSums"),
     "approve_code": ("promptstudio_lab.engine.reach.approval", "approve_refused"),

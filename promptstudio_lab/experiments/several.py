@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments.decision import Decision
-from promptstudio_lab.experiments.html import head, page
-from promptstudio_lab.experiments.plain import aligned, text
+from promptstudio_lab.experiments.faces.html import head, page
+from promptstudio_lab.experiments.faces.plain import aligned, text
 from promptstudio_lab.experiments.wording import amount, estimate, interval, p_value, visible
 
 if TYPE_CHECKING:

@@ -11,10 +11,13 @@ from promptstudio_lab.registry import Registry
 from promptstudio_lab.stats.unpaired import arm_difference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from promptstudio_lab.metrics.margin import Margin
     from promptstudio_lab.stats.arms import Arm
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
-    from promptstudio_lab.stats.sums import Sums, SumsApart
+    from promptstudio_lab.stats.sums import Floats, Labels, Sums, SumsApart
 
 Better: TypeAlias = Literal["higher", "lower"]
 Role: TypeAlias = Literal["goal", "cost", "guardrail"]
@@ -31,8 +34,7 @@ class Metric(ABC):
         better: which direction is good, `higher` or `lower`.
         role: `goal` decides, `cost` is named beside the decision, `guardrail` may hold it back.
         columns: the columns of each item that its sums need.
-        limit: for a guardrail, the relative worsening that is still accepted (0.1 is 10 %); None
-            only tells.
+        margin: for a guardrail, the worsening that is still accepted; None only tells.
     """
 
     name: str
@@ -41,7 +43,7 @@ class Metric(ABC):
     better: Better
     role: Role
     columns: tuple[str, ...]
-    limit: float | None = None
+    margin: Margin | None = None
 
     def __post_init__(self) -> None:
         """Refuse words that no report understands.
@@ -53,6 +55,24 @@ class Metric(ABC):
             if word not in allowed:
                 message = f"metric {self.name!r} says {word!r}.{did_you_mean(word, allowed)}"
                 raise AnalysisError(message)
+
+    @property
+    def raw(self) -> tuple[str, ...]:
+        """What its columns are made from: columns of the rows that units measured."""
+        return self.columns
+
+    def derived(
+        self,
+        values: Mapping[str, Floats],  # noqa: ARG002 — what those that make columns take
+        clusters: Labels | None = None,  # noqa: ARG002 — as above
+    ) -> dict[str, Floats]:
+        """Return the columns that it makes from one variant's rows, by name; most make none.
+
+        Args:
+            values: the rows' columns, with those of `raw` among them.
+            clusters: which cluster each row belongs to, or None when rows are independent.
+        """
+        return {}
 
     @abstractmethod
     def effect(

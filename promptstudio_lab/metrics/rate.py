@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.metrics.contract import Better, Metric, Role, metrics
+from promptstudio_lab.metrics.margin import Margin, Regression
 from promptstudio_lab.stats.arms import Arm
 from promptstudio_lab.stats.paired import mean_difference
 from promptstudio_lab.stats.sums import Sums, SumsApart
@@ -31,7 +32,7 @@ class Rate(Metric):
         label: str = "",
         better: Better = "higher",
         role: Role = "goal",
-        limit: float | None = None,
+        max_regression: Regression = None,
     ) -> None:
         """Measure `column`, which holds 0, 1 or an item's share of successes."""
         super().__init__(
@@ -41,7 +42,7 @@ class Rate(Metric):
             better=better,
             role=role,
             columns=(column,),
-            limit=limit,
+            margin=Margin.of(max_regression, "share"),
         )
 
     def effect(
@@ -65,9 +66,10 @@ class Rate(Metric):
             return self.apart(sums, control, treatment, alpha, method)
         (column,) = self.columns
         names = f"{control}.{column}", f"{treatment}.{column}"
-        for name in names:
-            self._check(name, sums.mean(name))
-        return mean_difference(sums, *names, alpha=alpha, method=method)
+        found = mean_difference(sums, *names, alpha=alpha, method=method)
+        for name, mean in zip(names, (found.control, found.treatment), strict=True):
+            self._check(name, mean)
+        return found
 
     def arm(self, sums: Sums) -> Arm:
         """Return the rate over the units of one variant.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.metrics.contract import Better, Metric, Role, metrics
+from promptstudio_lab.metrics.margin import Margin, Regression
 from promptstudio_lab.stats.arms import Arm
 from promptstudio_lab.stats.paired import ratio_difference
 from promptstudio_lab.stats.sums import Sums, SumsApart
@@ -33,18 +34,19 @@ class RatioOfSums(Metric):
         unit: str | None = None,
         better: Better = "lower",
         role: Role = "cost",
-        limit: float | None = None,
+        max_regression: Regression = None,
     ) -> None:
         """Divide the sum of `over` by the sum of `under`."""
-        known = next((word for word in ("usd", "ms") if over.endswith(f"_{word}")), over)
+        stem = next((word for word in ("usd", "ms") if over.endswith(f"_{word}")), over)
+        said = f"{stem} per {under}" if unit is None else unit
         super().__init__(
             name=name or f"{over}_per_{under}",
             label=label or (name or f"{over}_per_{under}").replace("_", " "),
-            unit=f"{known} per {under}" if unit is None else unit,
+            unit=said,
             better=better,
             role=role,
             columns=(over, under),
-            limit=limit,
+            margin=Margin.of(max_regression, said),
         )
 
     def effect(

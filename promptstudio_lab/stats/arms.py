@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.stats.sums import Floats, Labels
 
 WEIGHT = "weight"
-"""The column of sums whose other columns are multiplied by it: 1 / propensity of each unit."""
+"""The column of sums whose other columns are multiplied by it: 1 / propensity of each unit, or how
+many rows a cluster adds up."""
 
 _ROUNDINGS = 16 * float(np.finfo(np.float64).eps)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from promptstudio_lab.experiments.report import Report, analyze
+from promptstudio_lab.experiments.analysis import analyze
 from promptstudio_lab.metrics import default_metrics
 from promptstudio_lab.stats.sums import Sums
+
+if TYPE_CHECKING:
+    from promptstudio_lab.experiments.report import Report
 
 
 def items(n: int = 240, lift: float = 0.33, cost: float = 1.9, slower: float = 1.0) -> Sums:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
-from promptstudio_lab.experiments.report import Part, analyze_all
+from promptstudio_lab.experiments.analysis import Part, analyze_all
+from promptstudio_lab.experiments.rows import Rows, rows_of
 from promptstudio_lab.experiments.several import Comparisons
 from promptstudio_lab.experiments.store.looks import record
 from promptstudio_lab.metrics import default_metrics
 from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.sums import Sums
-from promptstudio_lab.warehouse.queries.experiments.looks import state_of
+from promptstudio_lab.warehouse.queries.experiments.looks import look_at, state_of
+from promptstudio_lab.warehouse.queries.experiments.rows import run_rows
 from promptstudio_lab.warehouse.queries.experiments.sums import paired_sums, seen, unpaired
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
 
     from promptstudio_lab.engine.plan import Plan
     from promptstudio_lab.experiments.report import Report
@@ -27,6 +31,30 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session
     from promptstudio_lab.warehouse.queries.experiments.sums import Added, Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How somebody wants to look.
+
+    Attributes:
+        method: `anytime` or `fixed`.
+        by: a field whose values are segments.
+        cluster: a field of items that belong together.
+        paired: what the data are taken for.
+        promised: the share of the traffic that each variant was promised, where they differ.
+    """
+
+    method: str = "anytime"
+    by: str | None = None
+    cluster: str | None = None
+    paired: bool | None = None
+    promised: Mapping[str, float] = field(default_factory=dict)
+
+    def needs_rows(self, metrics: Sequence[Metric]) -> bool:
+        """Return whether sums alone cannot answer."""
+        made = any(metric.raw != metric.columns for metric in metrics)
+        return made or bool(self.by or self.cluster)
 
 
 class Looking(ABC):
@@ -60,6 +88,9 @@ class Looking(ABC):
         *,
         metrics: Sequence[Metric] | None = None,
         method: str = "anytime",
+        by: str | None = None,
+        cluster: str | None = None,
+        paired: bool | None = None,
     ) -> Any:  # a Report of one treatment, Comparisons of several
         """Return which variant is better, at what cost, and how surely.
 
@@ -70,25 +101,30 @@ class Looking(ABC):
             treatment: the variant to compare with the control; by default every one, and then all
                 comparisons share the error.
             metrics: what to measure; success, cost, latency and cost per success by default.
-            method: `anytime`, which allows looking at any time, or `fixed`.
+            method: `anytime`, which allows looking at any time, or `fixed`, which is right for the
+                first look only and is answered by `anytime` at any later one.
+            by: a field of the items: every goal is told for each of its values, too.
+            cluster: a field of the items that belong together, such as the document of a question.
+            paired: what you take the data for; they decide for themselves, and the report says so.
 
         Returns:
             A `Report` of one treatment, or `Comparisons` of several.
 
         Raises:
-            AnalysisError: if the experiment has not run, or there is no such variant.
+            AnalysisError: if the experiment has not run, or there is no such variant or field.
         """
-        started, state, reports = self._reports(treatment, metrics, method)
-        reports = self._looked(started, state, reports)
+        asked = Asked(method, by, cluster, paired, self._promised())
+        started, state, reports = self._reports(treatment, metrics, asked)
+        self._looked(started, state, reports)
         if len(reports) == 1:
             return reports[0]
         return Comparisons(self.name, reports[0].control, tuple(reports))
 
     def _reports(
-        self, treatment: str | None, metrics: Sequence[Metric] | None, method: str
+        self, treatment: str | None, metrics: Sequence[Metric] | None, asked: Asked
     ) -> tuple[Started, str, list[Report]]:
         """Return the reports without counting a look, and the state of the data they rest on."""
-        rule(method, self.alpha)
+        rule(asked.method, self.alpha)
         started = self._found()
         control, *others = list(started.variants)
         if treatment is not None and treatment not in others:
@@ -97,34 +133,80 @@ class Looking(ABC):
         wanted = list(metrics or default_metrics())
         chosen = [treatment] if treatment else others
         with self._environment.warehouse.reading(self._environment.actor) as session:
-            parts, columns = self._parts(session, started, chosen, columns_of(wanted))
             state = state_of(session, started.id)
+            look = look_at(session, started.id, state)
+            if asked.needs_rows(wanted):
+                frame, sql = self._frame(session, started, asked)
+                parts, known = parts_of(frame, sql, started, chosen, wanted, asked)
+            else:
+                parts, columns = self._parts(session, started, chosen, columns_of(wanted))
+                known = [metric for metric in wanted if set(metric.columns) <= set(columns)]
         reports = analyze_all(
-            parts,
+            [self._readable(part, started, wanted, asked) for part in parts],
             name=self.name,
             control=control,
-            metrics=[metric for metric in wanted if set(metric.columns) <= set(columns)],
+            metrics=known,
             alpha=self.alpha,
-            method="fixed" if method == "fixed" else "anytime",
+            method="fixed" if asked.method == "fixed" else "anytime",
+            look=look,
+            paired=asked.paired,
+            unmeasured=[metric.label for metric in wanted if metric not in known],
         )
         return started, state, [self._worded(report) for report in reports]
+
+    def _readable(
+        self, part: Part, started: Started, wanted: Sequence[Metric], asked: Asked
+    ) -> Part:
+        """Let a report read the rows behind its sums when somebody asks for a picture."""
+        if part.rows is not None:
+            return part
+
+        def read() -> Rows:
+            warehouse = self._environment.warehouse
+            with warehouse.reading(self._environment.actor) as session:
+                frame, sql = self._frame(session, started, asked)
+            (found,), _ = parts_of(frame, sql, started, [part.treatment], wanted, asked)
+            if found.rows is None:
+                raise self._none()
+            return found.rows
+
+        return replace(part, read=read)
+
+    def _frame(self, session: Session, started: Started, asked: Asked) -> tuple[pl.DataFrame, str]:
+        """Return one row a finished run, with the fields that segments and clusters need."""
+        import polars as pl
+
+        frame, sql = run_rows(session, started.id)
+        names = {key: name for name, key in started.variants.items()}
+        frame = frame.with_columns(variant=pl.col("variant_id").replace_strict(names, default=""))
+        for name in filter(None, (asked.by, asked.cluster)):
+            if name not in frame.columns:
+                fields = self._field(name)
+                values = [fields.get(unit) for unit in frame["unit"]]
+                frame = frame.with_columns(pl.Series(name, values, dtype=pl.String))
+        return frame, sql
+
+    def _promised(self) -> Mapping[str, float]:
+        """Return the share of the traffic that each variant was promised; none where all equal."""
+        return {}
+
+    def _field(self, name: str) -> dict[str, str]:
+        """Return a field of each unit, by its key.
+
+        Raises:
+            AnalysisError: if units have no such field.
+        """
+        message = f"units have no field {name!r}: only the items of a dataset have any"
+        raise AnalysisError(message)
 
     def _worded(self, report: Report) -> Report:
         """Say of a report what only this kind of experiment knows."""
         return report
 
-    def _looked(self, started: Started, state: str, reports: list[Report]) -> list[Report]:
+    def _looked(self, started: Started, state: str, reports: list[Report]) -> None:
         warehouse, actor = self._environment.warehouse, self._environment.actor
-        if warehouse.read_only is not None or actor.role == "viewer":
-            return reports
-        look = warehouse.transact(actor, lambda session: record(session, started, state, reports))
-        if look == 1 or reports[0].method != "fixed":
-            return reports
-        words = (
-            f"this is look {look}, and a fixed interval is right for one look only: do not decide"
-            " by it, ask for method='anytime'"
-        )
-        return [replace(report, reason=f"{report.reason}. {words}") for report in reports]
+        if warehouse.read_only is None and actor.role != "viewer":
+            warehouse.transact(actor, lambda session: record(session, started, state, reports))
 
     def _none(self) -> AnalysisError:
         return AnalysisError(
@@ -135,6 +217,37 @@ class Looking(ABC):
 def columns_of(metrics: Sequence[Metric]) -> list[str]:
     """Return every column that metrics add up, once."""
     return list(dict.fromkeys(column for metric in metrics for column in metric.columns))
+
+
+def parts_of(
+    frame: pl.DataFrame,
+    sql: str,
+    started: Started,
+    treatments: Sequence[str],
+    metrics: Sequence[Metric],
+    asked: Asked,
+) -> tuple[list[Part], list[Metric]]:
+    """Return each treatment's rows beside the control's, and the metrics that have values.
+
+    Raises:
+        AnalysisError: if a variant has no run.
+    """
+    there = [name for name in frame.columns if frame[name].count()]
+    known = [metric for metric in metrics if set(metric.raw) <= set(there)]
+    columns = list(dict.fromkeys(name for metric in known for name in metric.raw))
+    control, parts = next(iter(started.variants)), []
+    for treatment in treatments:
+        rows = rows_of(
+            frame,
+            columns,
+            control=control,
+            treatment=treatment,
+            cluster=asked.cluster,
+            by=asked.by,
+        )
+        expected = {name: asked.promised.get(name, 1.0) for name in (control, treatment)}
+        parts.append(Part.of_rows(rows, known, expected=expected, sql=sql))
+    return parts, known
 
 
 def known_in(found: dict[str, Seen], columns: Sequence[str]) -> list[str]:

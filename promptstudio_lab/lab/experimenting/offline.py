@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 from promptstudio_lab.engine.batch import CONCURRENCY
 from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
-from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments import store
 from promptstudio_lab.experiments.sizing import Sizing, size
 from promptstudio_lab.ids import derived_id
-from promptstudio_lab.lab.experimenting.looking import Looking, paired_parts, templates_of
+from promptstudio_lab.lab.experimenting.looking import Asked, Looking, paired_parts, templates_of
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.results import results_frame
 from promptstudio_lab.metrics import Mean, Rate
 from promptstudio_lab.money import to_usd
+from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.archive.manifest import archived_months
 from promptstudio_lab.warehouse.queries.results import experiment_results
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.engine.plan import Plan
-    from promptstudio_lab.experiments.report import Part
+    from promptstudio_lab.experiments.analysis import Part
     from promptstudio_lab.experiments.store import Started
     from promptstudio_lab.flows.variants import Patch
     from promptstudio_lab.lab.datasets import Dataset
@@ -155,7 +156,7 @@ class Experiment(Looking):
         usual = {metric.name: metric for metric in (Rate("success"), Mean("cost_usd"))}
         try:
             wanted = list({**usual, goal.name: goal}.values())
-            _, _, reports = self._reports(None, wanted, "fixed")
+            _, _, reports = self._reports(None, wanted, Asked("fixed"))
         except AnalysisError:
             return None
         effects = [report[goal.name] for report in reports]
@@ -187,6 +188,18 @@ class Experiment(Looking):
         if not parts:
             raise self._none()
         return parts, known
+
+    def _frame(self, session: Session, started: Started, asked: Asked) -> tuple[pl.DataFrame, str]:
+        _require_hot(session, started.id)
+        return super()._frame(session, started, asked)
+
+    def _field(self, name: str) -> dict[str, str]:
+        fields = {item.key: item.values for item in self.dataset.items}
+        if not any(name in values for values in fields.values()):
+            known = {word for values in fields.values() for word in values}
+            message = f"the items have no field {name!r}.{did_you_mean(name, known)}"
+            raise AnalysisError(message)
+        return {key: readable(values.get(name)) for key, values in fields.items()}
 
     def __repr__(self) -> str:
         """Name the experiment and what it compares."""
@@ -234,6 +247,17 @@ class Experiment(Looking):
                     key = derived_id(started.id, name, item.key, tries)
                     found.append(RunInput(key, name, item.values, item.key, item.id))
         return found
+
+
+def readable(value: Json) -> str:
+    """Return a field's value as the name of a segment.
+
+    >>> readable("de"), readable(3), readable(None)
+    ('de', '3', 'unknown')
+    """
+    if value is None:
+        return "unknown"
+    return value if isinstance(value, str) else dumps(value)
 
 
 def _require_hot(session: Session, experiment_id: str) -> None:

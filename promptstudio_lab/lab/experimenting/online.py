@@ -13,9 +13,9 @@ from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.pinned import pinned, unpinned
 from promptstudio_lab.errors import AnalysisError, DatasetError, FlowError, did_you_mean
 from promptstudio_lab.experiments import store
+from promptstudio_lab.experiments.analysis import Part
 from promptstudio_lab.experiments.online.allotment import Allotment
 from promptstudio_lab.experiments.online.bandit import Known, shares
-from promptstudio_lab.experiments.report import Part
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.experimenting.looking import (
     Looking,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.experiments.report import Report
     from promptstudio_lab.experiments.store import Started
     from promptstudio_lab.flows.variants import Patch
+    from promptstudio_lab.lab.experimenting.looking import Asked
     from promptstudio_lab.lab.flows import Flow
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.values import Json
@@ -314,27 +315,33 @@ class OnlineExperiment(Looking):
                     expected=None if drawn else {name: promised[name] for name in ids},
                     simulated=any(found[key].simulated for key in ids.values()),
                     sql=sums[ids[control]].sql,
+                    multi=self._left_out,
                 )
             )
         return parts, known
 
+    def _promised(self) -> dict[str, float]:
+        started = self._found()
+        return dict(zip(started.variants, self._frozen().weights, strict=True))
+
+    def _frame(self, session: Session, started: Started, asked: Asked) -> tuple[pl.DataFrame, str]:
+        if self._frozen().allocation == "thompson":
+            message = (
+                "a bandit's shares changed on the way, so its rows cannot be compared as they are;"
+                " ask for the metrics that sums can answer"
+            )
+            raise AnalysisError(message)
+        self._left_out = multi_units(session, started.id)
+        return super()._frame(session, started, asked)
+
     def _worded(self, report: Report) -> Report:
-        allotment = self._frozen()
-        effects = [(finding.metric.label, finding.effect.reason) for finding in report.findings]
-        usual = (reason for _, reason in effects if reason.startswith("independent arms"))
-        first = "; ".join(next(usual, "so arms are independent").split("; ")[:2])
-        words = [f"each {self.unit} met one variant, {first}"]
-        words += [
-            f"{label}: {added}"
-            for label, reason in effects
-            if (added := reason.removeprefix(first).removeprefix("; "))
-        ]
-        if allotment.allocation == "thompson":
+        _, _, rest = report.reason.partition(" met one variant, ")
+        words = [f"each {self.unit} met one variant, {rest}"]
+        if self._frozen().allocation == "thompson":
             words.append("shares changed on the way, so units weigh 1 / their propensity")
         if self._left_out:
             words.append(f"{self._left_out} that met two variants are left out")
-        shared = report.reason.partition("; ")[2].partition(". ")[0].partition("; ")[2]
-        return replace(report, reason=". ".join([*words, *filter(None, [shared])]))
+        return replace(report, reason=". ".join(words))
 
     def _allotment(self, variants: Collection[str], path: str) -> Allotment:
         how, count = self._how, len(variants)
