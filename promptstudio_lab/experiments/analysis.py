@@ -238,7 +238,9 @@ def _report(
     apart = isinstance(part.sums, SumsApart)
     shares = _shares(part, apart=apart)
     checks = _health(part, common, findings, shares, remarks)
-    evidence = Evidence(common.control, part.treatment, findings, part.sums.n, checks, apart)
+    evidence = Evidence(
+        common.control, part.treatment, findings, part.items, part.sums.n, checks, apart
+    )
     segments = None
     if part.rows is not None and part.rows.by:
         metrics = [finding.metric for finding in findings]

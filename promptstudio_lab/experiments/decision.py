@@ -93,6 +93,16 @@ class Finding:
         return effect.relative_low, effect.relative_high
 
     @property
+    def margin(self) -> str:
+        """What a guardrail is held to, in words; empty for whatever is held to nothing."""
+        margin, unit = self.metric.margin, self.metric.unit
+        if self.guard is None or margin is None:
+            return ""
+        if margin.relative:
+            return f"at most {100 * margin.value:.3g} % worse"
+        return f"at most {change(margin.value, unit).removeprefix('+')} worse"
+
+    @property
     def bound(self) -> float:
         """The difference that the interval has to exclude: 0, or a guardrail's margin."""
         margin = self.metric.margin
@@ -111,6 +121,7 @@ class Evidence:
         treatment: the treatment's name.
         findings: one for each metric.
         n: how many items were compared.
+        clusters: in how many clusters they come; as many, where each is its own.
         checks: whether the numbers can be believed.
         apart: whether each unit met one variant only.
     """
@@ -119,6 +130,7 @@ class Evidence:
     treatment: str
     findings: tuple[Finding, ...]
     n: int
+    clusters: int
     checks: tuple[Check, ...] = ()
     apart: bool = False
 
@@ -209,8 +221,7 @@ def _better(evidence: Evidence, goal: Finding, because: tuple[str, ...]) -> Deci
     name = visible(evidence.treatment)
     guards = {finding.guard: finding for finding in reversed(evidence.findings)}
     if broken := guards.get("broken"):
-        limit = _margin(broken)
-        detail = f"{_moved(goal)}, but {_moved(broken)}, and at most {limit} worse is accepted"
+        detail = f"{_moved(goal)}, but {_moved(broken)}, and {broken.margin} is accepted"
         headline = f"{name} is better but breaks a guardrail"
         return Decision("hold", evidence.control, headline, detail, because)
     if "open" in guards:
@@ -224,27 +235,21 @@ def _unproven(evidence: Evidence, goal: Finding, because: tuple[str, ...]) -> De
         further(
             finding.metric.name,
             finding.effect,
-            aim=f"tell whether {visible(finding.metric.label)} keeps within {_margin(finding)}",
+            aim=f"tell whether {visible(finding.metric.label)} gets {finding.margin}",
             bound=finding.bound,
             cost_of_item=evidence.cost_of_item,
+            cluster=evidence.n / evidence.clusters,
         )
         for finding in evidence.findings
         if finding.guard == "open"
     )
     guard = next(finding for finding in evidence.findings if finding.guard == "open")
     detail = (
-        f"{_moved(goal)}, but that {visible(guard.metric.label)} gets at most {_margin(guard)}"
-        f" worse is not shown yet ({_numbers(guard)}); {steps[0].text}"
+        f"{_moved(goal)}, but that {visible(guard.metric.label)} gets {guard.margin}"
+        f" is not shown yet ({_numbers(guard)}); {steps[0].text}"
     )
     headline = f"{visible(evidence.treatment)} is better but a guardrail is open"
     return Decision("keep_running", None, headline, detail, (*because, _HOW), steps)
-
-
-def _margin(finding: Finding) -> str:
-    margin, unit = finding.metric.margin, finding.metric.unit
-    if margin is None or margin.relative:
-        return f"{100 * (margin.value if margin else 0):.3g} %"
-    return change(margin.value, unit).removeprefix("+")
 
 
 _HOW = (
@@ -260,6 +265,7 @@ def _open(evidence: Evidence, goals: list[Finding], because: tuple[str, ...]) ->
             finding.effect,
             aim="detect a difference this large" if finding.effect.estimate else _TELL,
             cost_of_item=evidence.cost_of_item,
+            cluster=evidence.n / evidence.clusters,
         )
         for finding in goals
     }

@@ -44,7 +44,13 @@ class Further:
 
 
 def further(
-    metric: str, effect: Effect, *, aim: str, bound: float = 0.0, cost_of_item: float | None = None
+    metric: str,
+    effect: Effect,
+    *,
+    aim: str,
+    bound: float = 0.0,
+    cost_of_item: float | None = None,
+    cluster: float = 1.0,
 ) -> Further:
     """Return how many more items would leave `bound` outside a metric's interval.
 
@@ -53,6 +59,7 @@ def further(
         effect: what was found so far.
         aim: what the items would tell, after "to".
         bound: 0, or the margin that a guardrail is held to.
+        cluster: how many items a cluster has, where the effect counts clusters.
         cost_of_item: what one more item costs under all variants it runs under, in US dollars.
 
     >>> from promptstudio_lab.stats.paired import mean_difference
@@ -65,7 +72,7 @@ def further(
     needed = items_needed(effect, bound)
     if needed is None:
         return Further(metric, None, None, aim)
-    more = max(1, needed - effect.n)
+    more = max(1, math.ceil((needed - effect.n) * cluster))
     cost = None if cost_of_item is None or math.isnan(cost_of_item) else more * cost_of_item
     return Further(metric, more, cost or None, aim)
 

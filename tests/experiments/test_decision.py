@@ -143,7 +143,7 @@ def test_a_guardrail_that_is_not_shown_to_be_kept_keeps_running_and_names_its_pr
     assert step.cost_usd == pytest.approx(
         step.items * (found["cost_usd"].control + found["cost_usd"].treatment)
     )
-    assert "to tell whether latency keeps within 10 %" in step.text
+    assert "to tell whether latency gets at most 10 % worse" in step.text
     wide = report(items(slower=1.08), metrics=[Rate("success"), Mean("latency_ms")])
     assert wide.decision.action == "ship", "what is held to no margin only tells"
 

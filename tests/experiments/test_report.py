@@ -211,7 +211,8 @@ def test_a_fixed_report_names_its_method() -> None:
 def test_a_report_loads_no_frames_until_they_are_asked_for() -> None:
     code = (
         "import sys, promptstudio_lab.experiments.report;"
-        "print([m for m in ('altair', 'pandas', 'polars', 'scipy', 'statsmodels') if m in sys.modules])"
+        "late = ('altair', 'pandas', 'polars', 'scipy', 'statsmodels');"
+        "print([m for m in late if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -61,8 +61,7 @@ _STYLE = f"""
 .psl-report-health summary b {{ font-weight: 600; color: var(--jp-ui-font-color1, inherit) }}
 .psl-report-health p {{ margin: 0; padding: 0 8px 6px; max-width: 56ch; overflow-wrap: anywhere }}
 .psl-report-state {{ font-weight: 600; margin-right: 4px }}
-.psl-report-next {{ margin: 8px 0 0; font-size: 13px; overflow-wrap: anywhere }}
-.psl-report-next b {{ font-weight: 600 }}
+.psl-report-guard {{ display: block; font-weight: 400; font-size: 11px; {_MUTED} }}
 .psl-report-title {{ margin: 16px 8px 4px; font-size: 11px; {_MUTED} }}
 .psl-report-table {{ width: 100%; margin: 0; border-collapse: collapse; font-size: 13px;
   table-layout: auto; color: inherit }}
@@ -121,7 +120,7 @@ def head(decision: Decision, about: str, *, simulated: bool, inside: str) -> str
         '<div class="psl-report-head"><span class="psl-report-chip">'
         f'<span class="psl-report-dot"></span>{word}</span>'
         f'<div><div class="psl-report-text"><b>{_text(decision.headline)}:</b>'
-        f" {_unbroken(decision.detail)}.</div>{_next(decision)}"
+        f" {_unbroken(decision.detail)}.</div>"
         f'<div class="psl-report-about">{badge}{_text(about)}{note}</div></div></div>'
         f"{inside}</div>"
     )
@@ -134,13 +133,6 @@ def _text(words: str) -> str:
 def _unbroken(words: str) -> str:
     """Return escaped text in which a number never loses its unit at the end of a line."""
     return _text(words.replace(" %", "\u00a0%").replace("p < ", "p\u00a0<\u00a0"))
-
-
-def _next(decision: Decision) -> str:
-    return "".join(
-        f'<div class="psl-report-next"><b>Next:</b> {_unbroken(step.text)}.</div>'
-        for step in decision.further
-    )
 
 
 STATES: dict[State, tuple[str, str, str]] = {
@@ -221,7 +213,8 @@ def _row(finding: Finding, *, tell_level: bool) -> str:
 def _guard(finding: Finding) -> str:
     if finding.guard is None:
         return ""
-    return f' <span class="psl-report-small">guardrail {finding.guard}</span>'
+    margin = finding.margin
+    return f'<span class="psl-report-guard">{_text(margin)}: {finding.guard}</span>'
 
 
 def _query(sql: str) -> str:

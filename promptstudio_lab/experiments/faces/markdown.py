@@ -35,7 +35,9 @@ _STATES: dict[State, str] = {
     "unknown": "\u2754 not known",
 }
 # What Markdown, its tables, its mentions and its HTML would read as their own.
-_SPECIAL = re.compile(r"[\\`*_{}\[\]()<>#+!|~$&@:=^\"'-]")
+_SPECIAL = re.compile(r"[\\`*_\[\]<>#|~$&@]|:(?=//)|(?<=www)\.")
+# What would begin a list, a quote or a heading where a line begins.
+_BEGINS = re.compile(r"[-+=]|\d+(?=[.)])")
 
 
 def markdown(outcome: Outcome) -> str:
@@ -72,10 +74,9 @@ def opening(decision: Decision, about: str, *, simulated: bool) -> str:
     """
     word = decision.action.replace("_", " ").capitalize()
     note = "**simulated**: answers of a stand-in, not of a language model\n\n" if simulated else ""
-    steps = "".join(f"\n\n**Next:** {literal(step.text)}." for step in decision.further)
     return (
         f"### {MARKS[decision.action]} {word}: {literal(decision.headline)}\n\n{note}"
-        f"{literal(decision.detail)}.{steps}\n\n<sub>{literal(about)}</sub>"
+        f"{_line(decision.detail)}.\n\n<sub>{literal(about)}</sub>"
     )
 
 
@@ -85,7 +86,16 @@ def literal(text: str) -> str:
     >>> literal("a|b <img> *x*")
     'a&#124;b &#60;img&#62; &#42;x&#42;'
     """
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", visible(text))
+    return _SPECIAL.sub(_entity, visible(text))
+
+
+def _line(text: str) -> str:
+    found = _BEGINS.match(text)
+    return f"{_entity(found)}{literal(text[found.end() :])}" if found else literal(text)
+
+
+def _entity(found: re.Match[str]) -> str:
+    return "".join(f"&#{ord(letter)};" for letter in found[0])
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
@@ -95,7 +105,9 @@ def _row(finding: Finding) -> tuple[str, ...]:
         literal(finding.metric.label),
         literal(amount(effect.control, unit)),
         literal(amount(effect.treatment, unit)),
-        change if finding.guard is None else f"{change}, guardrail {finding.guard}",
+        change
+        if finding.guard is None
+        else f"{change}; {literal(finding.margin)}: {finding.guard}",
         literal(relative(effect)[0]),
         literal(interval(effect, unit)),
         literal(p_value(finding.p_adjusted)),
