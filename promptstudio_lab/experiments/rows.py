@@ -99,7 +99,7 @@ class Rows:
         treatment: the treatment's variant.
         paired: one table of the units that met both, or None when each met one variant.
         apart: otherwise a table of each variant.
-        runs: how many runs each variant had.
+        runs: how many runs each variant had; units where each met one variant.
         lost: keys of the units that were left out for want of a value or a partner.
         multi: how many units were left out because they met both variants.
         by: what the segments are called, or "".
@@ -269,8 +269,9 @@ def _apart(
 ) -> Rows:
     import polars as pl
 
-    known["runs"] = {name: side.height for name, side in sides.items()}
     single = pl.concat(sides.values()).join(both, on="unit", how="anti")
+    # Units, not runs: who came back often was promised no more.
+    known["runs"] = {name: single.filter(variant=name).height for name in sides}
     whole = single.drop_nulls(list(columns)).sort("at").with_row_index("place")
     tables = {}
     for name in sides:
