@@ -324,6 +324,7 @@ def _dressed(drawn: Any, colours: Palette) -> Any:  # a chart of Altair's, befor
             titleFontSize=12,
             titleFontWeight="normal",
         )
+        .configure_axisX(tickCount=8)
         .configure_legend(labelColor=colours.ink, labelFontSize=12, orient="top")
         .configure_text(fontSize=12)
     )
