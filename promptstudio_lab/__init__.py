@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.limits import limit
     from promptstudio_lab.engine.reach.approval import approve_refused as approve_code
     from promptstudio_lab.errors import PromptStudioError
+    from promptstudio_lab.experiments.frames import analyze_frame as analyze
     from promptstudio_lab.lab import Lab, connect
     from promptstudio_lab.metrics import Mean, Rate, RatioOfSums
     from promptstudio_lab.money import usd
@@ -27,6 +28,7 @@ __all__ = [
     "Rate",
     "RatioOfSums",
     "__version__",
+    "analyze",
     "approve_code",
     "connect",
     "exact",
@@ -41,6 +43,7 @@ _HOMES = {
     "PromptStudioError": ("promptstudio_lab.errors", "PromptStudioError"),
     "Rate": ("promptstudio_lab.metrics", "Rate"),
     "RatioOfSums": ("promptstudio_lab.metrics", "RatioOfSums"),
+    "analyze": ("promptstudio_lab.experiments.frames", "analyze_frame"),
     "approve_code": ("promptstudio_lab.engine.reach.approval", "approve_refused"),
     "connect": ("promptstudio_lab.lab", "connect"),
     "exact": ("promptstudio_lab.scorers.exact", "Exact"),

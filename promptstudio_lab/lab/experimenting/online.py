@@ -15,6 +15,7 @@ from promptstudio_lab.errors import AnalysisError, DatasetError, FlowError, did_
 from promptstudio_lab.experiments import store
 from promptstudio_lab.experiments.online.allotment import Allotment
 from promptstudio_lab.experiments.online.bandit import Known, shares
+from promptstudio_lab.experiments.online.reasons import of_independent_arms
 from promptstudio_lab.experiments.report import Part
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.experimenting.looking import (
@@ -108,6 +109,7 @@ class OnlineExperiment(Looking):
         self._how = how
         self._environment = flow._environment  # noqa: SLF001 — one package, and not for users
         self._started: Started | None = None
+        self._left_out = 0
         self._moved: tuple[float, tuple[float, ...]] | None = None
         if variants is not None:
             self._allotment(variants, flow.path)
@@ -319,22 +321,12 @@ class OnlineExperiment(Looking):
         return parts, known
 
     def _worded(self, report: Report) -> Report:
-        allotment = self._frozen()
-        effects = [(finding.metric.label, finding.effect.reason) for finding in report.findings]
-        usual = (reason for _, reason in effects if reason.startswith("independent arms"))
-        first = "; ".join(next(usual, "so arms are independent").split("; ")[:2])
-        words = [f"each {self.unit} met one variant, {first}"]
-        words += [
-            f"{label}: {added}"
-            for label, reason in effects
-            if (added := reason.removeprefix(first).removeprefix("; "))
-        ]
-        if allotment.allocation == "thompson":
-            words.append("shares changed on the way, so units weigh 1 / their propensity")
+        more = []
+        if self._frozen().allocation == "thompson":
+            more.append("shares changed on the way, so units weigh 1 / their propensity")
         if self._left_out:
-            words.append(f"{self._left_out} that met two variants are left out")
-        shared = report.reason.partition("; ")[2].partition(". ")[0].partition("; ")[2]
-        return replace(report, reason=". ".join([*words, *filter(None, [shared])]))
+            more.append(f"{self._left_out} that met two variants are left out")
+        return of_independent_arms(report, self.unit, *more)
 
     def _allotment(self, variants: Collection[str], path: str) -> Allotment:
         how, count = self._how, len(variants)
