@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.reach.approval import approve_refused as approve_code
     from promptstudio_lab.errors import PromptStudioError
     from promptstudio_lab.experiments.frames import analyze_frame as analyze
+    from promptstudio_lab.flows.variants import grid
     from promptstudio_lab.lab import Lab, connect
     from promptstudio_lab.metrics import Mean, Rate, RatioOfSums
     from promptstudio_lab.money import usd
@@ -32,6 +33,7 @@ __all__ = [
     "approve_code",
     "connect",
     "exact",
+    "grid",
     "limit",
     "usd",
 ]
@@ -47,6 +49,7 @@ _HOMES = {
     "approve_code": ("promptstudio_lab.engine.reach.approval", "approve_refused"),
     "connect": ("promptstudio_lab.lab", "connect"),
     "exact": ("promptstudio_lab.scorers.exact", "Exact"),
+    "grid": ("promptstudio_lab.flows.variants", "grid"),
     "limit": ("promptstudio_lab.engine.limits", "limit"),
     "usd": ("promptstudio_lab.money", "usd"),
 }

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from promptstudio_lab.experiments.report import Report
     from promptstudio_lab.metrics import Metric
     from promptstudio_lab.stats.looks import Method
 
@@ -61,8 +62,8 @@ def analyze_frame(  # noqa: PLR0913 — what the columns mean, what is asked, an
     """Return the report of an experiment whose runs are rows of a frame.
 
     Args:
-        data: a polars or pandas frame, a lazy frame, the path of a Parquet file (or a pattern), a
-            Dask frame, or a list of any of these, which are parts of one table.
+        data: a frame of polars (also lazy), pandas or Dask, the path of a Parquet file or files, or
+            a list of these as parts of one table.
         variant: the column that names each row's variant.
         unit: the column of the item or the person; rows of one unit count once, with their mean.
             Without it each row is a unit of its own.
@@ -82,9 +83,8 @@ def analyze_frame(  # noqa: PLR0913 — what the columns mean, what is asked, an
         AnalysisError: if a column or a variant is missing, or too few units are there.
 
     >>> import polars as pl
-    >>> rows = {"item": [*range(80)] * 2, "variant": ["control"] * 80 + ["short"] * 80}
-    >>> frame = pl.DataFrame({**rows, "success": [0, 1] * 40 + [1] * 80})
-    >>> report = analyze_frame(frame, unit="item")
+    >>> frame = pl.DataFrame({"variant": ["control", "b"] * 80, "success": [0, 1, 1, 1] * 40})
+    >>> report = analyze_frame(frame)
     >>> report.decision.action, report["success"].estimate
     ('ship', 0.5)
     """
@@ -103,8 +103,7 @@ def analyze_frame(  # noqa: PLR0913 — what the columns mean, what is asked, an
         method=method,
     )
     if isinstance(found, _Apart):
-        more = [f"{found.left_out} that met two variants are left out"] if found.left_out else []
-        reports = [of_independent_arms(report, unit or "row", *more) for report in reports]
+        reports = [found.worded(report, unit or "row") for report in reports]
     return reports[0] if len(reports) == 1 else Comparisons(name, first, tuple(reports))
 
 
@@ -198,6 +197,10 @@ class _Apart:
     rows: dict[str, int]
     arms: dict[str, Sums]
     left_out: int = 0
+
+    def worded(self, report: Report, unit: str) -> Report:
+        more = [f"{self.left_out} that met two variants are left out"] if self.left_out else []
+        return of_independent_arms(report, unit, *more)
 
     def parts(
         self, control: str, others: Sequence[str], weights: Mapping[str, float] | None
