@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.limits import limit
     from promptstudio_lab.engine.reach.approval import approve_refused as approve_code
     from promptstudio_lab.errors import PromptStudioError
+    from promptstudio_lab.experiments.frames import analyze_frame as analyze
+    from promptstudio_lab.flows.variants import grid
     from promptstudio_lab.lab import Lab, connect
     from promptstudio_lab.metrics import Mean, Quantile, Rate, RatioOfSums
     from promptstudio_lab.money import usd
@@ -28,9 +30,11 @@ __all__ = [
     "Rate",
     "RatioOfSums",
     "__version__",
+    "analyze",
     "approve_code",
     "connect",
     "exact",
+    "grid",
     "limit",
     "usd",
 ]
@@ -43,9 +47,11 @@ _HOMES = {
     "Quantile": ("promptstudio_lab.metrics", "Quantile"),
     "Rate": ("promptstudio_lab.metrics", "Rate"),
     "RatioOfSums": ("promptstudio_lab.metrics", "RatioOfSums"),
+    "analyze": ("promptstudio_lab.experiments.frames", "analyze_frame"),
     "approve_code": ("promptstudio_lab.engine.reach.approval", "approve_refused"),
     "connect": ("promptstudio_lab.lab", "connect"),
     "exact": ("promptstudio_lab.scorers.exact", "Exact"),
+    "grid": ("promptstudio_lab.flows.variants", "grid"),
     "limit": ("promptstudio_lab.engine.limits", "limit"),
     "usd": ("promptstudio_lab.money", "usd"),
 }

@@ -9,6 +9,7 @@ from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.lab.analytics import Analytics
 from promptstudio_lab.lab.datasets import Dataset
+from promptstudio_lab.lab.experimenting.comparing import compare
 from promptstudio_lab.lab.experimenting.offline import Experiment
 from promptstudio_lab.lab.experimenting.online import OnlineExperiment, Shares
 from promptstudio_lab.lab.facts import Environment
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.experiments.online.allotment import Allocation, Hash
     from promptstudio_lab.flows.variants import Patch
     from promptstudio_lab.identity import Actor
+    from promptstudio_lab.lab.experimenting.comparing import Comparison
+    from promptstudio_lab.metrics import Metric
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.settings import WarehouseChoice
     from promptstudio_lab.values import Json
@@ -344,7 +347,42 @@ class Lab:
             message = "an experiment on data needs variants and a scorer, and shares nothing out"
             raise AnalysisError(message)
         dataset = data if isinstance(data, Dataset) else Dataset.of(self.environment, data)
-        return Experiment(name, flow, dict(variants), dataset, scorer, alpha)
+        return Experiment(name, flow, variants, dataset, scorer, alpha)
+
+    def compare(
+        self,
+        before: Any,  # a Run, a run's id, or a frame of results
+        after: Any,  # the same
+        *,
+        metrics: Sequence[Metric] | None = None,
+        method: str = "anytime",
+    ) -> Comparison:
+        """Return what differs between two runs, or between two batches on the same items.
+
+        Args:
+            before: a run or its id, or the frame that `flow.batch` or `experiment.results` gave.
+            after: the same of the other; items are paired by their keys.
+            metrics: what to measure of two batches; the usual ones by default.
+            method: `anytime`, which allows looking at any time, or `fixed`.
+
+        Returns:
+            Which items flipped, the first node where each went apart, the difference of the
+            texts there, and of batches the report.
+
+        Raises:
+            AnalysisError: if there is no such run, or the two have no item in common.
+
+        >>> lab = connect("memory")
+        >>> f = lab.flow("greet")
+        >>> _ = f.output(said=f.prompt("hello", prompt="Hello {{ name }}!", name=f.input("name")))
+        >>> print(lab.compare(f.run(name="Ada"), f.run(name="Bob")).diff())
+        --- name before
+        +++ name after
+        @@ -1 +1 @@
+        -Ada
+        +Bob
+        """
+        return compare(self.environment, before, after, metrics, method)
 
     def flows(self) -> pl.DataFrame:
         """Return the lab's flows, one a row."""

@@ -16,7 +16,12 @@ from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.sums import Sums
 from promptstudio_lab.warehouse.queries.experiments.looks import look_at, state_of
 from promptstudio_lab.warehouse.queries.experiments.rows import run_rows
-from promptstudio_lab.warehouse.queries.experiments.sums import paired_sums, seen, unpaired
+from promptstudio_lab.warehouse.queries.experiments.sums import (
+    level_sums,
+    paired_sums,
+    seen,
+    unpaired,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -293,6 +298,40 @@ def paired_parts(
             )
         )
     return parts, known
+
+
+def level_parts(
+    session: Session, started: Started, levels: Mapping[str, str], columns: Sequence[str]
+) -> tuple[str, list[Part], list[str]]:
+    """Return a factor's first level, the others' sums beside it, and the columns that are known.
+
+    Args:
+        session: a reading session.
+        started: the experiment.
+        levels: the factor's level by variant.
+        columns: what is wanted.
+    """
+    found = seen(session, started.id, columns)
+    known = known_in(found, columns)
+    first, *others = dict.fromkeys(levels.values())
+    if not known:
+        return first, [], []
+    shift = near(found, known)
+    ids = {
+        level: [started.variants[name] for name, of in levels.items() if of == level]
+        for level in (first, *others)
+    }
+    runs = {
+        level: sum(found[key].runs for key in keys if key in found) for level, keys in ids.items()
+    }
+    simulated = any(arm.simulated for arm in found.values())
+    parts = []
+    for level in others:
+        both = {name: ids[name] for name in (first, level)}
+        added = level_sums(session, started.id, both, known, shift)
+        counts = {name: runs[name] for name in both}
+        parts.append(Part(level, sums_of(added), counts, simulated=simulated, sql=added.sql))
+    return first, parts, known
 
 
 def sums_of(added: Added) -> Sums:

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.batch import CONCURRENCY
 from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments import store
+from promptstudio_lab.experiments.analysis import analyze_all
+from promptstudio_lab.experiments.several import Comparisons
 from promptstudio_lab.experiments.sizing import Sizing, size
+from promptstudio_lab.flows.variants import Grid
 from promptstudio_lab.ids import derived_id
-from promptstudio_lab.lab.experimenting.looking import Asked, Looking, paired_parts, templates_of
+from promptstudio_lab.lab.experimenting.looking import (
+    Asked,
+    Looking,
+    columns_of,
+    level_parts,
+    paired_parts,
+    templates_of,
+)
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.results import results_frame
-from promptstudio_lab.metrics import Mean, Rate
+from promptstudio_lab.metrics import Mean, Rate, default_metrics
 from promptstudio_lab.money import to_usd
 from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.archive.manifest import archived_months
 from promptstudio_lab.warehouse.queries.results import experiment_results
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import polars as pl
 
@@ -52,7 +62,7 @@ class Experiment(Looking):
         self,
         name: str,
         flow: Flow,
-        variants: dict[str, Patch | None],
+        variants: Mapping[str, Patch | None],
         dataset: Dataset,
         scorer: Scorer,
         alpha: float,
@@ -201,6 +211,51 @@ class Experiment(Looking):
             raise AnalysisError(message)
         return {key: readable(values.get(name)) for key, values in fields.items()}
 
+    def main_effects(
+        self, *, metrics: Sequence[Metric] | None = None, method: str = "anytime"
+    ) -> dict[str, Any]:  # a Report of each factor of two levels, Comparisons of one with more
+        """Return what each factor of a grid does, whatever the others are set to.
+
+        Each level is compared with the factor's first over all combinations of the other factors:
+        an item counts with its mean over them, so every run tells about every factor.
+
+        Args:
+            metrics: what to measure; success, cost, latency and cost per success by default.
+            method: `anytime` or `fixed`.
+
+        Returns:
+            A report by factor; the levels of one factor share the error.
+
+        Raises:
+            AnalysisError: if the variants are no grid, or nothing has run.
+        """
+        started = self._found()
+        factors = started.plan.get("factors")
+        if factors is None:
+            message = "the variants are no grid: make them by ps.grid({'node.setting': [...]})"
+            raise AnalysisError(message)
+        wanted = list(metrics or default_metrics())
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            found = {
+                factor: level_parts(session, started, levels, columns_of(wanted))
+                for factor, levels in factors.items()
+            }
+        reports: dict[str, Any] = {}  # as above
+        for factor, (control, parts, known) in found.items():
+            if not parts:
+                raise self._none()
+            each = analyze_all(
+                parts,
+                name=f"{self.name}: {factor}",
+                control=control,
+                metrics=[metric for metric in wanted if set(metric.columns) <= set(known)],
+                alpha=self.alpha,
+                method="fixed" if method == "fixed" else "anytime",
+            )
+            several = Comparisons(f"{self.name}: {factor}", control, tuple(each))
+            reports[factor] = each[0] if len(each) == 1 else several
+        return reports
+
     def __repr__(self) -> str:
         """Name the experiment and what it compares."""
         return f"<Experiment {self.name!r}: {' vs '.join(self.variants)} on {self.dataset!r}>"
@@ -217,6 +272,8 @@ class Experiment(Looking):
             "alpha": self.alpha,
             "design": "every variant on every item",
         }
+        if isinstance(self.variants, Grid):
+            frozen["factors"] = {name: dict(of) for name, of in self.variants.factors.items()}
         self._started = self._environment.warehouse.transact(
             self._environment.actor,
             lambda session: store.start(

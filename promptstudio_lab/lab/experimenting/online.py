@@ -16,6 +16,7 @@ from promptstudio_lab.experiments import store
 from promptstudio_lab.experiments.analysis import Part
 from promptstudio_lab.experiments.online.allotment import Allotment
 from promptstudio_lab.experiments.online.bandit import Known, shares
+from promptstudio_lab.experiments.online.reasons import of_independent_arms
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.experimenting.looking import (
     Looking,
@@ -109,6 +110,7 @@ class OnlineExperiment(Looking):
         self._how = how
         self._environment = flow._environment  # noqa: SLF001 — one package, and not for users
         self._started: Started | None = None
+        self._left_out = 0
         self._moved: tuple[float, tuple[float, ...]] | None = None
         if variants is not None:
             self._allotment(variants, flow.path)
@@ -335,13 +337,12 @@ class OnlineExperiment(Looking):
         return super()._frame(session, started, asked)
 
     def _worded(self, report: Report) -> Report:
-        _, _, rest = report.reason.partition(" met one variant, ")
-        words = [f"each {self.unit} met one variant, {rest}"]
+        more = []
         if self._frozen().allocation == "thompson":
-            words.append("shares changed on the way, so units weigh 1 / their propensity")
+            more.append("shares changed on the way, so units weigh 1 / their propensity")
         if self._left_out:
-            words.append(f"{self._left_out} that met two variants are left out")
-        return replace(report, reason=". ".join(words))
+            more.append(f"{self._left_out} that met two variants are left out")
+        return of_independent_arms(report, self.unit, *more)
 
     def _allotment(self, variants: Collection[str], path: str) -> Allotment:
         how, count = self._how, len(variants)

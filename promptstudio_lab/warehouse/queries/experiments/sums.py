@@ -134,9 +134,54 @@ def paired_sums(
     cells = [f"{short}_{column}" for short in "ct" for column in columns]
     query = f"{_pairs(columns)} SELECT count(*), {_sums(cells)} FROM pair"  # noqa: S608 — as above
     both = [*columns, *columns]
-    return _added(session, query, experiment_id, arms=arms, names=names, columns=both, shift=shift)[
-        ""
-    ]
+    return _added(
+        session, query, experiment_id, names=names, columns=both, shift=shift, more=_two(arms)
+    )[""]
+
+
+def level_sums(
+    session: Session,
+    experiment_id: str,
+    levels: Mapping[str, Sequence[str]],
+    columns: Sequence[str],
+    shift: Mapping[str, float],
+) -> Added:
+    """Return the sums of two groups of variants over the units that all of them ran on.
+
+    Args:
+        session: a reading session.
+        experiment_id: the experiment.
+        levels: the ids of the variants of the control's level and of another, by name, in this
+            order; each unit counts with its mean over the variants of a level.
+        columns: names of what to add up.
+        shift: a number near each column's mean.
+    """
+    names = [f"{level}.{column}" for level in levels for column in columns]
+    cells = [f"{short}_{column}" for short in "ct" for column in columns]
+    bound = {
+        f"{short}_{at}": key
+        for short, ids in zip("ct", levels.values(), strict=True)
+        for at, key in enumerate(ids)
+    }
+    marks = {
+        short: ", ".join(f":{name}" for name in bound if name.startswith(f"{short}_"))
+        for short in "ct"
+    }
+    whole = " AND ".join(f"{name} IS NOT NULL" for name in columns)
+    means = ", ".join(
+        f"avg(CASE WHEN variant_id IN ({marks[short]}) THEN {column} END) AS {short}_{column}"
+        for short in "ct"
+        for column in columns
+    )
+    query = (
+        f"{_units(columns)}, pair AS (SELECT unit_key, {means} FROM unit "  # noqa: S608 — as above
+        f"WHERE variant_id IN ({marks['c']}, {marks['t']}) AND {whole} GROUP BY unit_key "
+        f"HAVING count(*) = {len(bound)}) SELECT count(*), {_sums(cells)} FROM pair"
+    )
+    both = [*columns, *columns]
+    return _added(
+        session, query, experiment_id, names=names, columns=both, shift=shift, more=bound
+    )[""]
 
 
 def unpaired(
@@ -149,7 +194,7 @@ def unpaired(
         "WHERE variant_id IN (:control_id, :treatment_id) GROUP BY unit_key "
         f"HAVING sum(CASE WHEN {whole} THEN 1 ELSE 0 END) < 2 ORDER BY unit_key"
     )
-    return tuple(session.scalars(text(query), _bound(session, experiment_id, arms)))
+    return tuple(session.scalars(text(query), {**_bound(session, experiment_id), **_two(arms)}))
 
 
 def arm_sums(
@@ -187,7 +232,7 @@ def arm_sums(
         f"FROM {'drawn' if weighted else 'unit'} WHERE {whole} GROUP BY variant_id"
     )
     names = [*columns, _WEIGHT] if weighted else list(columns)
-    return _added(session, query, experiment_id, arms={}, names=names, columns=names, shift=shift)
+    return _added(session, query, experiment_id, names=names, columns=names, shift=shift)
 
 
 def _added(  # noqa: PLR0913 — one query and everything that goes into it
@@ -195,16 +240,17 @@ def _added(  # noqa: PLR0913 — one query and everything that goes into it
     query: str,
     experiment_id: str,
     *,
-    arms: Mapping[str, str],
     names: Sequence[str],
     columns: Sequence[str],
     shift: Mapping[str, float],
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, Added]:
     moved = tuple(shift[column] for column in columns)
     shifts = {f"shift_{index}": value for index, value in enumerate(moved)}
     width, found = len(names), {}
-    for row in session.execute(text(query), {**_bound(session, experiment_id, arms), **shifts}):
-        key, values = ("", row) if arms else (str(row[0]), row[1:])
+    bound = {**_bound(session, experiment_id), **shifts, **(more or {})}
+    for row in session.execute(text(query), bound):
+        key, values = ("", row) if more else (str(row[0]), row[1:])
         found[key] = Added(
             n=int(values[0]),
             columns=tuple(names),
@@ -216,17 +262,15 @@ def _added(  # noqa: PLR0913 — one query and everything that goes into it
     return found
 
 
-def _bound(
-    session: Session, experiment_id: str, arms: Mapping[str, str] | None = None
-) -> dict[str, object]:
-    known: dict[str, object] = {
+def _bound(session: Session, experiment_id: str) -> dict[str, object]:
+    return {
         "organization_id": session.info["actor"].organization_id,
         "experiment_id": experiment_id,
     }
-    return {
-        **known,
-        **dict(zip(("control_id", "treatment_id"), (arms or {}).values(), strict=False)),
-    }
+
+
+def _two(arms: Mapping[str, str]) -> dict[str, str]:
+    return dict(zip(("control_id", "treatment_id"), arms.values(), strict=True))
 
 
 def _only(apart: bool) -> str:  # noqa: FBT001 — a private question
