@@ -121,7 +121,7 @@ def missing(lost: int, units: int, unmeasured: Sequence[str], *, apart: bool) ->
         unmeasured: metrics that no run has a value of.
         apart: whether each unit met one variant only.
     """
-    seen, value = units + lost, f"{lost:,} items left out"
+    seen, value = units + lost, f"{lost:,} item{'' if lost == 1 else 's'} left out"
     if lost > MOST_LOST * seen:
         kind = "lack a value" if apart else "have a result from one variant only"
         meaning = (

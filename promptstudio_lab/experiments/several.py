@@ -146,6 +146,7 @@ class Comparisons:
         ]
 
     def _repr_html_(self) -> str:
+        decision = self.decision
         heads, *rows = self._cells()
         line = "".join(f'<th scope="col">{escape(visible(cell))}</th>' for cell in heads)
         body = "".join(
@@ -155,13 +156,15 @@ class Comparisons:
             for row in rows
         )
         parts = "".join(
-            f"<details><summary>{escape(visible(report.treatment))}</summary>{page(report)}"
+            # What the decision speaks of is open at once.
+            f"<details{' open' if report.decision.headline == decision.headline else ''}><summary>"
+            f"{escape(visible(report.treatment))}</summary>{page(report)}"
             "</details>"
             for report in self.reports
         )
         simulated = any(report.simulated for report in self.reports)
         about = f"{self.name} \u00b7 {len(self.reports)} treatments against {self.control}"
-        return head(self.decision, about, simulated=simulated, inside=(
+        return head(decision, about, simulated=simulated, inside=(
             f'<div class="psl-report-wide"><table class="psl-report-table"><thead><tr>{line}</tr>'
             f"</thead><tbody>{body}</tbody></table></div>{parts}"
         ))  # fmt: skip

@@ -51,8 +51,8 @@ _STYLE = f"""
 .psl-report-badge {{ display: inline-block; border: 1px dashed
   var(--jp-warn-color1, #f57c00); border-radius: 3px; padding: 0 6px; margin-right: 8px;
   color: var(--jp-ui-font-color1, inherit); font-weight: 600 }}
-.psl-report-health {{ display: flex; flex-wrap: wrap; gap: 8px; margin: 16px 8px 12px;
-  padding: 0; list-style: none }}
+.psl-report-health {{ display: flex; flex-wrap: wrap; gap: 8px; align-items: flex-start;
+  margin: 16px 8px 12px; padding: 0; list-style: none }}
 .psl-report-health details {{ border: 1px solid {LINE}; border-radius: 4px; font-size: 11px;
   max-width: 100% }}
 .psl-report-health summary {{ padding: 2px 8px; cursor: pointer; list-style: none;
