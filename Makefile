@@ -12,7 +12,7 @@ EXTENSION_SOURCES := $(filter-out %.tsbuildinfo, \
   $(shell find extension/src extension/style -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test bench soak fix clean
+.PHONY: help demo lab test bench soak simulate fix clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bench: $(INSTALLED) ## the figures we hold ourselves to, side by side
 
 soak: $(INSTALLED) ## the long runs: crashes, many writers, hours
 	@$(BIN)/python -m tests.run soak
+
+simulate: $(INSTALLED) ## 1,000 experiments whose truth is known, through the whole product
+	@$(BIN)/python -m tests.soak.simulated_experiments
 
 fix: $(INSTALLED) ## put right what tools can put right
 	@$(BIN)/python -m tests.run fix

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.limits import limit
     from promptstudio_lab.engine.reach.approval import approve_refused as approve_code
     from promptstudio_lab.errors import PromptStudioError
+    from promptstudio_lab.experiments.frames import analyze_frame as analyze
+    from promptstudio_lab.flows.variants import grid
     from promptstudio_lab.lab import Lab, connect
-    from promptstudio_lab.metrics import Mean, Rate, RatioOfSums
+    from promptstudio_lab.metrics import Mean, Quantile, Rate, RatioOfSums
     from promptstudio_lab.money import usd
     from promptstudio_lab.scorers.exact import Exact as exact  # noqa: N813 — a verb in notebooks
 
@@ -24,12 +26,15 @@ __all__ = [
     "Lab",
     "Mean",
     "PromptStudioError",
+    "Quantile",
     "Rate",
     "RatioOfSums",
     "__version__",
+    "analyze",
     "approve_code",
     "connect",
     "exact",
+    "grid",
     "limit",
     "usd",
 ]
@@ -39,11 +44,14 @@ _HOMES = {
     "Lab": ("promptstudio_lab.lab", "Lab"),
     "Mean": ("promptstudio_lab.metrics", "Mean"),
     "PromptStudioError": ("promptstudio_lab.errors", "PromptStudioError"),
+    "Quantile": ("promptstudio_lab.metrics", "Quantile"),
     "Rate": ("promptstudio_lab.metrics", "Rate"),
     "RatioOfSums": ("promptstudio_lab.metrics", "RatioOfSums"),
+    "analyze": ("promptstudio_lab.experiments.frames", "analyze_frame"),
     "approve_code": ("promptstudio_lab.engine.reach.approval", "approve_refused"),
     "connect": ("promptstudio_lab.lab", "connect"),
     "exact": ("promptstudio_lab.scorers.exact", "Exact"),
+    "grid": ("promptstudio_lab.flows.variants", "grid"),
     "limit": ("promptstudio_lab.engine.limits", "limit"),
     "usd": ("promptstudio_lab.money", "usd"),
 }

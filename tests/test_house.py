@@ -48,7 +48,7 @@ TOP_LEVEL = {
 }
 OPTIONAL_TOP_LEVEL = {"docs"}
 NOT_NOUNS = {"base", "common", "core", "helper", "helpers", "manager", "service", "utils"}
-LATE = ("dask", "ipywidgets", "openai", "pandas", "polars", "scipy", "statsmodels")
+LATE = ("altair", "dask", "ipywidgets", "openai", "pandas", "polars", "scipy", "statsmodels")
 
 # Put together here, so that this file does not hold what it looks for.
 REGISTRIES = (

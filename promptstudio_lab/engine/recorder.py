@@ -16,11 +16,13 @@ import threading
 import time
 import weakref
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptstudio_lab.engine.rows import UPDATES, Rows
 from promptstudio_lab.errors import PromptStudioError, WarehouseError, WarehouseUnavailable
 from promptstudio_lab.warehouse.append import execute, insert_missing
+from promptstudio_lab.warehouse.queries.experiments.exposures import mark_multi, take_turns
+from promptstudio_lab.warehouse.queries.experiments.units import fold, still_open
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
@@ -219,12 +221,16 @@ class Recorder:
                 return
 
 
-def write(connection: object, rows: Rows) -> None:
+def write(connection: Any, rows: Rows) -> None:  # a connection, named only in the warehouse
     """Write a group in the order in which its rows refer to one another."""
+    take_turns(connection, rows.exposed)
     for table, (columns, values) in rows.in_order():
-        insert_missing(connection, table, columns, values)  # type: ignore[arg-type]  # a connection, named only in the warehouse
+        insert_missing(connection, table, columns, values)
+    mark_multi(connection, rows.exposed)
+    finished = still_open(connection, rows.endings)
     for name, values in rows.updates.items():
-        execute(connection, UPDATES[name], values)  # type: ignore[arg-type]  # a connection, named only in the warehouse
+        execute(connection, UPDATES[name], values)
+    fold(connection, finished)
 
 
 def lease_owner() -> str:

@@ -39,6 +39,8 @@ class RunInput:
         unit_key: what experiments pair by.
         item_id: the row of the dataset, when it is kept there.
         past: what the run, or another one of the same flow, gave already.
+        propensity: how probable the variant was when the unit was assigned to it; None where
+            nothing was drawn, because every unit meets every variant.
     """
 
     run_id: str
@@ -47,6 +49,7 @@ class RunInput:
     unit_key: str | None = None
     item_id: str | None = None
     past: Past = FIRST
+    propensity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

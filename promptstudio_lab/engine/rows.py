@@ -10,6 +10,8 @@ from promptstudio_lab.engine.replay.pinned import pinned
 from promptstudio_lab.ids import derived_id
 from promptstudio_lab.values import Json, dumps
 from promptstudio_lab.warehouse import payloads
+from promptstudio_lab.warehouse.queries.experiments.exposures import Exposed
+from promptstudio_lab.warehouse.queries.experiments.units import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +60,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "experiment_exposure": (
         "id", "organization_id", "experiment_id", "variant_id", "unit_key", "exposed_at",
-        "created_at", "created_by",
+        "propensity", "created_at", "created_by",
     ),
 }  # fmt: skip
 
@@ -82,6 +84,10 @@ class Rows:
         address: computes where payloads lie.
         owner: who holds the runs' leases; nobody holds runs that are only queued.
         until: when the leases of runs that begin end.
+
+    Attributes:
+        exposed: units that were assigned to what they meet.
+        endings: runs of experiments that the updates finish.
     """
 
     def __init__(
@@ -95,6 +101,8 @@ class Rows:
         self._texts: dict[str, str] = {}
         self.inserts: dict[str, list[Row]] = {}
         self.updates: dict[str, list[Row]] = {}
+        self.exposed: list[Exposed] = []
+        self.endings: list[Ending] = []
 
     def add(self, record: Record) -> None:
         """Add the rows that a record means."""
@@ -153,9 +161,13 @@ class Rows:
             self._insert(
                 "experiment_exposure",
                 derived_id(item.run_id, "exposure"), plan.organization_id, plan.experiment_id,
-                run.variant.variant_id, item.unit_key, run.started_at, run.made_at,
-                plan.executed_by,
+                run.variant.variant_id, item.unit_key, run.started_at, item.propensity,
+                run.made_at, plan.executed_by,
             )  # fmt: skip
+            if item.propensity is not None:
+                self.exposed.append(
+                    Exposed(plan.organization_id, plan.experiment_id, item.unit_key)
+                )
 
     def _attempt(self, attempt: AttemptStarted) -> None:
         plan = attempt.run.plan
@@ -258,6 +270,8 @@ class Rows:
         run = ended.run
         value = ended.score.value if ended.score else None
         error = {"node": ended.failed_node, "message": ended.error} if ended.error else None
+        if run.plan.experiment_id:
+            self.endings.append(Ending(run.input.run_id, self._owner, run.input.past.epoch))
         self._update(
             "run",
             ended.status, None if ended.status == "waiting" else ended.completed_at,

@@ -1,9 +1,10 @@
 """What to do now, in one sentence with its reasons.
 
 The rules, first match wins: traffic that does not fit its promised shares, or too many items
-without a partner, make it *invalid*; a goal that is surely worse *stops* it; goals that disagree,
-or a guardrail that is surely broken, *hold* it; a goal that is surely better *ships* it; no
-difference on any item *holds* it; anything else *keeps running*.
+left out, make it *invalid*; a goal that is surely worse *stops* it; goals that disagree, or a
+guardrail that is surely broken, *hold* it; a goal that is surely better *ships* it, if every
+guardrail is surely kept (silence is no proof), else it *keeps running*; no difference on any item
+*holds* it; anything else *keeps running*.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.experiments.further import Further, further
 from promptstudio_lab.experiments.wording import (
     amount,
+    change,
     estimate,
     interval,
     level,
@@ -23,19 +26,16 @@ from promptstudio_lab.experiments.wording import (
     times,
     visible,
 )
-from promptstudio_lab.money import NANO_PER_USD, format_usd
-from promptstudio_lab.stats.planning.items import items_needed
 
 if TYPE_CHECKING:
+    from promptstudio_lab.experiments.health import Check
     from promptstudio_lab.metrics import Metric
+    from promptstudio_lab.metrics.margin import Margin
     from promptstudio_lab.stats.effect import Effect
-    from promptstudio_lab.stats.srm import SrmResult
 
 Action: TypeAlias = Literal["ship", "hold", "stop", "keep_running", "invalid"]
 Verdict: TypeAlias = Literal["better", "worse", "unclear", "equal", "unknown"]
-
-MOST_UNPAIRED = 0.05
-"""The share of items that may lack a partner before the rest is no fair sample of them."""
+Guard: TypeAlias = Literal["kept", "broken", "open"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,53 @@ class Finding:
         good = (self.effect.estimate > 0) == (self.metric.better == "higher")
         return "better" if good else "worse"
 
+    @property
+    def guard(self) -> Guard | None:
+        """Whether a guardrail is surely kept or surely broken, which silence leaves open.
+
+        It is kept when the interval holds no worsening as large as the margin: a test of
+        non-inferiority at half of alpha (Schultzberg, Ankargren, Frånberg 2024, arXiv:2402.11609).
+        None for whatever is held to no margin.
+        """
+        margin = self.metric.margin
+        if self.metric.role != "guardrail" or margin is None:
+            return None
+        ends = self._ends(margin)
+        if ends is None:
+            # From 0 to something: no share can excuse it.
+            return {"worse": "broken", "better": "kept", "equal": "kept"}.get(self.verdict, "open")  # type: ignore[return-value] # the three words
+        low, high = ends if self.metric.better == "lower" else (-ends[1], -ends[0])
+        if high < margin.value or self.verdict == "equal":
+            return "kept"
+        return "broken" if low > margin.value else "open"
+
+    def _ends(self, margin: Margin) -> tuple[float, float] | None:
+        effect = self.effect
+        if not margin.relative:
+            return effect.low, effect.high
+        if effect.relative_low is None or effect.relative_high is None:
+            return None
+        return effect.relative_low, effect.relative_high
+
+    @property
+    def margin(self) -> str:
+        """What a guardrail is held to, in words; empty for whatever is held to nothing."""
+        margin, unit = self.metric.margin, self.metric.unit
+        if self.guard is None or margin is None:
+            return ""
+        if margin.relative:
+            return f"at most {100 * margin.value:.3g} % worse"
+        return f"at most {change(margin.value, unit).removeprefix('+')} worse"
+
+    @property
+    def bound(self) -> float:
+        """The difference that the interval has to exclude: 0, or a guardrail's margin."""
+        margin = self.metric.margin
+        if margin is None or self.metric.role != "guardrail":
+            return 0.0
+        size = margin.value * (abs(self.effect.control) if margin.relative else 1.0)
+        return size if self.metric.better == "lower" else -size
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -73,17 +120,27 @@ class Evidence:
         control: the control's name.
         treatment: the treatment's name.
         findings: one for each metric.
-        n: how many items both variants ran on.
-        unpaired: how many items only one of them ran on.
-        srm: the test of the promised shares, or None when none were promised.
+        n: how many items were compared.
+        clusters: in how many clusters they come; as many, where each is its own.
+        checks: whether the numbers can be believed.
+        apart: whether each unit met one variant only.
     """
 
     control: str
     treatment: str
     findings: tuple[Finding, ...]
     n: int
-    unpaired: int
-    srm: SrmResult | None
+    clusters: int
+    checks: tuple[Check, ...] = ()
+    apart: bool = False
+
+    @property
+    def cost_of_item(self) -> float | None:
+        """What one more item costs under the variants it runs under, where that is known."""
+        cost = next((item.effect for item in self.findings if item.metric.unit == "usd"), None)
+        if cost is None or not cost.control + cost.treatment > 0:
+            return None
+        return (cost.control + cost.treatment) / (2 if self.apart else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +153,7 @@ class Decision:
         headline: the decision in a few words.
         detail: what it rests on, in the numbers that matter most.
         because: the reasons, one a line.
+        further: what would settle what is open, and what that costs.
     """
 
     action: Action
@@ -103,6 +161,7 @@ class Decision:
     headline: str
     detail: str
     because: tuple[str, ...]
+    further: tuple[Further, ...] = ()
 
     @property
     def text(self) -> str:
@@ -120,10 +179,10 @@ def decide(evidence: Evidence) -> Decision:
     if not goals:
         message = "no metric is a goal, so nothing can be decided. Hint: add Rate('success')."
         raise AnalysisError(message)
-    if trouble := _trouble(evidence):
+    if trouble := tuple(check.meaning for check in evidence.checks if check.voids):
         return Decision("invalid", None, "not to be trusted", trouble[0], trouble)
     verdicts = {finding.verdict for finding in goals}
-    because = tuple(_line(finding) for finding in evidence.findings)
+    because = (*map(_line, evidence.findings), *_remarks(evidence))
     lead = {finding.verdict: finding for finding in reversed(goals)}
     if {"better", "worse"} <= verdicts:
         return _disagree(evidence, lead["better"], lead["worse"], because)
@@ -140,22 +199,15 @@ def decide(evidence: Evidence) -> Decision:
     return _open(evidence, goals, because)
 
 
-def _trouble(evidence: Evidence) -> tuple[str, ...]:
-    found = []
-    if evidence.srm is not None and not evidence.srm.ok:
-        counts = " : ".join(f"{count:,}" for count in evidence.srm.observed)
-        promised = " : ".join(f"{count:,.0f}" for count in evidence.srm.expected)
-        found.append(
-            f"the variants did not get their promised shares of the runs ({counts} instead of"
-            f" {promised}, p {_equals(evidence.srm.p_value)})"
-        )
-    seen = evidence.n + evidence.unpaired
-    if evidence.unpaired > MOST_UNPAIRED * seen:
-        found.append(
-            f"{evidence.unpaired} of {seen} items have a result from one variant only, more than"
-            f" the {100 * MOST_UNPAIRED:g} % that may be left out"
-        )
-    return tuple(found)
+def _remarks(evidence: Evidence) -> tuple[str, ...]:
+    return tuple(
+        f"{check.name}: {check.meaning}"
+        for check in evidence.checks
+        if check.state == "bad" or (check.state == "warn" and check.name in _TOLD)
+    )
+
+
+_TOLD = {"novelty", "plausibility", "method"}  # what no table shows
 
 
 def _disagree(
@@ -167,17 +219,57 @@ def _disagree(
 
 def _better(evidence: Evidence, goal: Finding, because: tuple[str, ...]) -> Decision:
     name = visible(evidence.treatment)
-    if broken := [finding for finding in evidence.findings if _breaks(finding)]:
-        limit = f"{100 * (broken[0].metric.limit or 0):.3g} %"
-        detail = f"{_moved(goal)}, but {_moved(broken[0])}, and at most {limit} worse is accepted"
+    guards = {finding.guard: finding for finding in reversed(evidence.findings)}
+    if broken := guards.get("broken"):
+        detail = f"{_moved(goal)}, but {_moved(broken)}, and {broken.margin} is accepted"
         headline = f"{name} is better but breaks a guardrail"
         return Decision("hold", evidence.control, headline, detail, because)
+    if "open" in guards:
+        return _unproven(evidence, goal, because)
     detail = f"{_moved(goal)}{_price(evidence)}"
     return Decision("ship", evidence.treatment, f"{name} ships", detail, because)
 
 
+def _unproven(evidence: Evidence, goal: Finding, because: tuple[str, ...]) -> Decision:
+    steps = tuple(
+        further(
+            finding.metric.name,
+            finding.effect,
+            aim=f"tell whether {visible(finding.metric.label)} gets {finding.margin}",
+            bound=finding.bound,
+            cost_of_item=evidence.cost_of_item,
+            cluster=evidence.n / evidence.clusters,
+        )
+        for finding in evidence.findings
+        if finding.guard == "open"
+    )
+    guard = next(finding for finding in evidence.findings if finding.guard == "open")
+    detail = (
+        f"{_moved(goal)}, but that {visible(guard.metric.label)} gets {guard.margin}"
+        f" is not shown yet ({_numbers(guard)}); {steps[0].text}"
+    )
+    headline = f"{visible(evidence.treatment)} is better but a guardrail is open"
+    return Decision("keep_running", None, headline, detail, (*because, _HOW), steps)
+
+
+_HOW = (
+    "the items needed are the fewest whose interval would tell if the difference and the spread"
+    " stayed as observed: a guide to size, not a promise"
+)
+
+
 def _open(evidence: Evidence, goals: list[Finding], because: tuple[str, ...]) -> Decision:
-    goal = min(goals, key=lambda finding: _needed(finding.effect))
+    steps = {
+        id(finding): further(
+            finding.metric.name,
+            finding.effect,
+            aim="detect a difference this large" if finding.effect.estimate else _TELL,
+            cost_of_item=evidence.cost_of_item,
+            cluster=evidence.n / evidence.clusters,
+        )
+        for finding in goals
+    }
+    goal = min(goals, key=lambda finding: steps[id(finding)].items or math.inf)
     name, effect = visible(goal.metric.label), goal.effect
     if goal.verdict == "unknown":
         detail = f"{name} is {effect.reason}"
@@ -186,49 +278,13 @@ def _open(evidence: Evidence, goals: list[Finding], because: tuple[str, ...]) ->
     detail = (
         f"{name} is {amount(effect.treatment, unit)} with {visible(evidence.treatment)} and"
         f" {amount(effect.control, unit)} with {visible(evidence.control)} ({_numbers(goal)});"
-        f" {_more(evidence, effect)}"
+        f" {steps[id(goal)].text}"
     )
-    how = (
-        "the items needed are the fewest whose interval would exclude 0 if the difference and the"
-        " spread stayed as observed: a guide to size, not a promise"
-    )
-    return Decision("keep_running", None, "no winner yet", detail, (*because, how))
+    found = (steps[id(goal)],)
+    return Decision("keep_running", None, "no winner yet", detail, (*because, _HOW), found)
 
 
-def _needed(effect: Effect) -> float:
-    return items_needed(effect) or math.inf
-
-
-def _more(evidence: Evidence, effect: Effect) -> str:
-    needed = items_needed(effect)
-    if needed is None:
-        return "at no observed difference, no number of items would tell the variants apart"
-    more = max(1, needed - effect.n)
-    dollars = ""
-    cost = next((item.effect for item in evidence.findings if item.metric.unit == "usd"), None)
-    if cost is not None and cost.control + cost.treatment > 0:
-        total = more * (cost.control + cost.treatment)
-        dollars = f" (some {format_usd(total * NANO_PER_USD)})"
-    return (
-        f"about {_rounded(more)} more items{dollars} would be needed to detect a difference"
-        " this large"
-    )
-
-
-def _rounded(count: int) -> str:
-    digits = max(0, len(str(count)) - 2)
-    step = 10**digits
-    return f"{-(-count // step) * step:,}"
-
-
-def _breaks(finding: Finding) -> bool:
-    metric, effect = finding.metric, finding.effect
-    if metric.role != "guardrail" or metric.limit is None or finding.verdict != "worse":
-        return False
-    if effect.relative_low is None or effect.relative_high is None:
-        return True  # from 0 to something: no share can excuse it
-    least = effect.relative_low if metric.better == "lower" else -effect.relative_high
-    return least > metric.limit
+_TELL = "tell the variants apart"
 
 
 def _moved(finding: Finding) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
-from promptstudio_lab.experiments.wording import p_value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from promptstudio_lab.experiments.decision import Decision, Finding
+    from promptstudio_lab.experiments.health import Check, Shares
+    from promptstudio_lab.experiments.rows import Rows
+    from promptstudio_lab.experiments.segments import Segments
     from promptstudio_lab.stats.effect import Effect
+    from promptstudio_lab.stats.sequential.traffic import TrafficTest
     from promptstudio_lab.stats.srm import SrmResult
+    from promptstudio_lab.stats.sums import Sums, SumsApart
 
 
 @dataclass(frozen=True)
@@ -24,12 +30,17 @@ class Outcome:
         treatment: the treatment's variant.
         findings: each metric with its effect.
         decision: what to do now, in plain words.
-        srm: the test of the promised shares, or None when none were promised.
+        health: what to look at before believing the numbers, each with a state.
+        shares: the runs of each variant, and whether they fit what was promised.
         counts: runs of each variant.
-        unpaired: keys of the items that only one variant ran on; they are left out.
+        unpaired: keys of the items that were left out for want of a value or a partner.
         reason: which method, and why.
         simulated: whether a stand-in gave the answers, and not a language model.
+        items: how many items or units were compared; in clusters, more than the clusters.
+        sums: the few numbers that everything else is computed from.
         sql: the query that made the sums.
+        segments: every goal within every segment, or None when none were asked for.
+        read: reads the rows behind the sums, where there is somewhere to read them from.
     """
 
     name: str
@@ -37,17 +48,39 @@ class Outcome:
     treatment: str
     findings: tuple[Finding, ...]
     decision: Decision
-    srm: SrmResult | None
+    health: tuple[Check, ...]
+    shares: Shares
     counts: dict[str, int]
     unpaired: tuple[str, ...]
     reason: str
     simulated: bool
+    items: int
+    sums: Sums | SumsApart
     sql: str = ""
+    segments: Segments | None = None
+    read: Callable[[], Rows] | None = field(default=None, compare=False)
+
+    @property
+    def rows(self) -> Rows:
+        """The rows behind the sums, read when they are asked for.
+
+        Raises:
+            AnalysisError: if the report was made from sums alone.
+        """
+        if self.read is None:
+            message = "this report was made from sums alone, so there are no rows to read"
+            raise AnalysisError(message)
+        return self.read()
 
     @property
     def n(self) -> int:
-        """The number of items that both variants ran on."""
+        """The number of items that were compared, or of the clusters that they come in."""
         return self.findings[0].effect.n
+
+    @property
+    def srm(self) -> SrmResult | TrafficTest | None:
+        """The test of the promised shares, or None when none were promised."""
+        return self.shares.test
 
     @property
     def method(self) -> str:
@@ -70,17 +103,3 @@ class Outcome:
             message = f"there is no metric {name!r} in this report.{did_you_mean(name, effects)}"
             raise AnalysisError(message)
         return effects[name]
-
-    @property
-    def health(self) -> tuple[tuple[str, str], ...]:
-        """What to look at before believing the numbers: pairs of a value and its name."""
-        runs = " : ".join(f"{self.counts[name]:,}" for name in (self.control, self.treatment))
-        shares = "no shares were promised, so none are tested"
-        if self.srm is not None:
-            verdict = "shares as promised" if self.srm.ok else "shares not as promised"
-            shares = f"{verdict} (SRM p {p_value(self.srm.p_value)})"
-        return (
-            (runs, f"runs, {shares}"),
-            (f"{self.n:,}", "pairs, each item its own cluster"),
-            (f"{len(self.unpaired):,}", "items left out for want of a partner"),
-        )

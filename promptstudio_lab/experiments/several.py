@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments.decision import Decision
-from promptstudio_lab.experiments.html import head, page
-from promptstudio_lab.experiments.plain import aligned, text
+from promptstudio_lab.experiments.faces.document import document
+from promptstudio_lab.experiments.faces.html import head, page
+from promptstudio_lab.experiments.faces.markdown import opening
+from promptstudio_lab.experiments.faces.plain import aligned, text
 from promptstudio_lab.experiments.wording import amount, estimate, interval, p_value, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import pandas as pd
     import polars as pl
 
     from promptstudio_lab.experiments.decision import Action, Finding
+    from promptstudio_lab.experiments.faces.charts import Kind, Picture, Theme
     from promptstudio_lab.experiments.report import Report
 
 _ORDER: tuple[Action, ...] = ("invalid", "ship", "keep_running", "hold", "stop")
@@ -59,7 +63,7 @@ class Comparisons:
             f"{visible(report.treatment)}: {report.decision.text}" for report in self.reports
         )
         found = lead.decision
-        return Decision(action, found.variant, found.headline, detail, because)
+        return Decision(action, found.variant, found.headline, detail, because, found.further)
 
     def __getitem__(self, treatment: str) -> Report:
         """Return the report of one treatment.
@@ -82,6 +86,39 @@ class Comparisons:
         import polars as pl
 
         return pl.concat([report.to_polars() for report in self.reports])
+
+    def plot(
+        self, kind: Kind = "forest", *, metric: str | None = None, theme: Theme = "light"
+    ) -> Picture:
+        """Return an interactive chart of all treatments.
+
+        Args:
+            kind: `forest` or `pareto`; a `timeline` or a `distribution` is of one treatment, so
+                ask its own report for it.
+            metric: as for one report.
+            theme: `light` or `dark`.
+
+        Raises:
+            AnalysisError: if there is no such chart, or it is of one treatment.
+        """
+        from promptstudio_lab.experiments.faces.charts import chart
+
+        if kind in {"timeline", "distribution"}:
+            name = self.reports[0].treatment
+            message = f"a {kind} is of one treatment. Hint: report[{name!r}].plot({kind!r})"
+            raise AnalysisError(message)
+        return chart(self.reports, kind, metric=metric, theme=theme)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Return all of it as a page that stands alone, and keep it where a path is given."""
+        return document(f"{self.name}: against {self.control}", self._repr_html_(), path)
+
+    def to_markdown(self) -> str:
+        """Return the decision, then each report, as Markdown for a pull request."""
+        about = f"{self.name} \u00b7 {len(self.reports)} treatments against {self.control}"
+        simulated = any(report.simulated for report in self.reports)
+        parts = [report.to_markdown().replace("### ", "#### ", 1) for report in self.reports]
+        return "\n".join([opening(self.decision, about, simulated=simulated), "", *parts])
 
     def to_pandas(self) -> pd.DataFrame:
         """Return what `to_polars` returns, as a pandas frame."""
@@ -109,6 +146,7 @@ class Comparisons:
         ]
 
     def _repr_html_(self) -> str:
+        decision = self.decision
         heads, *rows = self._cells()
         line = "".join(f'<th scope="col">{escape(visible(cell))}</th>' for cell in heads)
         body = "".join(
@@ -118,13 +156,15 @@ class Comparisons:
             for row in rows
         )
         parts = "".join(
-            f"<details><summary>{escape(visible(report.treatment))}</summary>{page(report)}"
+            # What the decision speaks of is open at once.
+            f"<details{' open' if report.decision.headline == decision.headline else ''}><summary>"
+            f"{escape(visible(report.treatment))}</summary>{page(report)}"
             "</details>"
             for report in self.reports
         )
         simulated = any(report.simulated for report in self.reports)
         about = f"{self.name} \u00b7 {len(self.reports)} treatments against {self.control}"
-        return head(self.decision, about, simulated=simulated, inside=(
+        return head(decision, about, simulated=simulated, inside=(
             f'<div class="psl-report-wide"><table class="psl-report-table"><thead><tr>{line}</tr>'
             f"</thead><tbody>{body}</tbody></table></div>{parts}"
         ))  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import FlowError, did_you_mean
@@ -11,7 +13,11 @@ from promptstudio_lab.flows.shorthand import prompt_config, returns_schema
 from promptstudio_lab.nodes import kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from promptstudio_lab.values import Json
+
+_LEAST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,61 @@ def vary(place: str, value: Json) -> Patch:
     elif setting == "returns" and isinstance(value, dict):
         value = returns_schema(value)
     return Patch({place: value})
+
+
+class Grid(dict[str, Patch]):
+    """Every combination of some levels of some settings, by name; the first levels are the control.
+
+    Attributes:
+        factors: the level that each variant has of each setting: by setting, then by variant.
+    """
+
+    def __init__(self, levels: Mapping[str, Mapping[str, Json]]) -> None:
+        """Combine levels; each setting has its values by name, the usual one first."""
+        super().__init__()
+        self.factors: dict[str, dict[str, str]] = {place: {} for place in levels}
+        settings = [_split(place)[1] for place in levels]
+        short = {
+            place: setting if settings.count(setting) == 1 else place
+            for place, setting in zip(levels, settings, strict=True)
+        }
+        for names in product(*levels.values()):
+            chosen = dict(zip(levels, names, strict=True))
+            variant = ", ".join(f"{short[place]}={name}" for place, name in chosen.items())
+            whole = Patch({})
+            for place, name in chosen.items():
+                whole &= vary(place, levels[place][name])
+                self.factors[place][variant] = name
+            self[variant] = whole
+
+
+def grid(levels: Mapping[str, Mapping[str, Json] | Sequence[Json]]) -> Grid:
+    """Return the variants of a grid: every combination of the levels of each setting.
+
+    Args:
+        levels: by `node.setting`, its values: a list, or a mapping from names to values. The first
+            of each is the control's.
+
+    Raises:
+        FlowError: if a setting has fewer than two levels, or two of one name.
+
+    >>> cells = grid(
+    ...     {"say.model": ["small", "large"], "say.prompt": {"bare": "Hi", "warm": "Hey!"}}
+    ... )
+    >>> list(cells)
+    ['model=small, prompt=bare', 'model=small, prompt=warm', 'model=large, prompt=bare',
+        'model=large, prompt=warm']
+    >>> cells.factors["say.model"]["model=large, prompt=warm"]
+    'large'
+    """
+    named = {}
+    for place, values in levels.items():
+        given = values if isinstance(values, Mapping) else {str(value): value for value in values}
+        if len(given) != len(values) or len(given) < _LEAST:
+            message = f"{place!r} needs at least two levels of different names, not {list(values)}"
+            raise FlowError(message)
+        named[place] = given
+    return Grid(named)
 
 
 def patched(graph: Graph, patch: Patch) -> Graph:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
+from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.lab.analytics import Analytics
 from promptstudio_lab.lab.datasets import Dataset
-from promptstudio_lab.lab.experiments import Experiment
+from promptstudio_lab.lab.experimenting.comparing import compare
+from promptstudio_lab.lab.experimenting.offline import Experiment
+from promptstudio_lab.lab.experimenting.online import OnlineExperiment, Shares
 from promptstudio_lab.lab.facts import Environment
 from promptstudio_lab.lab.finding import Found, find, libraries
 from promptstudio_lab.lab.flows import Flow
@@ -27,21 +30,34 @@ from promptstudio_lab.warehouse.organizations import enter, open_lab
 from promptstudio_lab.warehouse.places.steps import take_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
     from pathlib import Path
 
     import polars as pl
 
+    from promptstudio_lab.experiments.online.allotment import Allocation, Hash
     from promptstudio_lab.flows.variants import Patch
     from promptstudio_lab.identity import Actor
+    from promptstudio_lab.lab.experimenting.comparing import Comparison
+    from promptstudio_lab.metrics import Metric
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.settings import WarehouseChoice
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.archive import Archived, Restored
     from promptstudio_lab.warehouse.history.changelog import Recorded
 
-__all__ = ["Dataset", "Experiment", "Flow", "Found", "Lab", "Library", "Template", "connect"]
+__all__ = [
+    "Dataset",
+    "Experiment",
+    "Flow",
+    "Found",
+    "Lab",
+    "Library",
+    "OnlineExperiment",
+    "Template",
+    "connect",
+]
 
 _warehouses: dict[str, Warehouse] = {}
 _opening = Lock()
@@ -255,6 +271,7 @@ class Lab:
             return Dataset.saved(self.environment, name, data, key)
         return Dataset.at(self.environment, name)
 
+    @overload
     def experiment(
         self,
         name: str,
@@ -263,20 +280,109 @@ class Lab:
         variants: Mapping[str, Patch | None],
         data: Any,  # a Dataset, or a frame of either library
         scorer: Scorer,
+        alpha: float = ...,
+    ) -> Experiment: ...
+
+    @overload
+    def experiment(
+        self,
+        name: str,
+        *,
+        flow: Flow,
+        variants: Mapping[str, Patch | None] | None = ...,
+        scorer: Scorer | None = ...,
+        alpha: float = ...,
+        unit: str = ...,
+        weights: Sequence[float] | None = ...,
+        coverage: float = ...,
+        namespace: tuple[str, float, float] | None = ...,
+        holdout: float = ...,
+        hash: Hash = ...,
+        allocation: Allocation = ...,
+    ) -> OnlineExperiment: ...
+
+    def experiment(  # noqa: PLR0913 — what is compared, on whom, and how it is judged
+        self,
+        name: str,
+        *,
+        flow: Flow,
+        variants: Mapping[str, Patch | None] | None = None,
+        data: Any = None,  # a Dataset, or a frame of either library
+        scorer: Scorer | None = None,
         alpha: float = 0.05,
-    ) -> Experiment:
-        """Return an experiment: every variant runs on every item, so results are paired.
+        unit: str = "unit",
+        **shares: Any,  # as `Shares` names them
+    ) -> Experiment | OnlineExperiment:
+        """Return an experiment: with data every variant runs on every item, so results are paired.
+
+        Without data it is online: `start()` it, and each unit that comes meets one variant.
 
         Args:
             name: unique among the flow's experiments.
             flow: the flow that the variants change.
             variants: patches by name; the first is the control, None leaves the flow as it is.
+                An online experiment that has begun is found without them.
             data: a dataset, a frame, or a list of mappings.
-            scorer: judges each run.
+            scorer: judges each run; online a run succeeds without one by ending well.
             alpha: the chance of naming a winner where there is none.
+            unit: what meets a variant online, such as `user_id`; also the column of `batch`.
+            shares: online: `weights` of the variants (equal by default); `coverage`, the share of
+                the units that take part (raise it later with `.cover`); `namespace`, its name and
+                the part of it as (name, from, up to); `holdout`, the share that meets no
+                experiment; `hash`, `blake2b` or `growthbook`; `allocation`, `fixed` or `thompson`.
+
+        Raises:
+            AnalysisError: for fewer than two variants, or shares that nobody can be given.
         """
+        if data is None:
+            known = Shares._fields
+            for word in shares:
+                if word not in known:
+                    message = f"an experiment has no {word!r}.{did_you_mean(word, known)}"
+                    raise AnalysisError(message)
+            return OnlineExperiment(
+                name, flow, variants, Shares(**shares), unit=unit, scorer=scorer, alpha=alpha
+            )
+        if scorer is None or variants is None or shares:
+            message = "an experiment on data needs variants and a scorer, and shares nothing out"
+            raise AnalysisError(message)
         dataset = data if isinstance(data, Dataset) else Dataset.of(self.environment, data)
-        return Experiment(name, flow, dict(variants), dataset, scorer, alpha)
+        return Experiment(name, flow, variants, dataset, scorer, alpha)
+
+    def compare(
+        self,
+        before: Any,  # a Run, a run's id, or a frame of results
+        after: Any,  # the same
+        *,
+        metrics: Sequence[Metric] | None = None,
+        method: str = "anytime",
+    ) -> Comparison:
+        """Return what differs between two runs, or between two batches on the same items.
+
+        Args:
+            before: a run or its id, or the frame that `flow.batch` or `experiment.results` gave.
+            after: the same of the other; items are paired by their keys.
+            metrics: what to measure of two batches; the usual ones by default.
+            method: `anytime`, which allows looking at any time, or `fixed`.
+
+        Returns:
+            Which items flipped, the first node where each went apart, the difference of the
+            texts there, and of batches the report.
+
+        Raises:
+            AnalysisError: if there is no such run, or the two have no item in common.
+
+        >>> lab = connect("memory")
+        >>> f = lab.flow("greet")
+        >>> _ = f.output(said=f.prompt("hello", prompt="Hello {{ name }}!", name=f.input("name")))
+        >>> print(lab.compare(f.run(name="Ada"), f.run(name="Bob")).diff())
+        --- name before
+        +++ name after
+        @@ -1 +1 @@
+        -Ada
+        +Bob
+        """
+        return compare(self.environment, before, after, metrics, method)
 
     def flows(self) -> pl.DataFrame:
         """Return the lab's flows, one a row."""
@@ -370,7 +476,8 @@ class Lab:
     def archive(self, month: str, folder: Path | str | None = None) -> Archived:
         """Move a past month's runs out of the database into Parquet files.
 
-        Frames read them as before; a report of their experiments asks for `restore_month` first.
+        Frames read them as before and reports count them as before; to go on with one of their
+        experiments asks for `restore_month` first.
 
         Args:
             month: a whole month that is past, as 2026-03.

@@ -8,11 +8,24 @@ under a name, and a package offers its own by an entry point of the group
 from __future__ import annotations
 
 from promptstudio_lab.metrics.contract import Better, Metric, Role, metrics
+from promptstudio_lab.metrics.margin import Margin
 from promptstudio_lab.metrics.mean import Mean
+from promptstudio_lab.metrics.quantile import Quantile
 from promptstudio_lab.metrics.rate import Rate
 from promptstudio_lab.metrics.ratio import RatioOfSums
 
-__all__ = ["Better", "Mean", "Metric", "Rate", "RatioOfSums", "Role", "default_metrics", "metrics"]
+__all__ = [
+    "Better",
+    "Margin",
+    "Mean",
+    "Metric",
+    "Quantile",
+    "Rate",
+    "RatioOfSums",
+    "Role",
+    "default_metrics",
+    "metrics",
+]
 
 
 def default_metrics() -> tuple[Metric, ...]:

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.registry import Registry
+from promptstudio_lab.stats.unpaired import arm_difference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from promptstudio_lab.metrics.margin import Margin
+    from promptstudio_lab.stats.arms import Arm
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
-    from promptstudio_lab.stats.sums import Sums
+    from promptstudio_lab.stats.sums import Floats, Labels, Sums, SumsApart
 
 Better: TypeAlias = Literal["higher", "lower"]
 Role: TypeAlias = Literal["goal", "cost", "guardrail"]
@@ -29,8 +34,7 @@ class Metric(ABC):
         better: which direction is good, `higher` or `lower`.
         role: `goal` decides, `cost` is named beside the decision, `guardrail` may hold it back.
         columns: the columns of each item that its sums need.
-        limit: for a guardrail, the relative worsening that is still accepted (0.1 is 10 %); None
-            only tells.
+        margin: for a guardrail, the worsening that is still accepted; None only tells.
     """
 
     name: str
@@ -39,7 +43,7 @@ class Metric(ABC):
     better: Better
     role: Role
     columns: tuple[str, ...]
-    limit: float | None = None
+    margin: Margin | None = None
 
     def __post_init__(self) -> None:
         """Refuse words that no report understands.
@@ -52,10 +56,28 @@ class Metric(ABC):
                 message = f"metric {self.name!r} says {word!r}.{did_you_mean(word, allowed)}"
                 raise AnalysisError(message)
 
+    @property
+    def raw(self) -> tuple[str, ...]:
+        """What its columns are made from: columns of the rows that units measured."""
+        return self.columns
+
+    def derived(
+        self,
+        values: Mapping[str, Floats],  # noqa: ARG002 — what those that make columns take
+        clusters: Labels | None = None,  # noqa: ARG002 — as above
+    ) -> dict[str, Floats]:
+        """Return the columns that it makes from one variant's rows, by name; most make none.
+
+        Args:
+            values: the rows' columns, with those of `raw` among them.
+            clusters: which cluster each row belongs to, or None when rows are independent.
+        """
+        return {}
+
     @abstractmethod
     def effect(
         self,
-        sums: Sums,
+        sums: Sums | SumsApart,
         control: str,
         treatment: str,
         alpha: float = 0.05,
@@ -64,7 +86,8 @@ class Metric(ABC):
         """Return what changes from `control` to `treatment`.
 
         Args:
-            sums: sums over items, with columns named `<variant>.<column>`.
+            sums: sums over items, with columns named `<variant>.<column>`; or, where each unit
+                met one variant, of each variant by itself.
             control: the control's variant.
             treatment: the treatment's variant.
             alpha: the chance of missing the truth that is accepted.
@@ -73,6 +96,25 @@ class Metric(ABC):
         Raises:
             AnalysisError: if a column is missing, or there are fewer than two items.
         """
+
+    def arm(self, sums: Sums) -> Arm:  # noqa: ARG002 — what those that can do take
+        """Return the metric's value over the units of one variant, and how it varies.
+
+        Args:
+            sums: sums over units, with columns named as in `columns`.
+
+        Raises:
+            AnalysisError: if the metric only compares items that met both variants.
+        """
+        message = f"{self.name!r} only compares items that met every variant, not units of one"
+        raise AnalysisError(message)
+
+    def apart(
+        self, sums: SumsApart, control: str, treatment: str, alpha: float, method: Method
+    ) -> Effect:
+        """Return what changes between variants that met different units; arguments as `effect`."""
+        arms = self.arm(sums[control]), self.arm(sums[treatment])
+        return arm_difference(*arms, alpha=alpha, method=method)
 
 
 metrics: Registry[type[Metric]] = Registry("promptstudio_lab.metrics", "metric")

@@ -8,7 +8,8 @@ Different units in each arm: `unpaired.arm_difference`, `independent.welch`, `in
     `independent.z_test`, `independent.fieller` (noisy control), `exact.permutation`,
     `exact.table_test` (Fisher, Boschloo, Barnard), `proportions.newcombe`.
 What an arm is: `arms.Arm` of values, sums, shares, ratios of sums (delta method) or clusters (CR1);
-    `quantiles.quantile_arm` and `quantiles.quantile_arm_of_bounds` for p50, p95 and the like.
+    `quantiles.quantile_arm` and `quantiles.quantile_arm_of_bounds` for p50, p95 and the like;
+    `quantiles.linearised` makes means of them, paired and clustered.
 One number with its interval: `proportions.wilson`, `clusters.clustered_mean`,
     `quantiles.quantile_ranks`, `planning.totals.total_of_more`.
 Looking more than once: `sequential.anytime.two_samples` (asymptotic confidence sequence),

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.stats.sums import Floats, Labels
 
+WEIGHT = "weight"
+"""The column of sums whose other columns are multiplied by it: 1 / propensity of each unit, or how
+many rows a cluster adds up."""
+
 _ROUNDINGS = 16 * float(np.finfo(np.float64).eps)
 
 
@@ -89,12 +93,19 @@ class Arm:
     def of(cls, sums: Sums, column: str) -> Arm:
         """Return the arm whose metric is the mean of a column.
 
+        Where the sums are weighted by the inverse of how probable each unit's variant was, the
+        mean is that of all units (Hajek 1971): a ratio of weighted values to weights.
+
         Raises:
             AnalysisError: if the column is missing, or there are fewer than two rows.
 
         >>> Arm.of(Sums.of({"cost_usd": [1, 2, 6]}), "cost_usd").mean
         3.0
+        >>> Arm.of(Sums.of({"hits": [0, 4], "weight": [4, 4 / 3]}), "hits").mean
+        0.75
         """
+        if WEIGHT in sums.columns:
+            return cls.of_ratio(sums, column, WEIGHT)
         at, covariance = sums.index(column), sums.covariance()
         return cls(sums.n, sums.mean(column), max(0.0, float(covariance[at, at])))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.arms import Arm
+from promptstudio_lab.stats.arms import WEIGHT, Arm
 from promptstudio_lab.stats.effect import ALPHA, FEW_ITEMS, Effect
 from promptstudio_lab.stats.independent import Contrast
 from promptstudio_lab.stats.looks import rule
@@ -53,7 +53,8 @@ def mean_difference(
     """Compare the means of two columns over the same items.
 
     Args:
-        sums: sums in which every row is one item.
+        sums: sums in which every row is one item; or one cluster of items, with its totals and, as
+            the column `weight`, how many items it has: the interval is then cluster-robust (CR1).
         control: the control's column.
         treatment: the treatment's column.
         alpha: the chance of missing the truth that is accepted.
@@ -134,6 +135,8 @@ def paired_t(
 
 
 def _mean(sums: Sums, column: str) -> _Value:
+    if WEIGHT in sums.columns:
+        return _ratio(sums, column, WEIGHT)
     return _Value(sums.mean(column), _unit(sums, column))
 
 
@@ -162,7 +165,7 @@ def _compare(sums: Sums, control: _Value, treatment: _Value, look: Rule) -> Effe
     known = not math.isnan(relative.estimate)
     few = f"fewer than {FEW_ITEMS} items, so read the interval as rough"
     notes = [
-        f"paired by item, {sums.n} items",
+        _units(sums),
         look.words,
         few if sums.n < FEW_ITEMS else "",
         spread.note,
@@ -184,6 +187,12 @@ def _compare(sums: Sums, control: _Value, treatment: _Value, look: Rule) -> Effe
         reason="; ".join(filter(None, notes)),
         alpha=look.alpha,
     )
+
+
+def _units(sums: Sums) -> str:
+    if WEIGHT not in sums.columns:
+        return f"paired by item, {sums.n} items"
+    return f"paired by item, {round(sums.n * sums.mean(WEIGHT))} items in {sums.n} clusters"
 
 
 def _spread(

@@ -94,6 +94,50 @@ def quantile_arm(
     >>> arm.n, arm.mean, round(arm.squared_se**0.5, 1)
     (1000, 500.5, 15.8)
     """
+    found = _around(values, p, clusters)
+    return Arm(found.units, found.value, found.units * found.squared_se * found.slope**2)
+
+
+def linearised(
+    values: Sequence[float] | Floats, p: float, *, clusters: Labels | None = None
+) -> Floats:
+    """Return one number a row, whose mean is the quantile and whose spread is the quantile's.
+
+    It is the quantile's influence function, `q + (p - [value <= q]) / density(q)`, with the density
+    from the order statistics around it. So what is known about means (pairing, clusters, looking
+    at any time) holds for quantiles of many rows, too.
+
+    Args:
+        values: one value a row.
+        p: which quantile, such as 0.95.
+        clusters: which cluster each row belongs to, or None when rows are independent.
+
+    Raises:
+        AnalysisError: if there are too few rows to see the quantile's spread, or values are equal
+            all around it.
+
+    >>> import numpy as np
+    >>> found = linearised(np.arange(1, 1001), 0.5)
+    >>> float(found.mean()), round(float(found.std()) / 1000**0.5, 1)
+    (500.5, 15.8)
+    """
+    found = _around(values, p, clusters)
+    if found.slope == 0:
+        message = f"values are equal all around quantile {p}, so its spread cannot be seen"
+        raise AnalysisError(message)
+    below = (numbers("values", values) <= found.value).astype(np.float64)
+    return np.asarray(found.value + (below.mean() - below) * found.slope)
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    value: float
+    units: int
+    squared_se: float  # of the share of rows below the value
+    slope: float  # how far the quantile moves with that share: 1 / density
+
+
+def _around(values: Sequence[float] | Floats, p: float, clusters: Labels | None) -> _Around:
     share_of("p", p, "0.5 is the median")
     found = numbers("values", values)
     if not found.size:
@@ -115,9 +159,8 @@ def quantile_arm(
         )
         raise AnalysisError(message)
     # Ranks are whole numbers: what they cover really is divided by, not what was asked for.
-    covered = (last - first) / n / math.sqrt(squared_se)
-    se = float(ordered[last] - ordered[first]) / covered
-    return Arm(units, value, units * se**2)
+    slope = float(ordered[last] - ordered[first]) * n / (last - first)
+    return _Around(value, units, squared_se, slope)
 
 
 def quantile_arm_of_bounds(  # the numbers that a warehouse query returns

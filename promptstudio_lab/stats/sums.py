@@ -178,6 +178,37 @@ class Sums:
         )
 
 
+@dataclass(frozen=True)
+class SumsApart:
+    """Sums of variants that met different units.
+
+    Attributes:
+        arms: the sums of each variant over its own units, whose columns are named without it.
+
+    >>> apart = SumsApart({"a": Sums.of({"cost": [1, 2]}), "b": Sums.of({"cost": [3, 4, 5]})})
+    >>> apart.n, apart["b"].mean("cost")
+    (5, 4.0)
+    """
+
+    arms: Mapping[str, Sums]
+
+    @property
+    def n(self) -> int:
+        """How many units there are in all variants together."""
+        return sum(sums.n for sums in self.arms.values())
+
+    def __getitem__(self, variant: str) -> Sums:
+        """Return the sums of one variant.
+
+        Raises:
+            AnalysisError: if there is no such variant; the message names the nearest.
+        """
+        if variant not in self.arms:
+            message = f"there is no variant {variant!r}.{did_you_mean(variant, self.arms)}"
+            raise AnalysisError(message)
+        return self.arms[variant]
+
+
 def numbers(name: str, values: Sequence[float] | Floats) -> Floats:
     """Return values as numbers of which each is finite.
 

@@ -79,6 +79,37 @@ def arm_difference(
     )
 
 
+def unknown(n: int, why: str, *, alpha: float = ALPHA, method: Method = "anytime") -> Effect:
+    """Return the effect of which nothing is known.
+
+    Args:
+        n: how many units there are.
+        why: the reason.
+        alpha: the chance of missing the truth that would have been accepted.
+        method: `anytime` or `fixed`.
+
+    >>> unknown(4, "nobody succeeded").reason
+    'unknown: nobody succeeded'
+    """
+    look = rule(method, alpha)
+    return Effect(
+        control=math.nan,
+        treatment=math.nan,
+        estimate=math.nan,
+        low=math.nan,
+        high=math.nan,
+        relative=None,
+        relative_low=None,
+        relative_high=None,
+        p_value=math.nan,
+        se=math.nan,
+        n=n,
+        method=look.short,
+        reason=f"unknown: {why}",
+        alpha=alpha,
+    )
+
+
 def _judged(look: Rule, found: Contrast, n: int) -> tuple[float, float]:
     z = found.estimate / found.se
     if isinstance(look, Fixed):

@@ -394,6 +394,8 @@ CREATE TABLE experiment (
     status TEXT NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE,
     ended_at TIMESTAMP WITH TIME ZONE,
+    coverage FLOAT DEFAULT '1' NOT NULL,
+    plan_payload_id UUID,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE,
@@ -755,6 +757,8 @@ CREATE TABLE experiment_exposure (
     unit_key TEXT NOT NULL,
     exposed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     exposure_count BIGINT DEFAULT '1' NOT NULL,
+    propensity FLOAT,
+    multi BOOLEAN DEFAULT '0' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_experiment_exposure PRIMARY KEY (id),
@@ -763,6 +767,80 @@ CREATE TABLE experiment_exposure (
     CONSTRAINT fk_experiment_exposure_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id),
     CONSTRAINT ux_experiment_exposure_organization_id_experiment_id_un_ecf7 UNIQUE (organization_id, experiment_id, unit_key, variant_id)
 );
+
+CREATE INDEX ix_experiment_exposure_multi ON experiment_exposure (experiment_id, unit_key) WHERE multi;
+
+CREATE TABLE experiment_unit (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    experiment_id UUID NOT NULL,
+    variant_id UUID NOT NULL,
+    unit_key TEXT NOT NULL,
+    runs BIGINT NOT NULL,
+    simulated_runs BIGINT NOT NULL,
+    success_runs BIGINT NOT NULL,
+    success BIGINT NOT NULL,
+    cost_runs BIGINT NOT NULL,
+    cost BIGINT NOT NULL,
+    latency_runs BIGINT NOT NULL,
+    latency_ms FLOAT NOT NULL,
+    quality_runs BIGINT NOT NULL,
+    quality FLOAT NOT NULL,
+    input_runs BIGINT NOT NULL,
+    input_tokens BIGINT NOT NULL,
+    output_runs BIGINT NOT NULL,
+    output_tokens BIGINT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_experiment_unit PRIMARY KEY (id),
+    CONSTRAINT fk_experiment_unit_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_experiment_unit_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
+    CONSTRAINT fk_experiment_unit_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id)
+);
+
+CREATE UNIQUE INDEX ux_experiment_unit_unit ON experiment_unit (organization_id, experiment_id, variant_id, unit_key);
+
+CREATE TABLE experiment_analysis (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    experiment_id UUID NOT NULL,
+    variant_id UUID NOT NULL,
+    plan_hash TEXT NOT NULL,
+    state TEXT NOT NULL,
+    asked TEXT NOT NULL,
+    look BIGINT NOT NULL,
+    method TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    role TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    n BIGINT NOT NULL,
+    control FLOAT,
+    treatment FLOAT,
+    estimate FLOAT,
+    low FLOAT,
+    high FLOAT,
+    relative FLOAT,
+    relative_low FLOAT,
+    relative_high FLOAT,
+    se FLOAT,
+    p_value FLOAT,
+    p_adjusted FLOAT,
+    alpha FLOAT NOT NULL,
+    verdict TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    simulated BOOLEAN NOT NULL,
+    made_with TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_experiment_analysis PRIMARY KEY (id),
+    CONSTRAINT fk_experiment_analysis_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_experiment_analysis_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
+    CONSTRAINT fk_experiment_analysis_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id),
+    CONSTRAINT ck_experiment_analysis_role CHECK (role IN ('goal', 'cost', 'guardrail')),
+    CONSTRAINT ck_experiment_analysis_decision CHECK (decision IN ('ship', 'hold', 'stop', 'keep_running', 'invalid'))
+);
+
+CREATE INDEX ix_experiment_analysis_look ON experiment_analysis (experiment_id, look);
 
 CREATE TABLE template_label (
     id UUID NOT NULL,

@@ -410,6 +410,8 @@ CREATE TABLE experiment (
     status TEXT NOT NULL,
     started_at TEXT,
     ended_at TEXT,
+    coverage REAL DEFAULT '1' NOT NULL,
+    plan_payload_id TEXT,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     updated_at TEXT,
@@ -781,6 +783,8 @@ CREATE TABLE experiment_exposure (
     unit_key TEXT NOT NULL,
     exposed_at TEXT NOT NULL,
     exposure_count INTEGER DEFAULT '1' NOT NULL,
+    propensity REAL,
+    multi INTEGER DEFAULT '0' NOT NULL,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_experiment_exposure PRIMARY KEY (id),
@@ -790,6 +794,82 @@ CREATE TABLE experiment_exposure (
     CONSTRAINT ux_experiment_exposure_organization_id_experiment_id_unit_key_variant_id UNIQUE (organization_id, experiment_id, unit_key, variant_id)
 )
  STRICT;
+
+CREATE INDEX ix_experiment_exposure_multi ON experiment_exposure (experiment_id, unit_key) WHERE multi;
+
+CREATE TABLE experiment_unit (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    experiment_id TEXT NOT NULL,
+    variant_id TEXT NOT NULL,
+    unit_key TEXT NOT NULL,
+    runs INTEGER NOT NULL,
+    simulated_runs INTEGER NOT NULL,
+    success_runs INTEGER NOT NULL,
+    success INTEGER NOT NULL,
+    cost_runs INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    latency_runs INTEGER NOT NULL,
+    latency_ms REAL NOT NULL,
+    quality_runs INTEGER NOT NULL,
+    quality REAL NOT NULL,
+    input_runs INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_runs INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_experiment_unit PRIMARY KEY (id),
+    CONSTRAINT fk_experiment_unit_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_experiment_unit_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
+    CONSTRAINT fk_experiment_unit_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id)
+)
+ STRICT;
+
+CREATE UNIQUE INDEX ux_experiment_unit_unit ON experiment_unit (organization_id, experiment_id, variant_id, unit_key);
+
+CREATE TABLE experiment_analysis (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    experiment_id TEXT NOT NULL,
+    variant_id TEXT NOT NULL,
+    plan_hash TEXT NOT NULL,
+    state TEXT NOT NULL,
+    asked TEXT NOT NULL,
+    look INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    role TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    control REAL,
+    treatment REAL,
+    estimate REAL,
+    low REAL,
+    high REAL,
+    relative REAL,
+    relative_low REAL,
+    relative_high REAL,
+    se REAL,
+    p_value REAL,
+    p_adjusted REAL,
+    alpha REAL NOT NULL,
+    verdict TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    simulated INTEGER NOT NULL,
+    made_with TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_experiment_analysis PRIMARY KEY (id),
+    CONSTRAINT fk_experiment_analysis_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_experiment_analysis_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
+    CONSTRAINT fk_experiment_analysis_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id),
+    CONSTRAINT ck_experiment_analysis_role CHECK (role IN ('goal', 'cost', 'guardrail')),
+    CONSTRAINT ck_experiment_analysis_decision CHECK (decision IN ('ship', 'hold', 'stop', 'keep_running', 'invalid'))
+)
+ STRICT;
+
+CREATE INDEX ix_experiment_analysis_look ON experiment_analysis (experiment_id, look);
 
 CREATE TABLE template_label (
     id TEXT NOT NULL,

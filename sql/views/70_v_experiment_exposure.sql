@@ -9,6 +9,8 @@
 -- unit_key: the item or person
 -- exposed_at: when they first met
 -- exposure_count: how often
+-- propensity: how probable the variant was when it was drawn; NULL: nothing was drawn
+-- multi: whether the unit met a second variant all the same, and is left out of reports
 -- executions: finished runs
 -- success_rate: share of the judged runs that did their job
 -- quality: mean score
@@ -25,6 +27,8 @@ SELECT
     x.unit_key,
     x.exposed_at,
     x.exposure_count,
+    x.propensity,
+    x.multi,
     count(fe.id) AS executions,
     avg(CASE WHEN fe.success IS NULL THEN NULL WHEN fe.success THEN 1.0 ELSE 0.0 END)
         AS success_rate,
@@ -41,4 +45,4 @@ LEFT JOIN flow_execution AS fe
     AND fe.status IN ('succeeded', 'failed', 'partial')
 GROUP BY
     x.organization_id, x.experiment_id, e.name, e.flow_id, x.variant_id, v.name, v.is_control,
-    x.unit_key, x.exposed_at, x.exposure_count;
+    x.unit_key, x.exposed_at, x.exposure_count, x.propensity, x.multi;

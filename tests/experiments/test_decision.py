@@ -121,14 +121,47 @@ def test_a_guardrail_without_a_limit_is_told() -> None:
 
 
 def test_a_broken_guardrail_holds_what_would_ship() -> None:
-    guard = Mean("latency_ms", limit=0.1)
+    guard = Mean("latency_ms", max_regression="10%")
     found = report(items(slower=1.5), metrics=[Rate("success"), guard])
     assert (found.decision.action, found.decision.variant) == ("hold", "control")
     assert "at most 10 % worse is accepted" in found.decision.text
     assert report(metrics=[Rate("success"), guard]).decision.action == "ship"
-    slight = report(items(slower=1.08), metrics=[Rate("success"), guard])
+    slight = report(items(slower=1.05), metrics=[Rate("success"), guard])
     assert slight["latency_ms"].low > 0
     assert slight.decision.action == "ship"
+
+
+def test_a_guardrail_that_is_not_shown_to_be_kept_keeps_running_and_names_its_price() -> None:
+    guard = Mean("latency_ms", max_regression="10%")
+    found = report(items(slower=1.08), metrics=[Rate("success"), guard, Mean("cost_usd")])
+    assert (found.decision.action, found.decision.variant) == ("keep_running", None)
+    assert found.findings[1].guard == "open"
+    assert "a guardrail is open" in found.decision.text
+    (step,) = found.further
+    assert step.metric == "latency_ms"
+    assert step.items is not None
+    assert step.cost_usd == pytest.approx(
+        step.items * (found["cost_usd"].control + found["cost_usd"].treatment)
+    )
+    assert "to tell whether latency gets at most 10 % worse" in step.text
+    wide = report(items(slower=1.08), metrics=[Rate("success"), Mean("latency_ms")])
+    assert wide.decision.action == "ship", "what is held to no margin only tells"
+
+
+def test_a_margin_in_the_metrics_own_unit_is_kept_or_broken() -> None:
+    def guard(written: str, slower: float) -> object:
+        metrics = [Rate("success"), Mean("latency_ms", max_regression=written)]
+        return report(items(slower=slower), metrics=metrics).findings[1].guard
+
+    assert guard("200 ms", 1.05) == "kept"
+    assert guard("50 ms", 1.05) == "open"
+    assert guard("10 ms", 1.05) == "broken"
+    points = [
+        Rate("success", role="guardrail", max_regression=".5pp"),
+        Mean("cost_usd", role="goal"),
+    ]
+    assert report(items(lift=-0.3), metrics=points).findings[0].guard == "broken"
+    assert report(items(lift=0.3), metrics=points).findings[0].guard == "kept"
 
 
 def test_a_guardrail_for_which_more_is_better_breaks_downwards() -> None:
@@ -140,7 +173,7 @@ def test_a_guardrail_for_which_more_is_better_breaks_downwards() -> None:
         "treatment.polite": random.random(200) < 0.3,
     }
     sums = Sums.of({key: value.astype(float) for key, value in rows.items()})
-    guard = Rate("polite", role="guardrail", limit=0.05)
+    guard = Rate("polite", role="guardrail", max_regression=0.05)
     assert report(sums, metrics=[Rate("success"), guard]).decision.action == "hold"
 
 
@@ -155,7 +188,7 @@ def test_a_guardrail_that_rises_from_zero_has_no_share_to_excuse_it(
         "control.refused": np.zeros(200),
         "treatment.refused": random.random(200) < 0.4,
     }
-    guard = Rate("refused", role="guardrail", better="lower", limit=limit)
+    guard = Rate("refused", role="guardrail", better="lower", max_regression=limit)
     sums = Sums.of({key: value.astype(float) for key, value in rows.items()})
     decision = report(sums, metrics=[Rate("success"), guard]).decision
     assert decision.action == action

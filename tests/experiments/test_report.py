@@ -60,7 +60,7 @@ def hostile() -> str:
         unpaired=[EVIL],
         sql=EVIL,
     )
-    return found._repr_html_() + found.plot()._repr_html_()
+    return found._repr_html_() + found.forest._repr_html_()
 
 
 COLUMNS = items().columns
@@ -74,7 +74,7 @@ def test_names_are_text_and_nothing_else() -> None:
 
 
 def test_the_page_has_exactly_the_tags_it_should() -> None:
-    assert Tags(hostile()).tags == Tags(HTML_OF_FRIENDS + report().plot().svg).tags
+    assert Tags(hostile()).tags == Tags(HTML_OF_FRIENDS + report().forest.svg).tags
 
 
 HTML_OF_FRIENDS = report(sql="select 1")._repr_html_()
@@ -110,7 +110,7 @@ def test_goals_of_another_level_say_it_in_their_rows() -> None:
 
 def test_the_query_is_there_when_it_is_known() -> None:
     assert "<pre>select 1</pre>" in HTML_OF_FRIENDS
-    assert "<details" not in report()._repr_html_()
+    assert 'psl-report-sql"' not in report()._repr_html_()
 
 
 def test_plain_text_aligns_and_explains() -> None:
@@ -133,10 +133,12 @@ def test_what_is_unusual_about_a_metric_is_said() -> None:
 def test_a_frame_has_a_row_a_metric() -> None:
     found = report()
     frame = found.to_polars()
-    assert frame.columns[:15] == [
-        "metric", "role", "unit", "control", "treatment", "estimate", "low", "high", "relative",
-        "relative_low", "relative_high", "p_value", "n", "se", "method",
+    assert frame.columns[:13] == [
+        "metric", "variant", "segment", "estimate", "lo", "hi", "p", "p_adj", "method", "n",
+        "clusters", "se", "unit",
     ]  # fmt: skip
+    assert set(frame["segment"]) == {"all"}
+    assert set(frame["variant"]) == {"treatment"}
     assert frame["metric"].to_list() == [metric.name for metric in default_metrics()]
     assert frame["estimate"][0] == found["success"].estimate
     assert frame["verdict"].to_list() == ["better", "worse", "unclear", "unclear"]
@@ -166,8 +168,12 @@ def test_a_metric_is_found_by_its_name() -> None:
 def test_health_counts_what_was_left_out() -> None:
     found = report(unpaired=["a", "b"], expected=None)
     assert found.srm is None
-    assert found.health[0] == ("240 : 240", "runs, no shares were promised, so none are tested")
-    assert found.health[2][0] == "2"
+    checks = {check.name: check for check in found.health}
+    assert checks["traffic"].value == "240 : 240 runs"
+    assert checks["traffic"].state == "unknown"
+    assert "no shares were promised, so none are tested" in repr(found)
+    assert checks["scores"].value == "2 items left out"
+    assert checks["scores"].state == "warn"
 
 
 @pytest.mark.parametrize(
@@ -205,7 +211,8 @@ def test_a_fixed_report_names_its_method() -> None:
 def test_a_report_loads_no_frames_until_they_are_asked_for() -> None:
     code = (
         "import sys, promptstudio_lab.experiments.report;"
-        "print([m for m in ('pandas', 'polars', 'scipy', 'statsmodels') if m in sys.modules])"
+        "late = ('altair', 'pandas', 'polars', 'scipy', 'statsmodels');"
+        "print([m for m in late if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

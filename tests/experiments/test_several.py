@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.experiments.report import Part, analyze_all
+from promptstudio_lab.experiments.analysis import Part, analyze_all
 from promptstudio_lab.experiments.several import Comparisons
 from promptstudio_lab.metrics import Mean, Rate
 from promptstudio_lab.stats.multiplicity import adjust
@@ -104,4 +104,4 @@ def test_faces_say_the_same_and_names_are_only_text() -> None:
     frame = found.to_polars()
     assert frame.height == 2 * len(METRICS)
     assert found.to_pandas().shape == frame.shape
-    assert set(frame["treatment_variant"]) == {f"b{EVIL}", "c"}
+    assert set(frame["variant"]) == {f"b{EVIL}", "c"}

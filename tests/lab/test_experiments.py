@@ -26,7 +26,8 @@ def compared(
         "data": DATA,
         "scorer": ps.exact("label"),
     }
-    return lab.experiment(changed.pop("name", "e"), **{**usual, **changed})
+    made: Experiment = lab.experiment(changed.pop("name", "e"), **{**usual, **changed})
+    return made
 
 
 def calls(lab: Lab) -> int:

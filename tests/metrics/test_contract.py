@@ -8,7 +8,7 @@ from promptstudio_lab.stats.sums import Sums
 
 
 def test_built_in_metrics_come_in_by_the_door_of_third_parties() -> None:
-    assert set(metrics) >= {"mean", "rate", "ratio"}
+    assert set(metrics) >= {"mean", "quantile", "rate", "ratio"}
     assert metrics["ratio"] is RatioOfSums
 
 
@@ -30,7 +30,9 @@ def test_a_word_that_no_report_understands_is_refused(word: str) -> None:
 
 
 def test_what_is_said_is_kept() -> None:
-    quality = Mean("quality", unit="points", label="answer quality", limit=0.1, role="guardrail")
+    quality = Mean(
+        "quality", unit="points", label="answer quality", max_regression=0.1, role="guardrail"
+    )
     assert (quality.unit, quality.label, quality.better) == ("points", "answer quality", "higher")
     tokens = RatioOfSums("tokens", "calls", unit="tokens per call", better="higher", role="goal")
     assert (tokens.name, tokens.unit) == ("tokens_per_calls", "tokens per call")

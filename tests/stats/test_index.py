@@ -16,6 +16,7 @@ PARTS = {
     "looks.rule",
     "quantiles.cluster_inflation",
     "srm.promised",
+    "unpaired.unknown",
 }
 
 

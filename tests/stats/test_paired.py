@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.stats.clusters import clustered_difference
 from promptstudio_lab.stats.paired import mean_difference, paired_t, ratio_difference
 from promptstudio_lab.stats.sums import Sums
 
@@ -244,3 +245,20 @@ def test_pairing_saves_the_share_of_variance_that_items_explain() -> None:
     control, treatment = (random.random((2, hard.size)) < hard).astype(float)
     paired = np.var(treatment - control)
     assert paired / (np.var(control) + np.var(treatment)) == pytest.approx(0.80, abs=0.01)
+
+
+def test_sums_of_clusters_are_read_as_the_clustered_difference() -> None:
+    random = np.random.default_rng(3)
+    clusters = np.repeat(np.arange(25), 8)
+    shared = random.normal(size=25)[clusters]
+    old, new = shared + random.normal(size=200), shared * 1.4 + 0.3 + random.normal(size=200)
+    totals = {
+        name: np.bincount(clusters, weights=values).astype(np.float64)
+        for name, values in (("a", old), ("b", new), ("weight", np.ones(200)))
+    }
+    found = mean_difference(Sums.of(totals), "a", "b", method="fixed")
+    exact = clustered_difference(old, new, clusters)
+    assert found.estimate == pytest.approx(exact.mean, rel=1e-9)
+    assert found.se == pytest.approx(exact.se, rel=1e-9)
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high), rel=1e-9)
+    assert "200 items in 25 clusters" in found.reason

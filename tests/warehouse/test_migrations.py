@@ -90,7 +90,7 @@ def upgraded(url: str) -> Warehouse:
     """Open an older warehouse in the way of its engine."""
     if url.startswith("postgresql"):
         return Warehouse(url, upgrade=True)
-    with pytest.warns(WarehouseUpgraded, match="upgraded from schema 0001 to 0002"):
+    with pytest.warns(WarehouseUpgraded, match="upgraded from schema 0001 to 0003"):
         return Warehouse(url)
 
 
@@ -108,6 +108,19 @@ def test_every_row_of_the_first_schema_is_there_afterwards(older: str, bare: Eng
                         assert moment(new[name]) == moment(row[name])
                     else:
                         assert plain(new[name]) == plain(row[name]), (table, name)
+
+
+def test_what_ran_before_is_added_up_by_unit(older: str, bare: Engine) -> None:
+    upgraded(older).close()
+    counted = (
+        "SELECT count(*), count(DISTINCT unit_key), sum(total_cost) FROM flow_execution "
+        "WHERE experiment_id IS NOT NULL AND status IN ('succeeded', 'failed', 'partial')"
+    )
+    kept = "SELECT sum(runs), count(DISTINCT unit_key), sum(cost) FROM experiment_unit"
+    with bare.connect() as connection:
+        found, expected = (connection.execute(text(query)).one() for query in (kept, counted))
+    assert tuple(map(int, found)) == tuple(map(int, expected))
+    assert found[0] > 0
 
 
 def moment(value: Any) -> Any:  # a text or a time
@@ -217,7 +230,7 @@ def test_the_file_is_kept_as_it_was_before_the_upgrade(sqlite_url: str) -> None:
         fill(connection)
     upgraded(sqlite_url).close()
     path = file_of(sqlite_url)
-    (copy,) = path.parent.glob(f"{path.name}.before-0002-*")
+    (copy,) = path.parent.glob(f"{path.name}.before-0003-*")
     assert version(create_engine(f"sqlite:///{copy}", poolclass=NullPool)) == "0001"
     with closing(sqlite3.connect(copy)) as before:
         assert before.execute("SELECT count(*) FROM node_execution").fetchone() == (39,)
@@ -270,7 +283,7 @@ def test_a_crash_in_the_upgrade_leaves_the_old_warehouse(
             found = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608 — names of ours
             assert found == len(rows), table
     upgraded(older).close()
-    assert version(bare) == "0002"
+    assert version(bare) == "0003"
 
 
 def from_the_future(engine: Engine, readable_from: str) -> None:
@@ -287,9 +300,9 @@ def test_a_newer_schema_that_can_be_read_is_opened_for_reading(
     lab = ps.connect(warehouse_url)
     lab.flow("support/triage")
     lab.warehouse.close()
-    from_the_future(bare, "0002")
+    from_the_future(bare, "0003")
     with closing(Warehouse(warehouse_url)) as warehouse:
-        assert "schema 9999, which is newer than this version's 0002" in str(warehouse.read_only)
+        assert "schema 9999, which is newer than this version's 0003" in str(warehouse.read_only)
         with warehouse.reading(lab.actor) as session:
             assert [row.name for row in find(session, PromptFlow)] == ["triage"]
         with pytest.raises(WarehouseUnavailable, match=r"open for reading only: .* newer"):
@@ -301,8 +314,8 @@ def test_a_newer_schema_that_can_be_read_is_opened_for_reading(
 def test_a_kernel_stops_writing_when_the_schema_moves_under_it(
     own_place: Place, bare: Engine
 ) -> None:
-    from_the_future(bare, "0002")
-    with pytest.raises(SchemaMismatch, match="has moved since this process opened it with 0002"):
+    from_the_future(bare, "0003")
+    with pytest.raises(SchemaMismatch, match="has moved since this process opened it with 0003"):
         own_place.do(lambda session: session.add(PromptLab(id=new_id(), name="late")))
     with pytest.raises(SchemaMismatch, match="restart the kernel"):
         own_place.write(print)

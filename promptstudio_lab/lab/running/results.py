@@ -34,6 +34,7 @@ class Run:
 
     Attributes:
         id: its flow execution.
+        variant: which variant of an experiment it was, or None where it was part of none.
         status: `succeeded`, `failed`, `partial` or `cancelled`.
         cost_nano_usd: what it cost, or None when a price is unknown.
         latency_ms: how long it took.
@@ -44,6 +45,8 @@ class Run:
         """Wrap a record; without an environment the run is kept nowhere."""
         self._ended, self._environment = ended, environment
         self.id = ended.run.input.run_id
+        variant = ended.run.variant
+        self.variant = variant.name if variant.variant_id is not None else None
         self.status = ended.status
         self.cost_nano_usd = ended.cost
         self.latency_ms = ended.execution_time_ms

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 MOST_ITEMS = 1 << 40
 
 
-def items_needed(effect: Effect) -> int | None:
-    """Return the items, in all, whose interval would exclude 0 at the observed difference.
+def items_needed(effect: Effect, bound: float = 0.0) -> int | None:
+    """Return the items, in all, whose interval would exclude `bound` at the observed difference.
 
     It assumes that the difference and the spread of the items stay exactly as they were seen, so
     it is a guide to size and no promise of power.
+
+    Args:
+        effect: what was observed.
+        bound: what the interval has to exclude: 0, or the margin that a guardrail is held to.
 
     Returns:
         The smallest such number, or None when there is no difference to detect.
@@ -34,10 +38,13 @@ def items_needed(effect: Effect) -> int | None:
     >>> items_needed(mean_difference(sums, "a", "b"))
     200
     """
-    if math.isnan(effect.se) or effect.estimate == 0:
+    distance = abs(effect.estimate - bound)
+    if math.isnan(effect.se) or distance == 0:
         return None
+    if effect.se == 0:
+        return effect.n
     look = rule(cast("Method", effect.method), effect.alpha)
-    per_item = abs(effect.estimate) / (effect.se * math.sqrt(effect.n))
+    per_item = distance / (effect.se * math.sqrt(effect.n))
     return _fewest(lambda n: per_item * math.sqrt(n) > look.half_width(n))
 
 

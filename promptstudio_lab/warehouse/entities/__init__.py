@@ -13,7 +13,9 @@ from promptstudio_lab.warehouse.entities.executions import (
 )
 from promptstudio_lab.warehouse.entities.experiments import (
     Experiment,
+    ExperimentAnalysis,
     ExperimentExposure,
+    ExperimentUnit,
     FlowVariant,
 )
 from promptstudio_lab.warehouse.entities.flows import (
@@ -56,7 +58,9 @@ __all__ = [
     "Entity",
     "ExecutionMetric",
     "Experiment",
+    "ExperimentAnalysis",
     "ExperimentExposure",
+    "ExperimentUnit",
     "FlowEdge",
     "FlowExecution",
     "FlowNode",

@@ -18,6 +18,7 @@ from promptstudio_lab.warehouse.entities import (
     PromptExecution,
     PromptFlow,
 )
+from promptstudio_lab.warehouse.queries.experiments.units import unfold
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
@@ -214,6 +215,7 @@ def claim(
     Raises:
         Conflict: if it goes on already, or is over.
     """
+    unfold(session.connection(), [run.id])
     taken = session.execute(
         update(FlowExecution)
         .where(

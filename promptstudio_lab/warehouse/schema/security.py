@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 READER, WRITER = "reader", "writer"
 # What tells who belongs where must be readable before anybody belongs anywhere: by the owner.
 OF_THE_OWNER = ("organization", "membership")
-# Facts that are finished once, by whoever began them; every other fact is never changed.
+# Facts that are finished once, by whoever began them, and sums that grow with the runs; every other
+# fact is never changed.
 _FINISHED = (
     "flow_execution",
     "node_attempt",
     "dataset_item",
     "workflow_template_usage",
     "experiment_exposure",
+    "experiment_unit",
     "cold_partition",
 )
 _LONGEST = 40

@@ -75,3 +75,17 @@ def test_what_no_number_of_items_shows_is_refused() -> None:
         items_to_see(1e-12, 1.0)
     with pytest.raises(AnalysisError, match="at least 2"):
         least_seen(1, 1.0)
+
+
+def test_a_margin_takes_the_items_that_exclude_it() -> None:
+    effect = observed("fixed")
+    needed = items_needed(effect, bound=-0.1)
+    assert needed is not None
+    look = rule("fixed", effect.alpha)
+
+    def low(n: int) -> float:
+        return effect.estimate - look.half_width(n) * effect.se * math.sqrt(effect.n / n)
+
+    assert low(needed) > -0.1 >= low(needed - 1)
+    assert items_needed(effect, bound=effect.estimate) is None
+    assert items_needed(replace(effect, estimate=0.0, se=0.0), bound=-0.1) == effect.n

@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from promptstudio_lab.experiments.forest import FONT, LINE, draw
+from promptstudio_lab.experiments.faces.forest import FONT, LINE, draw, readable
 from promptstudio_lab.experiments.wording import (
     amount,
     estimate,
@@ -20,8 +20,12 @@ from promptstudio_lab.experiments.wording import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from promptstudio_lab.experiments.decision import Action, Decision, Finding
+    from promptstudio_lab.experiments.health import Check, State
     from promptstudio_lab.experiments.outcome import Outcome
+    from promptstudio_lab.experiments.segments import Segment
 
 CHIPS: dict[Action, tuple[str, str]] = {
     "ship": ("Ship", "var(--jp-success-color1, #2e7d32)"),
@@ -47,9 +51,18 @@ _STYLE = f"""
 .psl-report-badge {{ display: inline-block; border: 1px dashed
   var(--jp-warn-color1, #f57c00); border-radius: 3px; padding: 0 6px; margin-right: 8px;
   color: var(--jp-ui-font-color1, inherit); font-weight: 600 }}
-.psl-report-health {{ display: flex; flex-wrap: wrap; gap: 4px 24px; margin: 16px 0 8px 8px;
-  font-size: 11px; {_MUTED} }}
-.psl-report-health b {{ font-weight: 600; color: var(--jp-ui-font-color1, inherit) }}
+.psl-report-health {{ display: flex; flex-wrap: wrap; gap: 8px; align-items: flex-start;
+  margin: 16px 8px 12px; padding: 0; list-style: none }}
+.psl-report-health details {{ border: 1px solid {LINE}; border-radius: 4px; font-size: 11px;
+  max-width: 100% }}
+.psl-report-health summary {{ padding: 2px 8px; cursor: pointer; list-style: none;
+  white-space: nowrap; {_MUTED} }}
+.psl-report-health summary::-webkit-details-marker {{ display: none }}
+.psl-report-health summary b {{ font-weight: 600; color: var(--jp-ui-font-color1, inherit) }}
+.psl-report-health p {{ margin: 0; padding: 0 8px 6px; max-width: 56ch; overflow-wrap: anywhere }}
+.psl-report-state {{ font-weight: 600; margin-right: 4px }}
+.psl-report-guard {{ display: block; font-weight: 400; font-size: 11px; {_MUTED} }}
+.psl-report-title {{ margin: 16px 8px 4px; font-size: 11px; {_MUTED} }}
 .psl-report-table {{ width: 100%; margin: 0; border-collapse: collapse; font-size: 13px;
   table-layout: auto; color: inherit }}
 .psl-report-table thead th {{ font-size: 11px; font-weight: 400; {_MUTED};
@@ -84,7 +97,8 @@ def page(outcome: Outcome) -> str:
     grey = ' class="psl-report-grey"' if outcome.decision.action == "invalid" else ""
     names = f"{outcome.name} \u00b7 {outcome.treatment} against {outcome.control}"
     return head(outcome.decision, names, simulated=outcome.simulated, inside=(
-        f"<div{grey}>{forest.svg}</div>{_health(outcome)}<div{grey}>{_table(outcome)}</div>"
+        f"<div{grey}>{forest.svg}</div>{_health(outcome.health)}"
+        f"<div{grey}>{_table(outcome)}{_segments(outcome)}</div>"
         f'<div class="psl-report-why">{_text(outcome.reason)}</div>{_query(outcome.sql)}'
     ))  # fmt: skip
 
@@ -121,11 +135,55 @@ def _unbroken(words: str) -> str:
     return _text(words.replace(" %", "\u00a0%").replace("p < ", "p\u00a0<\u00a0"))
 
 
-def _health(outcome: Outcome) -> str:
-    items = "".join(
-        f"<span><b>{_text(value)}</b> {_text(name)}</span>" for value, name in outcome.health
+STATES: dict[State, tuple[str, str, str]] = {
+    "ok": ("\u2713", "ok", "var(--jp-success-color1, #2e7d32)"),
+    "warn": ("!", "warn", "var(--jp-warn-color1, #f57c00)"),
+    "bad": ("\u2715", "bad", "var(--jp-error-color1, #d32f2f)"),
+    "unknown": ("?", "not known", "var(--jp-ui-font-color2, #757575)"),
+}
+
+
+def _health(checks: Sequence[Check]) -> str:
+    return f'<div class="psl-report-health">{"".join(map(_check, checks))}</div>'
+
+
+def _check(check: Check) -> str:
+    mark, word, colour = STATES[check.state]
+    # What is not well is open at once; what is well opens on a click.
+    shown = " open" if check.state in {"warn", "bad"} else ""
+    return (
+        f'<details{shown}><summary><span class="psl-report-state"'
+        f' style="color:{readable(colour)}">{mark} {word}</span>'
+        f"{_text(check.name)} <b>{_text(check.value)}</b></summary>"
+        f"<p>{_unbroken(check.meaning)}</p></details>"
     )
-    return f'<div class="psl-report-health">{items}</div>'
+
+
+def _segments(outcome: Outcome) -> str:
+    found = outcome.segments
+    if found is None or not found.rows:
+        return ""
+    heads = (found.by, "goal", "items", "change", "interval", "p adjusted")
+    cells = "".join(f'<th scope="col">{_text(head)}</th>' for head in heads)
+    rows = "".join(map(_segment, found.rows))
+    return (
+        f'<div class="psl-report-title">by {_text(found.by)}</div>'
+        f'<table class="psl-report-table"><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody>'
+        f'</table><div class="psl-report-why">{_unbroken(found.text)}.</div>'
+    )
+
+
+def _segment(row: Segment) -> str:
+    metric, effect = row.finding.metric, row.finding.effect
+    cells = (
+        _text(metric.label),
+        f"{row.n:,}",
+        f"<b>{_text(estimate(effect, metric.unit))}</b>",
+        _text(interval(effect, metric.unit)),
+        _text(p_value(row.finding.p_adjusted)),
+    )
+    numbers = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr><th scope="row">{_text(row.name)}</th>{numbers}</tr>'
 
 
 def _table(outcome: Outcome) -> str:
@@ -146,10 +204,17 @@ def _row(finding: Finding, *, tell_level: bool) -> str:
         _text(amount(effect.treatment, metric.unit)),
         f"<b>{_text(estimate(effect, metric.unit))}</b>",
         f"{_text(interval(effect, metric.unit))}{at}",
-        _text(p_value(effect.p_value)),
+        _text(p_value(finding.p_adjusted)),
     )
     numbers = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr><th scope="row">{_text(metric.label)}</th>{numbers}</tr>'
+    return f'<tr><th scope="row">{_text(metric.label)}{_guard(finding)}</th>{numbers}</tr>'
+
+
+def _guard(finding: Finding) -> str:
+    if finding.guard is None:
+        return ""
+    margin = finding.margin
+    return f'<span class="psl-report-guard">{_text(margin)}: {finding.guard}</span>'
 
 
 def _query(sql: str) -> str:

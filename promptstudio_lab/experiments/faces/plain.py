@@ -14,6 +14,7 @@ from promptstudio_lab.experiments.wording import (
 )
 
 if TYPE_CHECKING:
+    from promptstudio_lab.experiments.health import Check
     from promptstudio_lab.experiments.outcome import Outcome
 
 
@@ -21,9 +22,47 @@ def text(outcome: Outcome) -> str:
     """Return the decision, then the numbers in aligned columns, then health and method."""
     decision = outcome.decision
     title = f"{decision.action.replace('_', ' ').upper()}: {decision.text}"
-    health = ", ".join(f"{value} {name}" for value, name in outcome.health)
     note = ["SIMULATED: answers of a stand-in, not of a language model"] * outcome.simulated
-    return "\n".join([title, *note, "", *aligned(_cells(outcome)), "", health, outcome.reason])
+    parts = [title, *note, "", *aligned(_cells(outcome)), "", *_health(outcome)]
+    return "\n".join([*parts, *_segments(outcome), "", outcome.reason])
+
+
+def _health(outcome: Outcome) -> list[str]:
+    widths = [
+        max(len(cell) for cell in column)
+        for column in zip(*map(_told, outcome.health), strict=True)
+    ]
+    return [
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(_told(check), widths, strict=True)
+        ).rstrip()
+        for check in outcome.health
+    ]
+
+
+def _told(check: Check) -> tuple[str, str, str, str]:
+    state = "not known" if check.state == "unknown" else check.state
+    return state, check.name, check.value, check.meaning
+
+
+def _segments(outcome: Outcome) -> list[str]:
+    if outcome.segments is None:
+        return []
+    heads = (shortened(outcome.segments.by), "goal", "items", "change", "interval", "p adjusted")
+    table: list[tuple[str, ...]] = [heads]
+    for row in outcome.segments.rows:
+        effect, metric = row.finding.effect, row.finding.metric
+        table.append(
+            (
+                shortened(row.name),
+                shortened(metric.label),
+                f"{row.n:,}",
+                estimate(effect, metric.unit),
+                interval(effect, metric.unit),
+                p_value(row.finding.p_adjusted),
+            )
+        )
+    return ["", *aligned(table), outcome.segments.text]
 
 
 def _cells(outcome: Outcome) -> list[tuple[str, ...]]:

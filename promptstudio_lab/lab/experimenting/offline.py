@@ -11,26 +11,34 @@ from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments import store
-from promptstudio_lab.experiments.report import Part, analyze_all
+from promptstudio_lab.experiments.analysis import analyze_all
 from promptstudio_lab.experiments.several import Comparisons
 from promptstudio_lab.experiments.sizing import Sizing, size
+from promptstudio_lab.flows.variants import Grid
 from promptstudio_lab.ids import derived_id
+from promptstudio_lab.lab.experimenting.looking import (
+    Asked,
+    Looking,
+    columns_of,
+    level_parts,
+    paired_parts,
+    templates_of,
+)
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.results import results_frame
 from promptstudio_lab.metrics import Mean, Rate, default_metrics
 from promptstudio_lab.money import to_usd
-from promptstudio_lab.stats.sums import Sums
+from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.archive.manifest import archived_months
-from promptstudio_lab.warehouse.queries.paired_sums import known_columns, paired_sums
 from promptstudio_lab.warehouse.queries.results import experiment_results
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import polars as pl
 
     from promptstudio_lab.engine.plan import Plan
-    from promptstudio_lab.experiments.report import Report
+    from promptstudio_lab.experiments.analysis import Part
     from promptstudio_lab.experiments.store import Started
     from promptstudio_lab.flows.variants import Patch
     from promptstudio_lab.lab.datasets import Dataset
@@ -43,7 +51,7 @@ if TYPE_CHECKING:
 _TWO = 2
 
 
-class Experiment:
+class Experiment(Looking):
     """A comparison of variants on the same items.
 
     Its plan is frozen when it first runs. Running it again only runs what is missing: a run that
@@ -54,7 +62,7 @@ class Experiment:
         self,
         name: str,
         flow: Flow,
-        variants: dict[str, Patch | None],
+        variants: Mapping[str, Patch | None],
         dataset: Dataset,
         scorer: Scorer,
         alpha: float,
@@ -157,7 +165,8 @@ class Experiment:
         """Return the widest spread of a goal's difference so far, and what a run costs."""
         usual = {metric.name: metric for metric in (Rate("success"), Mean("cost_usd"))}
         try:
-            reports = self._reports(None, list({**usual, goal.name: goal}.values()), "fixed")
+            wanted = list({**usual, goal.name: goal}.values())
+            _, _, reports = self._reports(None, wanted, Asked("fixed"))
         except AnalysisError:
             return None
         effects = [report[goal.name] for report in reports]
@@ -178,60 +187,74 @@ class Experiment:
             _require_hot(session, started.id)
             return results_frame(experiment_results(session, started.id))
 
-    def report(
+    def _parts(
         self,
-        treatment: str | None = None,
-        *,
-        metrics: Sequence[Metric] | None = None,
-        method: str = "anytime",
-    ) -> Any:  # a Report of one treatment, Comparisons of several
-        """Return which variant is better, at what cost, and how surely.
+        session: Session,
+        started: Started,
+        treatments: Sequence[str],
+        columns: Sequence[str],
+    ) -> tuple[list[Part], list[str]]:
+        parts, known = paired_parts(session, started, treatments, columns)
+        if not parts:
+            raise self._none()
+        return parts, known
+
+    def _frame(self, session: Session, started: Started, asked: Asked) -> tuple[pl.DataFrame, str]:
+        _require_hot(session, started.id)
+        return super()._frame(session, started, asked)
+
+    def _field(self, name: str) -> dict[str, str]:
+        fields = {item.key: item.values for item in self.dataset.items}
+        if not any(name in values for values in fields.values()):
+            known = {word for values in fields.values() for word in values}
+            message = f"the items have no field {name!r}.{did_you_mean(name, known)}"
+            raise AnalysisError(message)
+        return {key: readable(values.get(name)) for key, values in fields.items()}
+
+    def main_effects(
+        self, *, metrics: Sequence[Metric] | None = None, method: str = "anytime"
+    ) -> dict[str, Any]:  # a Report of each factor of two levels, Comparisons of one with more
+        """Return what each factor of a grid does, whatever the others are set to.
+
+        Each level is compared with the factor's first over all combinations of the other factors:
+        an item counts with its mean over them, so every run tells about every factor.
 
         Args:
-            treatment: the variant to compare with the control; by default every one, and then all
-                comparisons share the error.
             metrics: what to measure; success, cost, latency and cost per success by default.
-            method: `anytime`, which allows looking at any time, or `fixed`.
+            method: `anytime` or `fixed`.
 
         Returns:
-            A `Report` of one treatment, or `Comparisons` of several.
+            A report by factor; the levels of one factor share the error.
 
         Raises:
-            AnalysisError: if the experiment has not run, there is no such variant, or some of its
-                runs are archived.
+            AnalysisError: if the variants are no grid, or nothing has run.
         """
-        reports = self._reports(treatment, metrics, method)
-        if len(reports) == 1:
-            return reports[0]
-        return Comparisons(self.name, reports[0].control, tuple(reports))
-
-    def _reports(
-        self, treatment: str | None, metrics: Sequence[Metric] | None, method: str
-    ) -> list[Report]:
         started = self._found()
-        control, *others = list(started.variants)
-        if treatment is not None and treatment not in others:
-            message = f"there is no variant {treatment!r}.{did_you_mean(treatment, others)}"
+        factors = started.plan.get("factors")
+        if factors is None:
+            message = "the variants are no grid: make them by ps.grid({'node.setting': [...]})"
             raise AnalysisError(message)
         wanted = list(metrics or default_metrics())
         with self._environment.warehouse.reading(self._environment.actor) as session:
-            _require_hot(session, started.id)
-            columns = known_columns(session, started.id, _columns(wanted))
-            if not columns:
-                message = f"the experiment {self.name!r} has no finished runs; call .run() first"
-                raise AnalysisError(message)
-            parts = [
-                _part(session, started, control, chosen, columns)
-                for chosen in ([treatment] if treatment else others)
-            ]
-        return analyze_all(
-            parts,
-            name=self.name,
-            control=control,
-            metrics=[metric for metric in wanted if set(metric.columns) <= set(columns)],
-            alpha=self.alpha,
-            method="fixed" if method == "fixed" else "anytime",
-        )
+            found = {
+                factor: level_parts(session, started, levels, columns_of(wanted))
+                for factor, levels in factors.items()
+            }
+        reports: dict[str, Any] = {}  # as above
+        for factor, (control, parts, known) in found.items():
+            if not parts:
+                raise self._none()
+            each = analyze_all(
+                parts,
+                name=f"{self.name}: {factor}",
+                control=control,
+                metrics=[metric for metric in wanted if set(metric.columns) <= set(known)],
+                alpha=self.alpha,
+                method="fixed" if method == "fixed" else "anytime",
+            )
+            several = Comparisons(f"{self.name}: {factor}", control, tuple(each))
+            reports[factor] = each[0] if len(each) == 1 else several
+        return reports
 
     def __repr__(self) -> str:
         """Name the experiment and what it compares."""
@@ -242,18 +265,15 @@ class Experiment:
         frozen: dict[str, Json] = {
             "flow_version": plan.flow_version,
             "default_model": plan.default_model,
-            "templates": {
-                step.config["prompt"]["ref"]: step.prompt.version
-                for variant in plan.variants.values()
-                for step in variant.steps
-                if step.prompt and "ref" in step.config["prompt"]
-            },
+            "templates": templates_of(plan),
             "variants": [[name, patch] for name, patch in patches.items()],
             "dataset": {"name": self.dataset.name, "digest": self.dataset.digest()},
             "scorer": self.scorer.describe(),
             "alpha": self.alpha,
             "design": "every variant on every item",
         }
+        if isinstance(self.variants, Grid):
+            frozen["factors"] = {name: dict(of) for name, of in self.variants.factors.items()}
         self._started = self._environment.warehouse.transact(
             self._environment.actor,
             lambda session: store.start(
@@ -268,8 +288,7 @@ class Experiment:
             with self._environment.warehouse.reading(self._environment.actor) as session:
                 self._started = store.started(session, flow_id, self.name)
         if self._started is None:
-            message = f"the experiment {self.name!r} has no finished runs; call .run() first"
-            raise AnalysisError(message)
+            raise self._none()
         return self._started
 
     def _missing(self, started: Started) -> list[RunInput]:
@@ -287,30 +306,15 @@ class Experiment:
         return found
 
 
-def _part(
-    session: Session, started: Started, control: str, treatment: str, columns: list[str]
-) -> Part:
-    found = paired_sums(
-        session, started.id, started.variants[control], started.variants[treatment], columns
-    )
-    names = {"control": control, "treatment": treatment}
-    renamed = (name.split(".", 1) for name in found.columns)
-    sums = Sums(
-        found.n,
-        tuple(f"{names[arm]}.{column}" for arm, column in renamed),
-        found.shift,
-        found.totals,
-        found.products,
-    )
-    return Part(
-        treatment,
-        sums,
-        counts=dict(zip(names.values(), found.runs, strict=True)),
-        expected={control: 1.0, treatment: 1.0},
-        unpaired=tuple(found.unpaired),
-        simulated=found.simulated,
-        sql=found.sql,
-    )
+def readable(value: Json) -> str:
+    """Return a field's value as the name of a segment.
+
+    >>> readable("de"), readable(3), readable(None)
+    ('de', '3', 'unknown')
+    """
+    if value is None:
+        return "unknown"
+    return value if isinstance(value, str) else dumps(value)
 
 
 def _require_hot(session: Session, experiment_id: str) -> None:
@@ -321,7 +325,3 @@ def _require_hot(session: Session, experiment_id: str) -> None:
             f"runs of this experiment are archived in {', '.join(cold)}; restore them: {calls}"
         )
         raise AnalysisError(message)
-
-
-def _columns(metrics: Sequence[Metric]) -> list[str]:
-    return list(dict.fromkeys(column for metric in metrics for column in metric.columns))

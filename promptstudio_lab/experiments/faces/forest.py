@@ -173,11 +173,27 @@ def _mark(finding: Finding, scale: _Scale, y: int) -> str:
     point = scale.x(effect.relative)
     # Filled when the interval leaves 0 out, hollow when it does not.
     fill = "currentColor" if finding.verdict in {"better", "worse"} else _PAPER
-    return (
+    return _limit(finding, scale, y) + (
         f'<g style="color:{colour}" stroke="currentColor" stroke-width="2">'
         f'<line x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>'
         f'<path d="M{left} {y - 4}v8M{right} {y - 4}v8" stroke-width="1.5"/>{"".join(arrows)}'
         f'<circle cx="{point}" cy="{y}" r="4.5" style="fill:{fill}"/></g>'
+    )
+
+
+def _limit(finding: Finding, scale: _Scale, y: int) -> str:
+    """Draw how far a guardrail may go: beyond the bracket is too far."""
+    control = finding.effect.control
+    if finding.guard is None or not control:
+        return ""
+    share = finding.bound / abs(control)
+    if not scale.low < share < scale.high:
+        return ""
+    side = -4 if share > 0 else 4
+    return (
+        f'<path d="M{scale.x(share) + side} {y - 12}h{-side}v24h{side}" fill="none"'
+        f' stroke="currentColor" stroke-opacity=".55"><title>{escape(finding.margin)}</title>'
+        "</path>"
     )
 
 

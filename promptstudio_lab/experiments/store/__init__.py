@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from promptstudio_lab.errors import Conflict
+from promptstudio_lab.errors import AnalysisError, Conflict
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.values import Json, content_hash
+from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.entities import Experiment, FlowExecution, FlowVariant
 from promptstudio_lab.warehouse.rows import find, first
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from promptstudio_lab.warehouse.connect import Session
 
@@ -29,21 +30,33 @@ class Started:
         name: what it is called.
         variants: the row of each variant, by name; the first is the control.
         plan: what was frozen.
+        plan_hash: its hash.
+        status: `running`, `completed` or `cancelled`.
+        coverage: the share of units that take part.
+        pinned: what it runs, as a document, where it goes on whatever becomes of the flow.
     """
 
     id: str
     name: str
     variants: dict[str, str]
     plan: dict[str, Json]
+    plan_hash: str
+    status: str
+    coverage: float
+    pinned: Json = None
 
 
-def start(
+def start(  # noqa: PLR0913 — what is frozen, and what its rows say besides
     session: Session,
     flow_id: str,
     name: str,
     plan: dict[str, Json],
     patches: Mapping[str, Json],
-    dataset_id: str | None,
+    dataset_id: str | None = None,
+    *,
+    weights: Mapping[str, float] | None = None,
+    coverage: float = 1.0,
+    later: Collection[str] = (),
 ) -> Started:
     """Begin an experiment, or find the one of that name with the very same plan.
 
@@ -54,25 +67,62 @@ def start(
         plan: everything that must not change once it runs.
         patches: each variant's patch over the flow; the first is the control.
         dataset_id: the dataset, when it is kept.
+        weights: each variant's promised share; equal ones by default.
+        coverage: the share of units that take part.
+        later: what may have moved on since it began, because what began goes on as it was.
 
     Raises:
         Conflict: if an experiment of that name has another plan.
     """
-    digest = content_hash(plan)
     row = first(session, Experiment, flow_id=flow_id, name=name)
     if row is None:
-        row = _begin(session, flow_id, name, plan, digest, dataset_id)
+        row = _begin(session, flow_id, name, plan, dataset_id)
+        row.coverage = coverage
         for index, (variant, patch) in enumerate(patches.items()):
-            _add_variant(session, row, plan, variant, patch, is_control=index == 0)
+            added = _add_variant(session, row, plan, variant, patch, is_control=index == 0)
+            added.traffic_weight = weights[variant] if weights else 1.0
         session.flush()
-    elif row.plan_hash != digest:
-        changed = sorted(key for key in {*plan, *row.plan} if plan.get(key) != row.plan.get(key))
+        return _started(session, row)
+    parts = {*plan, *row.plan}.difference(later)
+    if changed := sorted(part for part in parts if plan.get(part) != row.plan.get(part)):
         message = (
             f"the experiment {name!r} has begun with another plan: {', '.join(changed)} changed. "
             "A plan is frozen once it runs; give this one a new name."
         )
         raise Conflict(message)
     return _started(session, row)
+
+
+def pin(session: Session, found: Started, document: Json) -> Started:
+    """Keep what an experiment runs, once: it goes on with that whatever becomes of the flow."""
+    if found.pinned is not None:
+        return found
+    row = first(session, Experiment, id=found.id)
+    if row is None:
+        message = f"the experiment {found.name!r} is gone"
+        raise AnalysisError(message)
+    (row.plan_payload_id,) = payloads.put(session, [document])
+    return replace(found, pinned=document)
+
+
+def cover(session: Session, experiment_id: str, coverage: float) -> None:
+    """Let a larger share of the units take part.
+
+    Raises:
+        AnalysisError: for less than now: units that take part would be put out.
+    """
+    row = first(session, Experiment, id=experiment_id)
+    if row is None or not row.coverage <= coverage <= 1:
+        now_is = "nothing" if row is None else f"{row.coverage:g}"
+        message = f"coverage is {now_is} and can only be raised, to at most 1, not to {coverage:g}"
+        raise AnalysisError(message)
+    row.coverage = coverage
+
+
+def standing(session: Session, experiment_id: str) -> tuple[str, float]:
+    """Return an experiment's status and coverage as they are now."""
+    row = first(session, Experiment, id=experiment_id)
+    return ("cancelled", 0.0) if row is None else (row.status, row.coverage)
 
 
 def started(session: Session, flow_id: str, name: str) -> Started | None:
@@ -109,7 +159,6 @@ def _begin(
     flow_id: str,
     name: str,
     plan: dict[str, Json],
-    digest: str,
     dataset_id: str | None,
 ) -> Experiment:
     row = Experiment(
@@ -118,7 +167,7 @@ def _begin(
         dataset_id=dataset_id,
         name=name,
         plan=plan,
-        plan_hash=digest,
+        plan_hash=content_hash(plan),
         status="running",
         started_at=now(),
     )
@@ -135,20 +184,30 @@ def _add_variant(
     patch: Json,
     *,
     is_control: bool,
-) -> None:
-    session.add(
-        FlowVariant(
-            id=new_id(),
-            flow_id=experiment.flow_id,
-            experiment_id=experiment.id,
-            name=name,
-            flow_version=plan["flow_version"],
-            is_control=is_control,
-            patch=patch,
-        )
+) -> FlowVariant:
+    row = FlowVariant(
+        id=new_id(),
+        flow_id=experiment.flow_id,
+        experiment_id=experiment.id,
+        name=name,
+        flow_version=plan["flow_version"],
+        is_control=is_control,
+        patch=patch,
     )
+    session.add(row)
+    return row
 
 
 def _started(session: Session, row: Experiment) -> Started:
     variants = find(session, FlowVariant, order=("-is_control", "id"), experiment_id=row.id)
-    return Started(row.id, row.name, {variant.name: variant.id for variant in variants}, row.plan)
+    pinned = row.plan_payload_id
+    return Started(
+        id=row.id,
+        name=row.name,
+        variants={variant.name: variant.id for variant in variants},
+        plan=row.plan,
+        plan_hash=row.plan_hash,
+        status=row.status,
+        coverage=row.coverage,
+        pinned=payloads.get(session, pinned) if pinned else None,
+    )

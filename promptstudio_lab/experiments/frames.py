@@ -1,0 +1,385 @@
+"""The same report from somebody's own rows: polars, pandas, Parquet files, or a Dask frame.
+
+Rows become sums where they lie, in one pass; a Dask frame's partitions become sums on its workers.
+Rows of one unit are averaged first, so a unit may lie in several partitions or files.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations_with_replacement
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from promptstudio_lab.errors import AnalysisError, did_you_mean
+from promptstudio_lab.experiments.analysis import Part, analyze_all
+from promptstudio_lab.experiments.online.reasons import of_independent_arms
+from promptstudio_lab.experiments.several import Comparisons
+from promptstudio_lab.metrics import default_metrics
+from promptstudio_lab.stats.sums import LEAST_ROWS, Sums, SumsApart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+    import polars as pl
+
+    from promptstudio_lab.experiments.report import Report
+    from promptstudio_lab.metrics import Metric
+    from promptstudio_lab.stats.looks import Method
+
+_CONTROL = "control"
+_SAMPLE = 1000
+_MOST = 0.5
+_ROWS = "__rows"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    variant: str
+    unit: str | None
+    columns: tuple[str, ...]
+    shift: tuple[float, ...] = ()
+
+
+def analyze_frame(  # noqa: PLR0913 — what the columns mean, what is asked, and how it is judged
+    data: Any,  # a frame of polars, pandas or Dask, Parquet files, or a list of them
+    *,
+    variant: str = "variant",
+    unit: str | None = None,
+    control: str | None = None,
+    metrics: Sequence[Metric] | None = None,
+    paired: bool | None = None,
+    weights: Mapping[str, float] | None = None,
+    method: Method = "anytime",
+    alpha: float = 0.05,
+    name: str = "frame",
+) -> Any:  # a Report of one treatment, Comparisons of several
+    """Return the report of an experiment whose runs are rows of a frame.
+
+    Args:
+        data: a frame of polars (also lazy), pandas or Dask, the path of a Parquet file or files, or
+            a list of these as parts of one table.
+        variant: the column that names each row's variant.
+        unit: the column of the item or the person; rows of one unit count once, with their mean.
+            Without it each row is a unit of its own.
+        control: the control's variant; the one called `control` by default.
+        metrics: what to measure; of the usual ones by default those whose columns are there.
+        paired: whether to compare the variants on the same units; by default that is done when
+            more than half of the units met several.
+        weights: the promised share of each variant, which the counts are then tested against.
+        method: `anytime`, which allows looking at any time, or `fixed`.
+        alpha: the chance of naming a winner where there is none.
+        name: what the report is called.
+
+    Returns:
+        A `Report` of one treatment, or `Comparisons` of several.
+
+    Raises:
+        AnalysisError: if a column or a variant is missing, or too few units are there.
+
+    >>> import polars as pl
+    >>> frame = pl.DataFrame({"variant": ["control", "b"] * 80, "success": [0, 1, 1, 1] * 40})
+    >>> report = analyze_frame(frame)
+    >>> report.decision.action, report["success"].estimate
+    ('ship', 0.5)
+    """
+    shards = _Shards.of(data)
+    there = shards.columns()
+    chosen = _metrics(metrics, there)
+    wanted = _wanted(chosen, variant, unit, there)
+    found = _rows_apart(shards, wanted) if unit is None else _units(shards, wanted, paired=paired)
+    first, others = _arms(found.rows, control)
+    reports = analyze_all(
+        found.parts(first, others, weights),
+        name=name,
+        control=first,
+        metrics=chosen,
+        alpha=alpha,
+        method=method,
+    )
+    if isinstance(found, _Apart):
+        reports = [found.worded(report, unit or "row") for report in reports]
+    return reports[0] if len(reports) == 1 else Comparisons(name, first, tuple(reports))
+
+
+def _wanted(
+    metrics: Sequence[Metric], variant: str, unit: str | None, there: Sequence[str]
+) -> _Wanted:
+    columns = tuple(dict.fromkeys(column for metric in metrics for column in metric.columns))
+    for column in (variant, *((unit,) if unit else ()), *columns):
+        if column not in there:
+            message = f"the frame has no column {column!r}.{did_you_mean(column, there)}"
+            raise AnalysisError(message)
+    return _Wanted(variant, unit, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shards:
+    """The parts of one table, each lazy; or a Dask frame, whose parts lie elsewhere."""
+
+    lazy: tuple[pl.LazyFrame, ...]
+    spread: Any = None  # a Dask frame, which has no types
+
+    @classmethod
+    def of(cls, data: Any) -> _Shards:  # as `analyze_frame` takes it
+        if hasattr(data, "map_partitions"):
+            return cls((), data)
+        return cls(tuple(map(_lazy, data if isinstance(data, (list, tuple)) else [data])))
+
+    def columns(self) -> list[str]:
+        if self.spread is not None:
+            return [str(name) for name in self.spread.columns]
+        return self.lazy[0].collect_schema().names()
+
+    def sample(self, columns: Sequence[str]) -> pl.DataFrame:
+        """Return some rows, to see where numbers lie."""
+        import polars as pl
+
+        numbers = [pl.col(name).cast(pl.Float64) for name in columns]
+        head = _lazy(self._head()) if self.spread is not None else self.lazy[0]
+        return head.head(_SAMPLE).select(numbers).collect()
+
+    def _head(self) -> pd.DataFrame:
+        first: pd.DataFrame = self.spread.partitions[0].map_partitions(_first).compute()
+        return first
+
+    def reduced(self, wanted: _Wanted, work: Callable[..., pl.DataFrame]) -> list[pl.DataFrame]:
+        """Return what `work` makes of each part, computed where the part lies."""
+        import polars as pl
+
+        if self.spread is None:
+            return [work(one, wanted) for one in self.lazy]
+        of_part = partial(_of_partition, wanted=wanted, work=work)
+        like = of_part(self._head())
+        return [pl.from_pandas(self.spread.map_partitions(of_part, meta=like.iloc[:0]).compute())]
+
+
+@dataclass(frozen=True, slots=True)
+class _Paired:
+    rows: dict[str, int]
+    table: pl.DataFrame
+    wanted: _Wanted
+
+    def parts(
+        self, control: str, others: Sequence[str], weights: Mapping[str, float] | None
+    ) -> list[Part]:
+        found = []
+        for treatment in others:
+            sides = [
+                self.table.filter(variant=name).drop_nulls().rename(
+                    {column: f"{name}.{column}" for column in self.wanted.columns}
+                ).drop("variant")
+                for name in (control, treatment)
+            ]  # fmt: skip
+            both = sides[0].join(sides[1], on="unit", how="inner")
+            every = self.table.filter(self.table["variant"].is_in([control, treatment]))
+            alone = set(every["unit"]) - set(both["unit"])
+            sums = Sums.of({c: both[c].to_numpy() for c in both.columns if c != "unit"})
+            found.append(
+                Part(
+                    treatment,
+                    sums,
+                    counts={name: self.rows[name] for name in (control, treatment)},
+                    expected=_promised(weights, control, treatment),
+                    unpaired=tuple(sorted(map(str, alone))),
+                )
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Apart:
+    rows: dict[str, int]
+    arms: dict[str, Sums]
+    left_out: int = 0
+
+    def worded(self, report: Report, unit: str) -> Report:
+        more = [f"{self.left_out} that met two variants are left out"] if self.left_out else []
+        return of_independent_arms(report, unit, *more)
+
+    def parts(
+        self, control: str, others: Sequence[str], weights: Mapping[str, float] | None
+    ) -> list[Part]:
+        for name in (control, *others):
+            if name not in self.arms or self.arms[name].n < LEAST_ROWS:
+                message = f"fewer than 2 units met {name!r}, so nothing can be compared with it"
+                raise AnalysisError(message)
+        return [
+            Part(
+                treatment,
+                SumsApart({name: self.arms[name] for name in (control, treatment)}),
+                counts={name: self.arms[name].n for name in (control, treatment)},
+                expected=_promised(weights, control, treatment),
+            )
+            for treatment in others
+        ]
+
+
+def _rows_apart(shards: _Shards, wanted: _Wanted) -> _Apart:
+    """Return each variant's sums, every row a unit: one pass over the columns that are needed."""
+    sample = shards.sample(wanted.columns)
+    shift = tuple(_near(sample[name].drop_nulls().to_numpy()) for name in wanted.columns)
+    wanted = _Wanted(wanted.variant, None, wanted.columns, shift)
+    arms: dict[str, Sums] = {}
+    for table in shards.reduced(wanted, _row_sums):
+        for row in table.iter_rows(named=True):
+            sums = _sums(row, wanted)
+            name = str(row["variant"])
+            arms[name] = arms[name].merge(sums) if name in arms else sums
+    return _Apart({name: sums.n for name, sums in arms.items()}, arms)
+
+
+def _units(shards: _Shards, wanted: _Wanted, *, paired: bool | None) -> _Paired | _Apart:
+    """Return the sums over units, each with its mean."""
+    import polars as pl
+
+    whole = pl.concat(shards.reduced(wanted, _unit_sums), how="vertical_relaxed")
+    added = whole.group_by("variant", "unit").agg(pl.all().sum())
+    met = added.group_by("unit").len()
+    several = met.filter(pl.col("len") > 1)
+    if paired is None:
+        paired = several.height > _MOST * met.height
+    totals = added.group_by("variant").agg(pl.col(_ROWS).sum())
+    rows = dict(totals.iter_rows())
+    means = added.select(
+        "variant",
+        "unit",
+        *(
+            pl.when(pl.col(f"n {name}") > 0).then(pl.col(name) / pl.col(f"n {name}")).alias(name)
+            for name in wanted.columns
+        ),
+    ).sort("variant", "unit")
+    if paired:
+        return _Paired(rows, means, wanted)
+    once = means.join(several, on="unit", how="anti").drop_nulls()
+    arms = {
+        str(name): Sums.of({column: arm[column].to_numpy() for column in wanted.columns})
+        for (name,), arm in once.partition_by("variant", as_dict=True).items()
+    }
+    return _Apart(rows, arms, several.height)
+
+
+def _row_sums(rows: pl.LazyFrame, wanted: _Wanted) -> pl.DataFrame:
+    import polars as pl
+
+    moved = [
+        pl.col(name).cast(pl.Float64) - shift
+        for name, shift in zip(wanted.columns, wanted.shift, strict=True)
+    ]
+    pairs = combinations_with_replacement(moved, 2)
+    asked = [
+        pl.len().alias(_ROWS),
+        *(pl.col(name).null_count().alias(f"no {name}") for name in wanted.columns),
+        *(one.sum().alias(f"sum {at}") for at, one in enumerate(moved)),
+        *((one * other).sum().alias(f"product {at}") for at, (one, other) in enumerate(pairs)),
+    ]
+    key = pl.col(wanted.variant).cast(pl.String).alias("variant")
+    found = rows.group_by(key).agg(asked).collect(engine="streaming")
+    if any(found[f"no {name}"].sum() for name in wanted.columns):
+        # Rarely: a row counts if it is whole.
+        return _row_sums(rows.drop_nulls([wanted.variant, *wanted.columns]), wanted)
+    return _named(found)
+
+
+def _unit_sums(rows: pl.LazyFrame, wanted: _Wanted) -> pl.DataFrame:
+    import polars as pl
+
+    keys = {"variant": wanted.variant, "unit": str(wanted.unit)}
+    numbers = [pl.col(name).cast(pl.Float64) for name in wanted.columns]
+    asked = [
+        pl.len().cast(pl.Int64).alias(_ROWS),
+        *(one.sum() for one in numbers),
+        *(pl.col(name).count().cast(pl.Int64).alias(f"n {name}") for name in wanted.columns),
+    ]
+    by = [pl.col(column).cast(pl.String).alias(name) for name, column in keys.items()]
+    found = rows.group_by(by).agg(asked).collect(engine="streaming")
+    if found["unit"].null_count():
+        message = f"a row has no {wanted.unit!r}, so nobody knows whose it is"
+        raise AnalysisError(message)
+    return _named(found)
+
+
+def _named(found: pl.DataFrame) -> pl.DataFrame:
+    if found["variant"].null_count():
+        message = "a row has no variant, so nobody knows what it is a result of"
+        raise AnalysisError(message)
+    return found
+
+
+def _first(part: pd.DataFrame) -> pd.DataFrame:
+    return part.head(_SAMPLE)
+
+
+def _of_partition(
+    part: pd.DataFrame, wanted: _Wanted, work: Callable[..., pl.DataFrame]
+) -> pd.DataFrame:
+    return work(_lazy(part), wanted).to_pandas()
+
+
+def _lazy(data: Any) -> pl.LazyFrame:  # a frame of either library, or a path
+    import polars as pl
+
+    if isinstance(data, pl.LazyFrame):
+        return data
+    if isinstance(data, (str, Path)):
+        return pl.scan_parquet(data)
+    frame = data if isinstance(data, pl.DataFrame) else pl.from_pandas(data)
+    return frame.lazy()
+
+
+def _near(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:  # of any length
+    if not len(values) or not np.isfinite(values).all():
+        return 0.0
+    # The mean of a constant may round away from it.
+    return float(values[0]) if values.min() == values.max() else float(values.mean())
+
+
+def _sums(row: Mapping[str, Any], wanted: _Wanted) -> Sums:  # a row of sums
+    width = len(wanted.columns)
+    products = [[0.0] * width for _ in range(width)]
+    for at, (i, j) in enumerate(combinations_with_replacement(range(width), 2)):
+        products[i][j] = products[j][i] = float(row[f"product {at}"])
+    totals = tuple(float(row[f"sum {at}"]) for at in range(width))
+    for name, total in zip(wanted.columns, totals, strict=True):
+        if not math.isfinite(total):
+            message = f"the sums of column {name!r} are not finite, because a value is not"
+            raise AnalysisError(message)
+    squares = tuple(map(tuple, products))
+    return Sums(int(row[_ROWS]), wanted.columns, wanted.shift, totals, squares)
+
+
+def _metrics(metrics: Sequence[Metric] | None, there: Sequence[str]) -> list[Metric]:
+    if metrics is not None:
+        return list(metrics)
+    usual = [metric for metric in default_metrics() if set(metric.columns) <= set(there)]
+    if not usual:
+        message = (
+            f"none of the usual metrics has its columns among {', '.join(there)}."
+            " Hint: metrics=[ps.Mean(column, role='goal')]"
+        )
+        raise AnalysisError(message)
+    return usual
+
+
+def _arms(rows: Mapping[str, int], control: str | None) -> tuple[str, list[str]]:
+    names = sorted(rows)
+    first = control or _CONTROL
+    if first not in names:
+        message = f"no row is of the variant {first!r}.{did_you_mean(first, names)}"
+        raise AnalysisError(message)
+    others = [name for name in names if name != first]
+    if not others:
+        message = f"all rows are of the variant {first!r}: at least two are compared"
+        raise AnalysisError(message)
+    return first, others
+
+
+def _promised(
+    weights: Mapping[str, float] | None, control: str, treatment: str
+) -> dict[str, float] | None:
+    return None if weights is None else {name: weights[name] for name in (control, treatment)}

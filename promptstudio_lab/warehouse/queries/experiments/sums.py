@@ -1,0 +1,309 @@
+"""Sufficient sums of an experiment, from its units' roll-up: the database adds, nobody pulls rows.
+
+Each unit counts once, with its mean over its runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.orm import Session
+
+_REAL = "CAST({} AS DOUBLE PRECISION)"
+# What a unit contributes to each column of a report.
+_VALUES = {
+    "success": f"{_REAL.format('success')} / nullif(success_runs, 0)",
+    "cost_usd": f"{_REAL.format('cost')} / nullif(cost_runs, 0) / 1e9",
+    "latency_ms": "latency_ms / nullif(latency_runs, 0)",
+    "quality": "quality / nullif(quality_runs, 0)",
+    "input_tokens": f"{_REAL.format('input_tokens')} / nullif(input_runs, 0)",
+    "output_tokens": f"{_REAL.format('output_tokens')} / nullif(output_runs, 0)",
+}
+_MINE = "organization_id = :organization_id AND experiment_id = :experiment_id AND runs > 0"
+# Who met two variants tells nothing about either.
+_ONE_VARIANT = (
+    "unit_key NOT IN (SELECT unit_key FROM experiment_exposure "
+    "WHERE experiment_id = :experiment_id AND multi)"
+)
+_WEIGHT = "weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is of one variant.
+
+    Attributes:
+        runs: finished runs.
+        units: units that have any.
+        simulated: whether a stand-in answered any run.
+        known: how many units have a value, by column.
+        means: the mean of those, or None where there is none.
+    """
+
+    runs: int
+    units: int
+    simulated: bool
+    known: dict[str, int]
+    means: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Sums over units.
+
+    Attributes:
+        n: how many units.
+        columns: names, such as `control.success`.
+        shift: what was subtracted from each column.
+        totals: the sums of the shifted columns.
+        products: the sums of products of each two shifted columns.
+        sql: the query, for whoever wants to look.
+    """
+
+    n: int
+    columns: tuple[str, ...]
+    shift: tuple[float, ...]
+    totals: tuple[float, ...]
+    products: tuple[tuple[float, ...], ...]
+    sql: str
+
+
+def seen(
+    session: Session, experiment_id: str, columns: Sequence[str], *, apart: bool = False
+) -> dict[str, Seen]:
+    """Return what there is of each variant that has a finished run, by its id.
+
+    Args:
+        session: a reading session.
+        experiment_id: the experiment.
+        columns: what is wanted; a column that units do not have is left out.
+        apart: whether each unit belongs to one variant; then who met two is left out.
+    """
+    there = [name for name in columns if name in _VALUES]
+    cells = "".join(f", count({_VALUES[name]}), avg({_VALUES[name]})" for name in there)
+    query = (
+        "SELECT variant_id, sum(runs), count(*), sum(simulated_runs)"  # noqa: S608 — names of our own table above
+        f"{cells} FROM experiment_unit WHERE {_MINE}{_only(apart)} GROUP BY variant_id"
+    )
+    found = {}
+    for row in session.execute(text(query), _bound(session, experiment_id)):
+        counts, means = row[4::2], row[5::2]
+        found[str(row[0])] = Seen(
+            int(row[1]),
+            int(row[2]),
+            bool(row[3]),
+            dict(zip(there, map(int, counts), strict=True)),
+            dict(zip(there, means, strict=True)),
+        )
+    return found
+
+
+def multi_units(session: Session, experiment_id: str) -> int:
+    """Return how many units met more than one variant of an experiment."""
+    query = (
+        "SELECT count(DISTINCT unit_key) FROM experiment_exposure "
+        "WHERE experiment_id = :experiment_id AND multi"
+    )
+    return int(session.execute(text(query), _bound(session, experiment_id)).scalar_one())
+
+
+def paired_sums(
+    session: Session,
+    experiment_id: str,
+    arms: Mapping[str, str],
+    columns: Sequence[str],
+    shift: Mapping[str, float],
+) -> Added:
+    """Return the sums of two variants over the units that both ran on.
+
+    Args:
+        session: a reading session.
+        experiment_id: the experiment.
+        arms: the id of the control and of the treatment, by name, in this order.
+        columns: names of what to add up.
+        shift: a number near each column's mean.
+    """
+    names = [f"{arm}.{column}" for arm in arms for column in columns]
+    cells = [f"{short}_{column}" for short in "ct" for column in columns]
+    query = f"{_pairs(columns)} SELECT count(*), {_sums(cells)} FROM pair"  # noqa: S608 — as above
+    both = [*columns, *columns]
+    return _added(
+        session, query, experiment_id, names=names, columns=both, shift=shift, more=_two(arms)
+    )[""]
+
+
+def level_sums(
+    session: Session,
+    experiment_id: str,
+    levels: Mapping[str, Sequence[str]],
+    columns: Sequence[str],
+    shift: Mapping[str, float],
+) -> Added:
+    """Return the sums of two groups of variants over the units that all of them ran on.
+
+    Args:
+        session: a reading session.
+        experiment_id: the experiment.
+        levels: the ids of the variants of the control's level and of another, by name, in this
+            order; each unit counts with its mean over the variants of a level.
+        columns: names of what to add up.
+        shift: a number near each column's mean.
+    """
+    names = [f"{level}.{column}" for level in levels for column in columns]
+    cells = [f"{short}_{column}" for short in "ct" for column in columns]
+    bound = {
+        f"{short}_{at}": key
+        for short, ids in zip("ct", levels.values(), strict=True)
+        for at, key in enumerate(ids)
+    }
+    marks = {
+        short: ", ".join(f":{name}" for name in bound if name.startswith(f"{short}_"))
+        for short in "ct"
+    }
+    whole = " AND ".join(f"{name} IS NOT NULL" for name in columns)
+    means = ", ".join(
+        f"avg(CASE WHEN variant_id IN ({marks[short]}) THEN {column} END) AS {short}_{column}"
+        for short in "ct"
+        for column in columns
+    )
+    query = (
+        f"{_units(columns)}, pair AS (SELECT unit_key, {means} FROM unit "  # noqa: S608 — as above
+        f"WHERE variant_id IN ({marks['c']}, {marks['t']}) AND {whole} GROUP BY unit_key "
+        f"HAVING count(*) = {len(bound)}) SELECT count(*), {_sums(cells)} FROM pair"
+    )
+    both = [*columns, *columns]
+    return _added(
+        session, query, experiment_id, names=names, columns=both, shift=shift, more=bound
+    )[""]
+
+
+def unpaired(
+    session: Session, experiment_id: str, arms: Mapping[str, str], columns: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the keys of units that one of two variants lacks, or that lack a value."""
+    whole = " AND ".join(f"{name} IS NOT NULL" for name in columns)
+    query = (
+        f"{_units(columns)} SELECT unit_key FROM unit "  # noqa: S608 — as above
+        "WHERE variant_id IN (:control_id, :treatment_id) GROUP BY unit_key "
+        f"HAVING sum(CASE WHEN {whole} THEN 1 ELSE 0 END) < 2 ORDER BY unit_key"
+    )
+    return tuple(session.scalars(text(query), {**_bound(session, experiment_id), **_two(arms)}))
+
+
+def arm_sums(
+    session: Session,
+    experiment_id: str,
+    columns: Sequence[str],
+    shift: Mapping[str, float],
+    *,
+    weighted: bool = False,
+) -> dict[str, Added]:
+    """Return the sums of each variant over its own units, by the variant's id.
+
+    Args:
+        session: a reading session.
+        experiment_id: the experiment.
+        columns: names of what to add up.
+        shift: a number near each column's mean.
+        weighted: whether each value is multiplied by 1 / propensity, which becomes a column of its
+            own: then sums by sums of weights are inverse-propensity estimates (Hajek 1971).
+    """
+    whole = " AND ".join(f"{name} IS NOT NULL" for name in columns)
+    unit = _units(columns, apart=True)
+    cells = list(columns)
+    if weighted:
+        unit += (
+            ", drawn AS (SELECT unit.*, 1 / x.propensity AS weight FROM unit "
+            "JOIN experiment_exposure AS x ON x.organization_id = :organization_id "
+            "AND x.experiment_id = :experiment_id AND x.unit_key = unit.unit_key "
+            "AND x.variant_id = unit.variant_id)"
+        )
+        cells = [*(f"{name} * weight" for name in columns), _WEIGHT]
+        shift = {**dict.fromkeys(columns, 0.0), _WEIGHT: 0.0}
+    query = (
+        f"{unit} SELECT variant_id, count(*), {_sums(cells)} "  # noqa: S608 — as above
+        f"FROM {'drawn' if weighted else 'unit'} WHERE {whole} GROUP BY variant_id"
+    )
+    names = [*columns, _WEIGHT] if weighted else list(columns)
+    return _added(session, query, experiment_id, names=names, columns=names, shift=shift)
+
+
+def _added(  # noqa: PLR0913 — one query and everything that goes into it
+    session: Session,
+    query: str,
+    experiment_id: str,
+    *,
+    names: Sequence[str],
+    columns: Sequence[str],
+    shift: Mapping[str, float],
+    more: Mapping[str, str] | None = None,
+) -> dict[str, Added]:
+    moved = tuple(shift[column] for column in columns)
+    shifts = {f"shift_{index}": value for index, value in enumerate(moved)}
+    width, found = len(names), {}
+    bound = {**_bound(session, experiment_id), **shifts, **(more or {})}
+    for row in session.execute(text(query), bound):
+        key, values = ("", row) if more else (str(row[0]), row[1:])
+        found[key] = Added(
+            n=int(values[0]),
+            columns=tuple(names),
+            shift=moved,
+            totals=tuple(float(value or 0.0) for value in values[1 : width + 1]),
+            products=_square(values[width + 1 :], width),
+            sql=query,
+        )
+    return found
+
+
+def _bound(session: Session, experiment_id: str) -> dict[str, object]:
+    return {
+        "organization_id": session.info["actor"].organization_id,
+        "experiment_id": experiment_id,
+    }
+
+
+def _two(arms: Mapping[str, str]) -> dict[str, str]:
+    return dict(zip(("control_id", "treatment_id"), arms.values(), strict=True))
+
+
+def _only(apart: bool) -> str:  # noqa: FBT001 — a private question
+    return f" AND {_ONE_VARIANT}" if apart else ""
+
+
+def _units(columns: Sequence[str], *, apart: bool = False) -> str:
+    values = ", ".join(f"{_VALUES[name]} AS {name}" for name in columns)
+    return (
+        f"WITH unit AS (SELECT unit_key, variant_id, {values} FROM experiment_unit "  # noqa: S608 — as above
+        f"WHERE {_MINE}{_only(apart)})"
+    )
+
+
+def _pairs(columns: Sequence[str]) -> str:
+    chosen = ", ".join(f"{short}.{name} AS {short}_{name}" for short in "ct" for name in columns)
+    whole = " AND ".join(f"c.{name} IS NOT NULL AND t.{name} IS NOT NULL" for name in columns)
+    return (
+        f"{_units(columns)}, pair AS (SELECT {chosen} FROM unit AS c "  # noqa: S608 — as above
+        "JOIN unit AS t ON t.unit_key = c.unit_key AND t.variant_id = :treatment_id "
+        f"WHERE c.variant_id = :control_id AND {whole})"
+    )
+
+
+def _sums(cells: Sequence[str]) -> str:
+    shifted = [f"({cell} - :shift_{index})" for index, cell in enumerate(cells)]
+    products = [f"sum({a} * {b})" for a, b in combinations_with_replacement(shifted, 2)]
+    return ", ".join([*(f"sum({cell})" for cell in shifted), *products])
+
+
+def _square(values: Sequence[Any], width: int) -> tuple[tuple[float, ...], ...]:  # a slice of a row
+    found = [[0.0] * width for _ in range(width)]
+    places = combinations_with_replacement(range(width), 2)
+    for (i, j), value in zip(places, values, strict=True):
+        found[i][j] = found[j][i] = float(value or 0.0)
+    return tuple(map(tuple, found))
