@@ -279,19 +279,28 @@ def _only(apart: bool) -> str:  # noqa: FBT001 — a private question
 
 def _units(columns: Sequence[str], *, apart: bool = False) -> str:
     values = ", ".join(f"{_VALUES[name]} AS {name}" for name in columns)
+    # Worked out once a unit, and not once a product.
     return (
-        f"WITH unit AS (SELECT unit_key, variant_id, {values} FROM experiment_unit "  # noqa: S608 — as above
+        f"WITH unit AS MATERIALIZED (SELECT unit_key, variant_id, {values} FROM experiment_unit "  # noqa: S608 — as above
         f"WHERE {_MINE}{_only(apart)})"
     )
 
 
 def _pairs(columns: Sequence[str]) -> str:
-    chosen = ", ".join(f"{short}.{name} AS {short}_{name}" for short in "ct" for name in columns)
-    whole = " AND ".join(f"c.{name} IS NOT NULL AND t.{name} IS NOT NULL" for name in columns)
+    sides = {
+        short: ", ".join(f"{_VALUES[name]} AS {short}_{name}" for name in columns) for short in "ct"
+    }
+    found = {
+        short: f"(SELECT unit_key, {sides[short]} FROM experiment_unit WHERE {_MINE} "  # noqa: S608 — as above
+        f"AND variant_id = :{arm}_id)"
+        for short, arm in (("c", "control"), ("t", "treatment"))
+    }
+    cells = [f"{short}_{name}" for short in "ct" for name in columns]
+    whole = " AND ".join(f"{cell} IS NOT NULL" for cell in cells)
+    # By the index that keeps a unit and its variant apart from all others.
     return (
-        f"{_units(columns)}, pair AS (SELECT {chosen} FROM unit AS c "  # noqa: S608 — as above
-        "JOIN unit AS t ON t.unit_key = c.unit_key AND t.variant_id = :treatment_id "
-        f"WHERE c.variant_id = :control_id AND {whole})"
+        f"WITH pair AS MATERIALIZED (SELECT {', '.join(cells)} FROM {found['c']} AS c "  # noqa: S608 — as above
+        f"JOIN {found['t']} AS t ON t.unit_key = c.unit_key WHERE {whole})"
     )
 
 
