@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments.report import Part, analyze_all
@@ -13,11 +13,11 @@ from promptstudio_lab.experiments.store.looks import record
 from promptstudio_lab.metrics import default_metrics
 from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.sums import Sums
-from promptstudio_lab.warehouse.queries.experiments.looks import state_of
 from promptstudio_lab.warehouse.queries.experiments.sums import (
     level_sums,
     paired_sums,
     seen,
+    state_of,
     unpaired,
 )
 
@@ -32,6 +32,20 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session
     from promptstudio_lab.warehouse.queries.experiments.sums import Added, Seen
+
+
+class Sources(NamedTuple):
+    """What reports are made from.
+
+    Attributes:
+        parts: each treatment's sums.
+        columns: those that have any value.
+        state: of the data.
+    """
+
+    parts: list[Part]
+    columns: list[str]
+    state: str
 
 
 class Looking(ABC):
@@ -56,8 +70,8 @@ class Looking(ABC):
         started: Started,
         treatments: Sequence[str],
         columns: Sequence[str],
-    ) -> tuple[list[Part], list[str]]:
-        """Return each treatment's sums, and those of the columns that have any value."""
+    ) -> Sources:
+        """Return what reports on these treatments are made from."""
 
     def report(
         self,
@@ -102,17 +116,16 @@ class Looking(ABC):
         wanted = list(metrics or default_metrics())
         chosen = [treatment] if treatment else others
         with self._environment.warehouse.reading(self._environment.actor) as session:
-            parts, columns = self._parts(session, started, chosen, columns_of(wanted))
-            state = state_of(session, started.id)
+            found = self._parts(session, started, chosen, columns_of(wanted))
         reports = analyze_all(
-            parts,
+            found.parts,
             name=self.name,
             control=control,
-            metrics=[metric for metric in wanted if set(metric.columns) <= set(columns)],
+            metrics=[metric for metric in wanted if set(metric.columns) <= set(found.columns)],
             alpha=self.alpha,
             method="fixed" if method == "fixed" else "anytime",
         )
-        return started, state, [self._worded(report) for report in reports]
+        return started, found.state, [self._worded(report) for report in reports]
 
     def _worded(self, report: Report) -> Report:
         """Say of a report what only this kind of experiment knows."""
@@ -158,12 +171,12 @@ def near(found: dict[str, Seen], columns: Sequence[str]) -> dict[str, float]:
 
 def paired_parts(
     session: Session, started: Started, treatments: Sequence[str], columns: Sequence[str]
-) -> tuple[list[Part], list[str]]:
+) -> Sources:
     """Return each treatment's sums over the items that it and the control ran on."""
     found = seen(session, started.id, columns)
     known = known_in(found, columns)
     if not known:
-        return [], []
+        return Sources([], [], "")
     shift, control = near(found, known), next(iter(started.variants))
     parts = []
     for treatment in treatments:
@@ -184,7 +197,7 @@ def paired_parts(
                 sql=added.sql,
             )
         )
-    return parts, known
+    return Sources(parts, known, state_of(found))
 
 
 def level_parts(
