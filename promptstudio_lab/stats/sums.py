@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -114,7 +115,7 @@ class Sums:
         if not self.n:
             message = "there are no rows, so there is no mean"
             raise AnalysisError(message)
-        return np.asarray(self.shift) + np.asarray(self.totals) / self.n
+        return self._means
 
     def mean(self, name: str) -> float:
         """Return the mean of one column.
@@ -136,9 +137,22 @@ class Sums:
         if self.n < LEAST_ROWS:
             message = f"{self.n} row(s) say nothing about spread: at least 2 are needed"
             raise AnalysisError(message)
+        return self._covariance
+
+    # Every metric asks for these two, and several questions for one metric.
+    @cached_property
+    def _means(self) -> Floats:
+        found: Floats = np.asarray(self.shift) + np.asarray(self.totals) / self.n
+        found.flags.writeable = False
+        return found
+
+    @cached_property
+    def _covariance(self) -> Floats:
         totals = np.asarray(self.totals)
         centred = np.asarray(self.products) - np.outer(totals, totals) / self.n
-        return np.asarray(centred / (self.n - 1))
+        found: Floats = np.asarray(centred / (self.n - 1))
+        found.flags.writeable = False
+        return found
 
     def merge(self, other: Sums) -> Sums:
         """Return the sums over the rows of both.

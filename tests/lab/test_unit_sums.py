@@ -15,6 +15,7 @@ from promptstudio_lab.errors import WarehouseUnavailable
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.warehouse import payloads
+from promptstudio_lab.warehouse.queries.experiments.units import still_open
 from promptstudio_lab.warehouse.types import now
 from tests.lab.parts import TICKETS, classifying
 
@@ -115,6 +116,11 @@ def test_who_has_lost_the_lease_adds_nothing(lab: Lab) -> None:
     rows = rows_of(lab, experiment, "late", epoch=7)
     lab.warehouse.append(lab.actor, lambda connection: write(connection, rows))
     assert agree(lab).filter(unit_key="late").height == 0
+    (late,) = rows.endings
+    held = late._replace(epoch=1)
+    for ending, there in ((held, [held.run_id]), (late, []), (held._replace(owner="other"), [])):
+        with lab.warehouse.reading(lab.actor) as session:
+            assert still_open(session.connection(), [ending]) == there
 
 
 def test_a_failed_run_that_goes_on_is_counted_once(lab: Lab) -> None:

@@ -28,12 +28,9 @@ def main() -> int:
     apart = arm_sizes(difference, spread / 2, alpha=ALPHA, power=POWER).total
     good = True
     for design, units in (("paired", paired), ("online", apart)):
-        lab = ps.connect("memory")
-        for kind, rates in (("A/A", (RATES[0], RATES[0])), ("A/B", RATES)):
-            begun = time.perf_counter()
-            found = simulate(
-                lab, COUNT, rates, units, seed=len(design + kind), online=design == "online"
-            )
+        for seed, (kind, rates) in enumerate((("A/A", (RATES[0], RATES[0])), ("A/B", RATES))):
+            lab, begun = ps.connect("memory"), time.perf_counter()
+            found = simulate(lab, COUNT, rates, units, seed=seed, online=design == "online")
             took = time.perf_counter() - begun
             promise = ALPHA if kind == "A/A" else POWER
             print(
@@ -44,7 +41,7 @@ def main() -> int:
                 flush=True,
             )
             good = good and _kept(found, kind)
-        lab.warehouse.close()
+            lab.warehouse.close()
     return int(not good)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments.analysis import Part, analyze_all
@@ -14,12 +14,13 @@ from promptstudio_lab.experiments.store.looks import record
 from promptstudio_lab.metrics import default_metrics
 from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.sums import Sums
-from promptstudio_lab.warehouse.queries.experiments.looks import look_at, state_of
+from promptstudio_lab.warehouse.queries.experiments.looks import look_at
 from promptstudio_lab.warehouse.queries.experiments.rows import run_rows
 from promptstudio_lab.warehouse.queries.experiments.sums import (
     level_sums,
     paired_sums,
     seen,
+    state_of,
     unpaired,
 )
 
@@ -62,11 +63,27 @@ class Asked:
         return made or bool(self.by or self.cluster)
 
 
+class Sources(NamedTuple):
+    """What reports are made from.
+
+    Attributes:
+        parts: each treatment's sums.
+        columns: those that have any value.
+        state: of the data.
+    """
+
+    parts: list[Part]
+    columns: list[str]
+    state: str
+
+
 class Looking(ABC):
     """What every experiment's report is made by."""
 
     name: str
     alpha: float
+    # Whether each unit belongs to one variant: whoever met two is left out then.
+    apart = False
     _environment: Environment
 
     @abstractmethod
@@ -84,8 +101,8 @@ class Looking(ABC):
         started: Started,
         treatments: Sequence[str],
         columns: Sequence[str],
-    ) -> tuple[list[Part], list[str]]:
-        """Return each treatment's sums, and those of the columns that have any value."""
+    ) -> Sources:
+        """Return what reports on these treatments are made from."""
 
     def report(
         self,
@@ -138,14 +155,14 @@ class Looking(ABC):
         wanted = list(metrics or default_metrics())
         chosen = [treatment] if treatment else others
         with self._environment.warehouse.reading(self._environment.actor) as session:
-            state = state_of(session, started.id)
-            look = look_at(session, started.id, state)
             if asked.needs_rows(wanted):
+                state = state_of(seen(session, started.id, (), apart=self.apart))
                 frame, sql = self._frame(session, started, asked)
                 parts, known = parts_of(frame, sql, started, chosen, wanted, asked)
             else:
-                parts, columns = self._parts(session, started, chosen, columns_of(wanted))
+                parts, columns, state = self._parts(session, started, chosen, columns_of(wanted))
                 known = [metric for metric in wanted if set(metric.columns) <= set(columns)]
+            look = look_at(session, started.id, state)
         reports = analyze_all(
             [self._readable(part, started, wanted, asked) for part in parts],
             name=self.name,
@@ -271,12 +288,12 @@ def near(found: dict[str, Seen], columns: Sequence[str]) -> dict[str, float]:
 
 def paired_parts(
     session: Session, started: Started, treatments: Sequence[str], columns: Sequence[str]
-) -> tuple[list[Part], list[str]]:
+) -> Sources:
     """Return each treatment's sums over the items that it and the control ran on."""
     found = seen(session, started.id, columns)
     known = known_in(found, columns)
     if not known:
-        return [], []
+        return Sources([], [], "")
     shift, control = near(found, known), next(iter(started.variants))
     parts = []
     for treatment in treatments:
@@ -297,7 +314,7 @@ def paired_parts(
                 sql=added.sql,
             )
         )
-    return parts, known
+    return Sources(parts, known, state_of(found))
 
 
 def level_parts(

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.engine.plan import Plan
-    from promptstudio_lab.experiments.analysis import Part
     from promptstudio_lab.experiments.store import Started
     from promptstudio_lab.flows.variants import Patch
     from promptstudio_lab.lab.datasets import Dataset
+    from promptstudio_lab.lab.experimenting.looking import Sources
     from promptstudio_lab.lab.flows import Flow
     from promptstudio_lab.metrics import Metric
     from promptstudio_lab.scorers import Scorer
@@ -193,11 +193,11 @@ class Experiment(Looking):
         started: Started,
         treatments: Sequence[str],
         columns: Sequence[str],
-    ) -> tuple[list[Part], list[str]]:
-        parts, known = paired_parts(session, started, treatments, columns)
-        if not parts:
+    ) -> Sources:
+        found = paired_parts(session, started, treatments, columns)
+        if not found.parts:
             raise self._none()
-        return parts, known
+        return found
 
     def _frame(self, session: Session, started: Started, asked: Asked) -> tuple[pl.DataFrame, str]:
         _require_hot(session, started.id)

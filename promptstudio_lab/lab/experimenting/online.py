@@ -20,6 +20,7 @@ from promptstudio_lab.experiments.online.reasons import of_independent_arms
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.experimenting.looking import (
     Looking,
+    Sources,
     known_in,
     near,
     sums_of,
@@ -29,7 +30,12 @@ from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.results import Run, batch_row, results_frame
 from promptstudio_lab.stats.sums import LEAST_ROWS, SumsApart
 from promptstudio_lab.warehouse.queries.experiments.exposures import Met, first_met
-from promptstudio_lab.warehouse.queries.experiments.sums import arm_sums, multi_units, seen
+from promptstudio_lab.warehouse.queries.experiments.sums import (
+    arm_sums,
+    multi_units,
+    seen,
+    state_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -85,6 +91,8 @@ class OnlineExperiment(Looking):
     >>> e.assign("user-3"), e.run("user-3", name="Ada").outputs
     ('warm', {'said': 'Hi Ada!'})
     """
+
+    apart = True
 
     def __init__(  # noqa: PLR0913 — what is compared, on whom, and how it is judged
         self,
@@ -290,7 +298,7 @@ class OnlineExperiment(Looking):
         started: Started,
         treatments: Sequence[str],
         columns: Sequence[str],
-    ) -> tuple[list[Part], list[str]]:
+    ) -> Sources:
         found = seen(session, started.id, columns, apart=True)
         known = known_in(found, columns)
         if not known:
@@ -320,7 +328,7 @@ class OnlineExperiment(Looking):
                     multi=self._left_out,
                 )
             )
-        return parts, known
+        return Sources(parts, known, state_of(found))
 
     def _promised(self) -> dict[str, float]:
         started = self._found()
@@ -414,7 +422,7 @@ class OnlineExperiment(Looking):
         if self._moved is None or time.monotonic() - self._moved[0] > _FRESH_S:
             there = seen(session, found.id, ["success"], apart=True)
             known = [
-                Known(arm.known["success"], arm.means["success"] or 0.0) if arm else Known(0, 0.0)
+                Known(arm.units, arm.means["success"] or 0.0) if arm else Known(0, 0.0)
                 for arm in map(there.get, found.variants.values())
             ]
             self._moved = (time.monotonic(), shares(known, allotment.weights))

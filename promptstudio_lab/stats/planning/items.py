@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from promptstudio_lab.errors import AnalysisError
@@ -43,9 +44,8 @@ def items_needed(effect: Effect, bound: float = 0.0) -> int | None:
         return None
     if effect.se == 0:
         return effect.n
-    look = rule(cast("Method", effect.method), effect.alpha)
     per_item = distance / (effect.se * math.sqrt(effect.n))
-    return _fewest(lambda n: per_item * math.sqrt(n) > look.half_width(n))
+    return _needed(cast("Method", effect.method), effect.alpha, per_item)
 
 
 def items_to_see(
@@ -104,6 +104,12 @@ def least_seen(
     beyond = upper_quantile(1 - share_of("power", power, "0.8 is usual"))
     wide = rule(method, alpha).half_width(items) + beyond
     return wide * positive("sd", sd) / math.sqrt(items)
+
+
+@lru_cache
+def _needed(method: Method, alpha: float, per_item: float) -> int | None:
+    look = rule(method, alpha)
+    return _fewest(lambda n: per_item * math.sqrt(n) > look.half_width(n))
 
 
 def _fewest(tells: Callable[[int], bool]) -> int | None:

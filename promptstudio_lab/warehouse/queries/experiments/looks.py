@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
-from promptstudio_lab.values import content_hash
 from promptstudio_lab.warehouse.append import insert_missing
 from promptstudio_lab.warehouse.entities import ExperimentAnalysis
 
@@ -14,24 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
-
-# Whole numbers only: sums of others may come in any order, and differ in their last digit.
-_STATE = text(
-    "SELECT variant_id, sum(runs), sum(success_runs), sum(success), sum(cost_runs), sum(cost), "
-    "sum(input_tokens), sum(output_tokens), sum(quality_runs) FROM experiment_unit "
-    "WHERE organization_id = :organization_id AND experiment_id = :experiment_id "
-    "GROUP BY variant_id ORDER BY variant_id"
-)
-
-
-def state_of(session: Session, experiment_id: str) -> str:
-    """Return a word for what an experiment's data are now: other runs give another word."""
-    bound = {
-        "organization_id": session.info["actor"].organization_id,
-        "experiment_id": experiment_id,
-    }
-    rows = session.execute(_STATE, bound)
-    return content_hash([[str(row[0]), *map(int, row[1:])] for row in rows])
 
 
 def look_at(session: Session, experiment_id: str, state: str) -> int:

@@ -11,20 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from promptstudio_lab.values import content_hash
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
-_REAL = "CAST({} AS DOUBLE PRECISION)"
-# What a unit contributes to each column of a report.
+# Each column of a report: how many runs of a unit have it, their sum, and what divides that.
+_PARTS = {
+    "success": ("success_runs", "success", 1.0),
+    "cost_usd": ("cost_runs", "cost", 1e9),
+    "latency_ms": ("latency_runs", "latency_ms", 1.0),
+    "quality": ("quality_runs", "quality", 1.0),
+    "input_tokens": ("input_runs", "input_tokens", 1.0),
+    "output_tokens": ("output_runs", "output_tokens", 1.0),
+}
+# Sums of others may come in any order, and then differ in their last digit.
+_WHOLE = [5 + 2 * at for at, name in enumerate(_PARTS) if name not in {"latency_ms", "quality"}]
+# What a unit contributes: its mean.
 _VALUES = {
-    "success": f"{_REAL.format('success')} / nullif(success_runs, 0)",
-    "cost_usd": f"{_REAL.format('cost')} / nullif(cost_runs, 0) / 1e9",
-    "latency_ms": "latency_ms / nullif(latency_runs, 0)",
-    "quality": "quality / nullif(quality_runs, 0)",
-    "input_tokens": f"{_REAL.format('input_tokens')} / nullif(input_runs, 0)",
-    "output_tokens": f"{_REAL.format('output_tokens')} / nullif(output_runs, 0)",
+    name: f"CAST({total} AS DOUBLE PRECISION) / nullif({count}, 0) / {scale:g}"
+    for name, (count, total, scale) in _PARTS.items()
 }
 _MINE = "organization_id = :organization_id AND experiment_id = :experiment_id AND runs > 0"
 # Who met two variants tells nothing about either.
@@ -43,13 +51,15 @@ class Seen:
         runs: finished runs.
         units: units that have any.
         simulated: whether a stand-in answered any run.
-        known: how many units have a value, by column.
-        means: the mean of those, or None where there is none.
+        whole: the sums that are whole numbers: they say which state of the data this is.
+        known: how many runs have a value, by column.
+        means: the mean over those runs, or None where there is none: near the units' mean.
     """
 
     runs: int
     units: int
     simulated: bool
+    whole: tuple[int, ...]
     known: dict[str, int]
     means: dict[str, float | None]
 
@@ -86,23 +96,32 @@ def seen(
         columns: what is wanted; a column that units do not have is left out.
         apart: whether each unit belongs to one variant; then who met two is left out.
     """
-    there = [name for name in columns if name in _VALUES]
-    cells = "".join(f", count({_VALUES[name]}), avg({_VALUES[name]})" for name in there)
+    # Plain columns: over many units each expression would cost as much as all of these.
+    cells = "".join(f", sum({count}), sum({total})" for count, total, _ in _PARTS.values())
     query = (
         "SELECT variant_id, sum(runs), count(*), sum(simulated_runs)"  # noqa: S608 — names of our own table above
         f"{cells} FROM experiment_unit WHERE {_MINE}{_only(apart)} GROUP BY variant_id"
     )
     found = {}
     for row in session.execute(text(query), _bound(session, experiment_id)):
-        counts, means = row[4::2], row[5::2]
+        cells_of = dict(zip(_PARTS, zip(row[4::2], row[5::2], strict=True), strict=True))
         found[str(row[0])] = Seen(
-            int(row[1]),
-            int(row[2]),
-            bool(row[3]),
-            dict(zip(there, map(int, counts), strict=True)),
-            dict(zip(there, means, strict=True)),
+            runs=int(row[1]),
+            units=int(row[2]),
+            simulated=bool(row[3]),
+            whole=tuple(map(int, (row[1], *row[4::2], *(row[at] for at in _WHOLE)))),
+            known={name: int(cells_of[name][0]) for name in columns if name in _PARTS},
+            means={
+                name: float(total) / int(count) / _PARTS[name][2] if count else None
+                for name, (count, total) in cells_of.items()
+            },
         )
     return found
+
+
+def state_of(found: Mapping[str, Seen]) -> str:
+    """Return a word for what the data of an experiment are: other runs give another word."""
+    return content_hash([[key, *found[key].whole] for key in sorted(found)])
 
 
 def multi_units(session: Session, experiment_id: str) -> int:
@@ -279,19 +298,28 @@ def _only(apart: bool) -> str:  # noqa: FBT001 — a private question
 
 def _units(columns: Sequence[str], *, apart: bool = False) -> str:
     values = ", ".join(f"{_VALUES[name]} AS {name}" for name in columns)
+    # Worked out once a unit, and not once a product.
     return (
-        f"WITH unit AS (SELECT unit_key, variant_id, {values} FROM experiment_unit "  # noqa: S608 — as above
+        f"WITH unit AS MATERIALIZED (SELECT unit_key, variant_id, {values} FROM experiment_unit "  # noqa: S608 — as above
         f"WHERE {_MINE}{_only(apart)})"
     )
 
 
 def _pairs(columns: Sequence[str]) -> str:
-    chosen = ", ".join(f"{short}.{name} AS {short}_{name}" for short in "ct" for name in columns)
-    whole = " AND ".join(f"c.{name} IS NOT NULL AND t.{name} IS NOT NULL" for name in columns)
+    sides = {
+        short: ", ".join(f"{_VALUES[name]} AS {short}_{name}" for name in columns) for short in "ct"
+    }
+    found = {
+        short: f"(SELECT unit_key, {sides[short]} FROM experiment_unit WHERE {_MINE} "  # noqa: S608 — as above
+        f"AND variant_id = :{arm}_id)"
+        for short, arm in (("c", "control"), ("t", "treatment"))
+    }
+    cells = [f"{short}_{name}" for short in "ct" for name in columns]
+    whole = " AND ".join(f"{cell} IS NOT NULL" for cell in cells)
+    # By the index that keeps a unit and its variant apart from all others.
     return (
-        f"{_units(columns)}, pair AS (SELECT {chosen} FROM unit AS c "  # noqa: S608 — as above
-        "JOIN unit AS t ON t.unit_key = c.unit_key AND t.variant_id = :treatment_id "
-        f"WHERE c.variant_id = :control_id AND {whole})"
+        f"WITH pair AS MATERIALIZED (SELECT {', '.join(cells)} FROM {found['c']} AS c "  # noqa: S608 — as above
+        f"JOIN {found['t']} AS t ON t.unit_key = c.unit_key WHERE {whole})"
     )
 
 
