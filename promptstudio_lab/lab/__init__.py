@@ -115,7 +115,7 @@ class Lab:
         self.frames = Frames(warehouse, actor)
         self.environment = Environment(warehouse, actor, lab_id, default_model())
         self.environment.flow_named = self.flow
-        self.analytics = Analytics(self.environment, self.frames)
+        self.analytics = Analytics(self.environment)
 
     def __repr__(self) -> str:
         """Say which lab this is, where it is kept, and why there."""
