@@ -40,6 +40,11 @@ class Anomalies(Answer):
             "at", descending=True, maintain_order=True
         )
 
+    @property
+    def table(self) -> pl.DataFrame:
+        """The unusual periods."""
+        return self.found
+
 
 def anomalies(series: Series, alpha: float) -> Anomalies:
     """Return every period of every group with what those before let expect of it."""
@@ -59,6 +64,7 @@ def anomalies(series: Series, alpha: float) -> Anomalies:
         ),
         drawing=_drawing(series, judged),
         simulated=series.simulated,
+        unit=series.measure.unit,
     )
 
 
@@ -72,7 +78,8 @@ def _rows(group: Group, points: tuple[Expected, ...]) -> list[dict[str, object]]
 
 
 def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    # No measure is below 0.
+    return None if math.isnan(value) else max(value, 0.0)
 
 
 def _sentence(series: Series, judged: list[tuple[Group, tuple[Expected, ...]]]) -> str:

@@ -50,6 +50,11 @@ class Forecasts(Answer):
     totals: pl.DataFrame
     model: str
 
+    @property
+    def table(self) -> pl.DataFrame:
+        """The totals."""
+        return self.totals
+
 
 def forecasts(series: Series, steps: int, alpha: float) -> Forecasts:
     """Return the forecast of every group of a series.
@@ -83,6 +88,7 @@ def forecasts(series: Series, steps: int, alpha: float) -> Forecasts:
         reason=_reason(series, made[0][1]),
         drawing=_drawing(series, *made[0]),
         simulated=series.simulated,
+        unit=series.measure.unit,
     )
 
 

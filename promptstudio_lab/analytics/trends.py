@@ -45,6 +45,11 @@ class Trend(Answer):
     changes: pl.DataFrame
     slopes: pl.DataFrame
 
+    @property
+    def table(self) -> pl.DataFrame:
+        """The changes, or where there are none the slopes."""
+        return self.slopes if self.changes.is_empty() else self.changes
+
 
 class Slope(NamedTuple):
     """How much a series grows a period.
@@ -88,6 +93,7 @@ def trend(series: Series, alpha: float = 0.01) -> Trend:
         reason=_reason(series, alpha),
         drawing=_drawing(series, found),
         simulated=series.simulated,
+        unit=series.measure.unit,
     )
 
 
@@ -104,7 +110,7 @@ def slope_of(values: Floats) -> Slope | None:
     neighbouring periods resemble one another: statsmodels' `OLS` with `cov_type="HAC"`.
 
     >>> round(slope_of(np.array([1.0, 3, 5, 7, 9, 11, 13, 15, 17, 19.5])).estimate, 2)
-    2.02
+    2.03
     """
     known = np.isfinite(values)
     if known.sum() < 2 * LEAST or np.ptp(values[known]) == 0:

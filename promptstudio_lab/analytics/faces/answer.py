@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.analytics.faces.drawing import Drawing
 
 _SHOWN = 20
-_SHARES = ("coverage", "share")
+_SHARES = ("coverage", "share", "on_path")
+_BARE = ("p_value", "p_adjusted", "error_ratio")
 _UNITS = {"usd": "usd", "ms": "ms"}
 
 
@@ -36,6 +37,7 @@ class Answer:
         reason: how it was worked out.
         drawing: its picture, as data.
         simulated: whether a stand-in gave the answers that it is about.
+        unit: the unit of numbers whose column does not name one.
     """
 
     sentence: str
@@ -44,6 +46,12 @@ class Answer:
     reason: str = ""
     drawing: Drawing | None = None
     simulated: bool = False
+    unit: str = ""
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """What the HTML shows of the numbers."""
+        return self.frame
 
     def to_polars(self) -> pl.DataFrame:
         """Return the frame."""
@@ -82,7 +90,7 @@ class Answer:
         return (
             f'<div class="{REPORT}"><style>{STYLE}</style>'
             f'<p class="psl-report-text">{badge}<b>{escape(visible(self.sentence))}</b></p>'
-            f"{picture}{_table(self.frame)}"
+            f"{picture}{_table(self.table, self.unit)}"
             f'<div class="psl-report-why" style="{MUTED}">{escape(visible(self.reason))}</div>'
             f"{query(self.sql)}</div>"
         )
@@ -97,7 +105,7 @@ def counted(count: int, noun: str, several: str = "") -> str:
     return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
 
 
-def _table(frame: pl.DataFrame) -> str:
+def _table(frame: pl.DataFrame, usual: str) -> str:
     units = frame["unit"].to_list() if "unit" in frame.columns else []
     shown = [name for name in frame.columns if not name.endswith("_id") and name != "unit"]
     heads = "".join(f'<th scope="col">{escape(visible(name))}</th>' for name in shown)
@@ -106,7 +114,7 @@ def _table(frame: pl.DataFrame) -> str:
         + "".join(_cell(at, name, row[name], unit) for at, name in enumerate(shown))
         + "</tr>"
         for row, unit in zip(
-            frame.head(_SHOWN).iter_rows(named=True), [*units, *[""] * _SHOWN], strict=False
+            frame.head(_SHOWN).iter_rows(named=True), [*units, *[usual] * _SHOWN], strict=False
         )
     )
     rest = frame.height - _SHOWN
@@ -151,4 +159,4 @@ def shown(name: str, value: object, unit: str = "") -> str:
 def _unit(name: str, unit: str) -> str:
     if name in _SHARES or name.endswith(_SHARES):
         return "share"
-    return _UNITS.get(name.rpartition("_")[2], "" if name.startswith("p_") else unit)
+    return _UNITS.get(name.rpartition("_")[2], "" if name in _BARE else unit)

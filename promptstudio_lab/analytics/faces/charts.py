@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -112,9 +113,9 @@ def _data(drawing: Drawing) -> Any:  # Altair's own
     rows = [
         {
             "label": mark.label,
-            "value": mark.value,
-            "low": mark.low,
-            "high": mark.high,
+            "value": _finite(mark.value),
+            "low": _finite(mark.low),
+            "high": _finite(mark.high),
             "state": mark.state,
             "forecast": mark.state == "forecast",
             "remarkable": mark.state not in CALM,
@@ -122,6 +123,11 @@ def _data(drawing: Drawing) -> Any:  # Altair's own
         for mark in drawing.marks
     ]
     return alt.Data(values=rows)
+
+
+def _finite(value: float | None) -> float | None:
+    # JSON knows no infinity: an interval without an end is drawn without it.
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _dressed(chart: Any, theme: Theme) -> Any:  # Altair's own
