@@ -131,7 +131,7 @@ def _who(random: np.random.Generator) -> tuple[str, str]:
 
 
 def _answer(random: np.random.Generator, model: str, latency_ms: float, tokens: float) -> PastCall:
-    reads, writes = int(random.normal(tokens, 40)), int(random.normal(150, 20))
+    reads, writes = (max(1, int(random.normal(*of))) for of in ((tokens, 40), (150, 20)))
     per = {MODEL: (250, 2_000), LARGE: (1_250, 10_000), LOCAL: None}[model]
     return PastCall(
         latency_ms=float(random.gamma(16, latency_ms / 16)),
