@@ -83,6 +83,19 @@ def test_steady_days_show_no_change(room: Lab) -> None:
     assert found.table.equals(found.slopes)
 
 
+def test_a_week_hides_no_change(room: Lab) -> None:
+    # Weekends cost a tenth of other days, which is far more than what changes on day 28.
+    random = np.random.default_rng(5)
+    days = [
+        (10.0 if day % 7 >= 5 else 100.0) + (15.0 if day >= 28 else 0.0) + random.normal(0, 1)
+        for day in range(56)
+    ]
+    one_flow(room, [[PastCall(100, int(usd * 1e9))] for usd in days])
+    (change,) = room.analytics.trend("cost_usd").changes.iter_rows(named=True)
+    assert change["at"] == AT + timedelta(days=28)
+    assert change["difference"] == pytest.approx(15, abs=1)
+
+
 def test_a_slow_day_and_a_silent_day_are_found(told: Lab, truth: Truth) -> None:
     found = told.analytics.anomalies("latency_p95_ms", until=UNTIL)
     states = dict(found.found.select("at", "state").rows())
