@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from promptstudio_lab.analytics.alerts import Alert
     from promptstudio_lab.engine.limits import limit
     from promptstudio_lab.engine.reach.approval import approve_refused as approve_code
     from promptstudio_lab.errors import PromptStudioError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.scorers.exact import Exact as exact  # noqa: N813 — a verb in notebooks
 
 __all__ = [
+    "Alert",
     "Lab",
     "Mean",
     "PromptStudioError",
@@ -41,6 +43,7 @@ __all__ = [
 
 # Where each public name lives; a notebook pays only for what it uses.
 _HOMES = {
+    "Alert": ("promptstudio_lab.analytics.alerts", "Alert"),
     "Lab": ("promptstudio_lab.lab", "Lab"),
     "Mean": ("promptstudio_lab.metrics", "Mean"),
     "PromptStudioError": ("promptstudio_lab.errors", "PromptStudioError"),

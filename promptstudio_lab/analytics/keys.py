@@ -19,8 +19,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "user": ("user",),
     "day": ("day",),
 }
-# A node that took a cached answer made no call, so its row knows no model.
-OF_CALLS = ("provider", "model")
+# What the views call it, where that is something else.
+IN_SQL = {"user": "requested_by", "day": "CAST(date(created_at) AS TEXT)"}
 NAMED = {"prompt_template_id": "template", "flow_id": "flow", "node_id": "node"}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from promptstudio_lab.analytics.keys import NAMED, OF_CALLS
+from promptstudio_lab.analytics.keys import NAMED
 from promptstudio_lab.money import NANO_PER_USD
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def sums(calls: pl.LazyFrame, taken: pl.LazyFrame, keys: Sequence[str]) -> pl.Da
 
     Args:
         calls: one row a provider call: the keys, `cost` in nano-dollars or null, `simulated`.
-        taken: one row a node that took a cached answer: the keys as far as it has them,
-            `saved_cost` in nano-dollars or null.
+        taken: one row a node that took a cached answer: the keys, `saved_cost` in nano-dollars or
+            null.
         keys: columns to group by.
 
     Returns:
@@ -41,17 +41,10 @@ def sums(calls: pl.LazyFrame, taken: pl.LazyFrame, keys: Sequence[str]) -> pl.Da
         priced_simulated_calls=(~real & price).sum(),
         simulated=cost.filter(~real).sum(),
     )
-    rows = taken.collect_schema()
-    types = calls.collect_schema()
-    absent = [pl.lit(None, types[name]).alias(name) for name in keys if name not in rows]
-    spared = (
-        taken.with_columns(absent)
-        .group_by(keys)
-        .agg(
-            cache_hits=pl.len(),
-            priced_cache_hits=pl.col("saved_cost").count(),
-            saved=pl.col("saved_cost").sum(),
-        )
+    spared = taken.group_by(keys).agg(
+        cache_hits=pl.len(),
+        priced_cache_hits=pl.col("saved_cost").count(),
+        saved=pl.col("saved_cost").sum(),
     )
     both = pl.concat([paid, spared], how="diagonal").group_by(keys)
     whole = [pl.col(name).cast(pl.Int64).sum() for name in (*_COUNTS, *_AMOUNTS)]
@@ -101,12 +94,3 @@ def _dollars(amount: str, of: str) -> pl.Expr:
     priced = f"priced_{of}"
     unknown = (pl.col(of) > 0) & (pl.col(priced) == 0)
     return pl.when(~unknown).then(pl.col(amount) / NANO_PER_USD)
-
-
-def without_calls(keys: Sequence[str]) -> list[str]:
-    """Return the keys that a node without a call has.
-
-    >>> without_calls(["model", "day"])
-    ['day']
-    """
-    return [key for key in keys if key not in OF_CALLS]

@@ -16,6 +16,7 @@ from promptstudio_lab.lab.facts import Environment
 from promptstudio_lab.lab.finding import Found, find, libraries
 from promptstudio_lab.lab.flows import Flow
 from promptstudio_lab.lab.frames import Frames
+from promptstudio_lab.lab.lineage import lineage_of
 from promptstudio_lab.lab.places import Library, archived, restore
 from promptstudio_lab.lab.running.recorded import answered, go_on
 from promptstudio_lab.lab.running.results import Run
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from promptstudio_lab.analytics.lineage import Lineage
     from promptstudio_lab.experiments.online.allotment import Allocation, Hash
     from promptstudio_lab.flows.variants import Patch
     from promptstudio_lab.identity import Actor
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.settings import WarehouseChoice
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.archive import Archived, Restored
+    from promptstudio_lab.warehouse.frames.period import When
     from promptstudio_lab.warehouse.history.changelog import Recorded
 
 __all__ = [
@@ -114,7 +117,7 @@ class Lab:
         actor: who works in it.
         warehouse: where everything is kept.
         frames: what ran, as lazy polars frames: `lab.frames.node_executions()`.
-        analytics: what it cost, and how much of that is known: `lab.analytics.cost(by="flow")`.
+        analytics: what it cost, how it did, where it goes: `lab.analytics.cost(by="flow")`.
     """
 
     def __init__(
@@ -131,7 +134,7 @@ class Lab:
         self.frames = Frames(warehouse, actor)
         self.environment = Environment(warehouse, actor, lab_id, default_model())
         self.environment.flow_named = self.flow
-        self.analytics = Analytics(self.environment, self.frames)
+        self.analytics = Analytics(self.environment)
 
     def __repr__(self) -> str:
         """Say which lab this is, where it is kept, and why there."""
@@ -448,6 +451,39 @@ class Lab:
             reference: `library/name@version`, or without a version for all of them.
         """
         return self.environment.trace(reference)
+
+    def lineage(
+        self,
+        thing: Template | Flow | Run | str,
+        since: When | None = None,
+        until: When | None = None,
+    ) -> Lineage:
+        """Return what something came from and what came of it, as a table and as a graph.
+
+        The chain is template version, usage, flow version, node, execution, call, cost: from
+        wherever one stands, in both directions. `.graph()` draws it; a click chooses.
+
+        Args:
+            thing: a template, a flow or a run, `library/name@version` of a template, or the id of
+                a run, a node's execution, a call, a template, a flow or a node.
+            since: the first moment of a run.
+            until: the moment after the last.
+
+        Raises:
+            NotFound: if there is no template of that name.
+
+        >>> lab = connect("memory")
+        >>> greet = lab.template("desk/greet", "Greet {{ name }}")
+        >>> flow = lab.flow("desk/hello")
+        >>> said = flow.llm("say", prompt=greet.reference, name=flow.input("name"))
+        >>> _ = flow.output(greeting=said.text)
+        >>> run = flow.run(name="Ada")
+        >>> lab.lineage(greet).edges["target_kind"].to_list()
+        ['usage', 'flow version', 'node', 'execution', 'call', 'cost']
+        >>> lab.lineage(run).calls.equals(lab.lineage(greet).calls)
+        True
+        """
+        return lineage_of(self.environment, thing, since, until)
 
     def verify(self) -> Verified:
         """Return whether the change log is whole: nothing cut out of it, nothing rewritten.

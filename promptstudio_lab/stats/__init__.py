@@ -31,6 +31,8 @@ Bayes and bandits: `bayes.effect.posterior`, `bayes.effect.expected_loss`,
 Judges: `judges.agreement.kappa` (Cohen), `judges.agreement.verdict_table`,
     `judges.agreement.swap_test` (position bias), `judges.corrected.rogan_gladen`,
     `judges.corrected.prediction_powered` (PPI), `judges.pairwise.bradley_terry`.
+Over time: `series.sketch.buckets` (mergeable quantiles), `series.changes.changes` (levels),
+    `series.unusual.unusual` (outliers, with a no-data state), `series.coming.forecast`.
 Who gets what: `assignment.hashing.unit_interval`, `assignment.hashing.growthbook_hash`,
     `assignment.buckets.bucket_ranges`, `assignment.buckets.choose`,
     `assignment.buckets.in_namespace`.

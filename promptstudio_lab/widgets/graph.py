@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
 
 _HEIGHT = "320px"
-_CHOSEN = "chosen"
+CHOSEN = "chosen"
 _OTHER = "#7A7A7A"
 _GREY = "#888888"  # legible on light and on dark: a canvas cannot read the theme
 
-_STYLE: list[dict[str, Json]] = [
+STYLE: list[dict[str, Json]] = [
     {
         "selector": "node",
         "style": {
@@ -48,7 +48,7 @@ _STYLE: list[dict[str, Json]] = [
         }
         for category, accent in ACCENTS.items()
     ),
-    {"selector": f"node.{_CHOSEN}", "style": {"border-width": 4, "background-opacity": 0.3}},
+    {"selector": f"node.{CHOSEN}", "style": {"border-width": 4, "background-opacity": 0.3}},
     {
         "selector": "edge",
         "style": {
@@ -89,7 +89,7 @@ class FlowGraph:
         )
         self.widget.add_class("psl-graph")
         self.widget.set_layout(name="preset", fit=True, padding=24)
-        self.widget.set_style(_STYLE)
+        self.widget.set_style(STYLE)
         self.widget.graph.add_graph_from_json(
             {"nodes": list(map(_box, graph.nodes)), "edges": list(map(_line, graph.edges))},
             directed=True,
@@ -136,7 +136,7 @@ class FlowGraph:
         elif node_id in self._flow.graph_now.by_id:
             self._chosen.append(node_id)
         for node in self.widget.graph.nodes:
-            node.classes = _CHOSEN if node.data["id"] in self._chosen else ""
+            node.classes = CHOSEN if node.data["id"] in self._chosen else ""
 
 
 @faces.register("graph")

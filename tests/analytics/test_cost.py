@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from promptstudio_lab.analytics.cost import Cost
+from promptstudio_lab.analytics.cost import Cost, answered
 from promptstudio_lab.analytics.keys import KEYS, columns, known
 from promptstudio_lab.analytics.spending import sums, told
 from promptstudio_lab.errors import AnalysisError
@@ -28,7 +28,7 @@ def spent(
     )
     found = sums(made, spared, ["model"])
     total, simulated, saved = (int(found[name].sum()) for name in ("cost", "simulated", "saved"))
-    return Cost(("model",), told(found, ["model"], {}), total, simulated, saved)
+    return answered(("model",), told(found, ["model"], {}), (total, simulated, saved))
 
 
 def test_unknown_is_never_nothing() -> None:
@@ -44,7 +44,7 @@ def test_unknown_is_never_nothing() -> None:
 
 def test_simulated_and_saved_money_stands_apart() -> None:
     cost = spent([("a", 5, False), ("a", 7, True), ("b", 9, True)], [("b", 4), ("b", None)])
-    assert (cost.total, cost.simulated, cost.saved) == (5, 16, 4)
+    assert (cost.total, cost.simulated_total, cost.saved) == (5, 16, 4)
     by_model = {row["model"]: row for row in cost.frame.iter_rows(named=True)}
     assert by_model["b"]["calls"] == 0
     assert by_model["b"]["coverage"] is None
@@ -64,36 +64,37 @@ def test_totals_are_exact() -> None:
         (spent([]), "No real call was made."),
         (
             spent([("a", None, False)]),
-            "What 1 calls cost is unknown: none of them has a known price.",
+            "What 1 call cost is unknown: it has no known price.",
         ),
         (
             spent([("a", None, True)], [("a", None)]),
             (
-                "No real call was made; cached answers of 1 nodes saved an unknown amount; "
-                "1 simulated calls would have cost an unknown amount."
+                "No real call was made; cached answers of 1 node saved an unknown amount; "
+                "1 simulated call would have cost an unknown amount."
             ),
         ),
         (
             spent([("a", 2 * 10**9, False)]),
-            "$2.00 was spent on 1 calls, each with a known price.",
+            "$2.00 was spent on 1 call, with a known price.",
         ),
     ],
 )
 def test_one_sentence_says_what_is_known(cost: Cost, said: str) -> None:
     assert cost.sentence == said
     assert repr(cost).startswith(said)
-    assert cost._repr_html_().startswith(f"<p><b>{said}</b></p><table>")
+    assert f"<b>{said}</b></p>" in cost._repr_html_()
 
 
 def test_names_are_only_ever_text() -> None:
     page = spent([("<b>&", None, False)])._repr_html_()
-    assert "<td>&lt;b&gt;&amp;</td>" in page
+    assert '<th scope="row">&lt;b&gt;&amp;</th>' in page
     assert "<td>unknown</td>" in page
 
 
 def test_a_long_frame_says_what_it_leaves_out() -> None:
     page = spent([(f"m{n:02}", n, False) for n in range(23)])._repr_html_()
     assert page.count("<tr>") == 21
+    assert page.count("<rect") == 12
     assert "… 3 more" in page
 
 

@@ -35,8 +35,8 @@ CHIPS: dict[Action, tuple[str, str]] = {
     "invalid": ("Invalid", "var(--jp-warn-color1, #f57c00)"),
 }
 
-_MUTED = "color:var(--jp-ui-font-color2, inherit)"
-_STYLE = f"""
+MUTED = "color:var(--jp-ui-font-color2, inherit)"
+STYLE = f"""
 .psl-report {{ font: 13px/1.5 {FONT}; color: var(--jp-ui-font-color1, inherit);
   max-width: 860px; padding: 8px 0; font-variant-numeric: tabular-nums }}
 .psl-report-head {{ display: flex; gap: 16px; align-items: flex-start;
@@ -47,7 +47,7 @@ _STYLE = f"""
 .psl-report-dot {{ width: 8px; height: 8px; border-radius: 50%; background: var(--psl-c) }}
 .psl-report-text {{ overflow-wrap: anywhere; color: var(--jp-ui-font-color0, inherit) }}
 .psl-report-text b {{ font-weight: 600 }}
-.psl-report-about {{ margin-top: 4px; font-size: 11px; {_MUTED}; overflow-wrap: anywhere }}
+.psl-report-about {{ margin-top: 4px; font-size: 11px; {MUTED}; overflow-wrap: anywhere }}
 .psl-report-badge {{ display: inline-block; border: 1px dashed
   var(--jp-warn-color1, #f57c00); border-radius: 3px; padding: 0 6px; margin-right: 8px;
   color: var(--jp-ui-font-color1, inherit); font-weight: 600 }}
@@ -56,16 +56,16 @@ _STYLE = f"""
 .psl-report-health details {{ border: 1px solid {LINE}; border-radius: 4px; font-size: 11px;
   max-width: 100% }}
 .psl-report-health summary {{ padding: 2px 8px; cursor: pointer; list-style: none;
-  white-space: nowrap; {_MUTED} }}
+  white-space: nowrap; {MUTED} }}
 .psl-report-health summary::-webkit-details-marker {{ display: none }}
 .psl-report-health summary b {{ font-weight: 600; color: var(--jp-ui-font-color1, inherit) }}
 .psl-report-health p {{ margin: 0; padding: 0 8px 6px; max-width: 56ch; overflow-wrap: anywhere }}
 .psl-report-state {{ font-weight: 600; margin-right: 4px }}
-.psl-report-guard {{ display: block; font-weight: 400; font-size: 11px; {_MUTED} }}
-.psl-report-title {{ margin: 16px 8px 4px; font-size: 11px; {_MUTED} }}
+.psl-report-guard {{ display: block; font-weight: 400; font-size: 11px; {MUTED} }}
+.psl-report-title {{ margin: 16px 8px 4px; font-size: 11px; {MUTED} }}
 .psl-report-table {{ width: 100%; margin: 0; border-collapse: collapse; font-size: 13px;
   table-layout: auto; color: inherit }}
-.psl-report-table thead th {{ font-size: 11px; font-weight: 400; {_MUTED};
+.psl-report-table thead th {{ font-size: 11px; font-weight: 400; {MUTED};
   border-bottom: 1px solid {LINE}; padding: 4px 8px; text-align: right; vertical-align: bottom }}
 .psl-report-table tbody tr:nth-child(n) {{ background: transparent }}
 .psl-report-table tbody tr:nth-child(n):hover {{
@@ -77,18 +77,18 @@ _STYLE = f"""
 .psl-report-table thead th {{ overflow-wrap: anywhere; min-width: 56px }}
 .psl-report-wide {{ overflow-x: auto }}
 .psl-report-table tbody th, .psl-report-table tbody b {{ font-weight: 600 }}
-.psl-report-small {{ font-size: 11px; {_MUTED} }}
+.psl-report-small {{ font-size: 11px; {MUTED} }}
 .psl-report > details {{ margin: 8px 8px 0 }}
-.psl-report-why {{ margin: 8px 8px 0; font-size: 11px; {_MUTED}; overflow-wrap: anywhere }}
+.psl-report-why {{ margin: 8px 8px 0; font-size: 11px; {MUTED}; overflow-wrap: anywhere }}
 .psl-report-grey {{ opacity: 0.45 }}
-.psl-report-sql summary {{ margin: 8px 8px 0; font-size: 11px; cursor: pointer; {_MUTED} }}
+.psl-report-sql summary {{ margin: 8px 8px 0; font-size: 11px; cursor: pointer; {MUTED} }}
 .psl-report-sql pre {{ margin: 8px; white-space: pre-wrap;
   font: 11px/1.5 var(--jp-code-font-family, monospace) }}
 """
 
 
 # JupyterLab would set the text between two dollar signs as a formula: prices are not formulas.
-_REPORT = "psl-report tex2jax_ignore mathjax_ignore"
+REPORT = "psl-report tex2jax_ignore mathjax_ignore"
 
 
 def page(outcome: Outcome) -> str:
@@ -99,7 +99,7 @@ def page(outcome: Outcome) -> str:
     return head(outcome.decision, names, simulated=outcome.simulated, inside=(
         f"<div{grey}>{forest.svg}</div>{_health(outcome.health)}"
         f"<div{grey}>{_table(outcome)}{_segments(outcome)}</div>"
-        f'<div class="psl-report-why">{_text(outcome.reason)}</div>{_query(outcome.sql)}'
+        f'<div class="psl-report-why">{_text(outcome.reason)}</div>{query(outcome.sql)}'
     ))  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def head(decision: Decision, about: str, *, simulated: bool, inside: str) -> str
     badge = '<span class="psl-report-badge">simulated</span>' if simulated else ""
     note = " \u00b7 answers of a stand-in, not of a language model" if simulated else ""
     return (
-        f'<div class="{_REPORT}" style="--psl-c:{colour}"><style>{_STYLE}</style>'
+        f'<div class="{REPORT}" style="--psl-c:{colour}"><style>{STYLE}</style>'
         '<div class="psl-report-head"><span class="psl-report-chip">'
         f'<span class="psl-report-dot"></span>{word}</span>'
         f'<div><div class="psl-report-text"><b>{_text(decision.headline)}:</b>'
@@ -217,7 +217,8 @@ def _guard(finding: Finding) -> str:
     return f'<span class="psl-report-guard">{_text(margin)}: {finding.guard}</span>'
 
 
-def _query(sql: str) -> str:
+def query(sql: str) -> str:
+    """Return a query as a piece of HTML that opens, or nothing."""
     if not sql:
         return ""
     text = "\n".join(visible(line) for line in sql.splitlines())
