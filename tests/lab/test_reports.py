@@ -96,4 +96,4 @@ def test_what_was_taken_for_unpaired_is_paired_and_said(ran: Experiment) -> None
 def test_the_sums_behind_the_numbers_are_there(ran: Experiment) -> None:
     report = ran.report()
     assert report.sums.mean("b.success") == pytest.approx(report["success"].treatment)
-    assert report.sql.startswith("WITH unit AS")
+    assert report.sql.startswith("WITH pair AS")
