@@ -83,14 +83,20 @@ def test_a_worker_ends_with_the_process_that_started_it(warehouse_url: str) -> N
     pytest.fail("it works on for nobody")
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (WarehouseError("the disk is gone"), "the disk is gone"),
+        (ZeroDivisionError("by zero"), "ZeroDivisionError('by zero')"),
+    ],
+)
 def test_what_cannot_go_on_is_said_once_and_left_there(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
     run = asking(lab).queue(x="a")
 
-    def fails(*_: object) -> None:
-        message = "the disk is gone"
-        raise WarehouseError(message)
+    def fails(*_: object, **__: object) -> None:
+        raise error
 
     said: list[str] = []
     worker = Worker(lab.environment, said.append)
@@ -100,7 +106,7 @@ def test_what_cannot_go_on_is_said_once_and_left_there(
             time.sleep(0.01)
         worker.look()
     worker.close()
-    assert said == [f"{run} cannot go on: the disk is gone"]
+    assert said == [f"{run} cannot go on: {reason}"]
     assert lab.runs()["status"].to_list() == ["waiting"]
     again = Worker(lab.environment, said.append)
     while again.look():

@@ -40,6 +40,9 @@ class Worker:
 
     def look(self) -> int:
         """Take what waits now, and return how many runs are in hand."""
+        for run, work in self._in_hand.items():
+            if work.done() and (error := work.exception()) is not None:
+                self._give_up(run, repr(error))
         self._in_hand = {run: work for run, work in self._in_hand.items() if not work.done()}
         self._progress = {run: self._progress[run] for run in self._in_hand}
         with self._environment.warehouse.reading(self._environment.actor) as session:
@@ -66,8 +69,11 @@ class Worker:
             # Another worker was first, or somebody has stopped it.
             return
         except PromptStudioError as error:
-            # Trying it for ever would help nobody; it stays there, and a later worker may.
-            self._given_up.add(run)
-            self._tell(f"{run} cannot go on: {error}")
+            self._give_up(run, str(error))
             return
         self._tell(f"{run} {ended.status} in {ended.execution_time_ms:,.0f} ms")
+
+    def _give_up(self, run: str, reason: str) -> None:
+        """Leave a run where it is: trying it for ever helps nobody, and a later worker may."""
+        self._given_up.add(run)
+        self._tell(f"{run} cannot go on: {reason}")
