@@ -76,6 +76,17 @@ def test_a_ratio_that_never_varies_has_no_spread() -> None:
     assert Arm.of_ratio(sums, "y", "d").variance == 0
 
 
+def test_inverse_probability_weights_give_the_mean_of_all_units() -> None:
+    random = np.random.default_rng(7)
+    values, weight = random.normal(3, 1, 500), 1 / random.uniform(0.2, 0.8, 500)
+    # The warehouse adds up each value times its weight.
+    arm = Arm.of(Sums.of({"score": values * weight, "weight": weight}), "score")
+    assert arm.mean == pytest.approx(np.average(values, weights=weight))
+    # Linearised as any ratio of means is (Cochran 1977, 6.3).
+    apart = weight * (values - arm.mean) / weight.mean()
+    assert arm.squared_se == pytest.approx(apart.var(ddof=1) / 500, rel=1e-9)
+
+
 def test_noise_is_relative_to_the_mean() -> None:
     assert Arm(100, 2.0, 4.0).noise == pytest.approx(0.1)
     assert Arm(100, 0.0, 4.0).noise == math.inf

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.sums import Sums
+from promptstudio_lab.stats.sums import Sums, SumsApart
 
 NUMBERS = st.floats(-1e3, 1e3, allow_nan=False)
 PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=40)
@@ -114,6 +114,13 @@ def test_sums_that_do_not_fit_together_are_refused() -> None:
 def test_a_missing_column_names_the_nearest() -> None:
     with pytest.raises(AnalysisError, match=r"no column 'a.sucess'.*'a.success'"):
         Sums.of({"a.success": [1, 0]}).mean("a.sucess")
+
+
+def test_a_variant_that_is_not_there_names_the_nearest() -> None:
+    apart = SumsApart({"control": Sums.of({"cost": [1.0, 2.0]})})
+    assert (apart.n, apart["control"].n) == (2, 2)
+    with pytest.raises(AnalysisError, match=r"'contrl'.*'control'"):
+        apart["contrl"]
 
 
 def test_other_columns_do_not_merge() -> None:
