@@ -83,7 +83,7 @@ def path_of(session: Session, kind: type[L], library_id: str | None) -> str:
     """Return the path of a library, its outermost first."""
     parts: list[str] = []
     while library_id is not None:
-        row = session.scalars(select(kind).where(kind.id == library_id)).one()
+        row = session.get_one(kind, library_id)
         parts.insert(0, row.name)
         library_id = row.parent_id
     return "/".join(parts)

@@ -561,6 +561,61 @@ CREATE TABLE prompt_template_version (
     CONSTRAINT ux_prompt_template_version_organization_id_prompt_templ_36cf UNIQUE (organization_id, prompt_template_id, version)
 );
 
+CREATE TABLE flow_label (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    flow_id UUID NOT NULL,
+    name TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    updated_by TEXT,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    deleted_by TEXT,
+    row_version BIGINT DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_flow_label PRIMARY KEY (id),
+    CONSTRAINT fk_flow_label_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_label_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_label_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_flow_label_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT fk_flow_label_organization_id_flow_id_version FOREIGN KEY(organization_id, flow_id, version) REFERENCES prompt_flow_version (organization_id, flow_id, version)
+);
+
+CREATE UNIQUE INDEX ux_flow_label_flow_id_name_live ON flow_label (organization_id, flow_id, name) WHERE deleted_at IS NULL;
+
+CREATE TABLE flow_fork (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    flow_id UUID NOT NULL,
+    origin_flow_id UUID NOT NULL,
+    origin_version BIGINT NOT NULL,
+    merged JSON,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE,
+    updated_by TEXT,
+    deleted_at TIMESTAMP WITH TIME ZONE,
+    deleted_by TEXT,
+    row_version BIGINT DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data BOOLEAN DEFAULT '0' NOT NULL,
+    retention_policy_id UUID,
+    legal_hold BOOLEAN DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_flow_fork PRIMARY KEY (id),
+    CONSTRAINT fk_flow_fork_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_fork_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_fork_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_flow_fork_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT fk_flow_fork_organization_id_origin_flow_id_origin_version FOREIGN KEY(organization_id, origin_flow_id, origin_version) REFERENCES prompt_flow_version (organization_id, flow_id, version)
+);
+
+CREATE UNIQUE INDEX ux_flow_fork_flow_id_live ON flow_fork (organization_id, flow_id) WHERE deleted_at IS NULL;
+
 CREATE TABLE flow_edge (
     id UUID NOT NULL,
     organization_id UUID NOT NULL,
@@ -749,6 +804,8 @@ CREATE INDEX ix_flow_execution_experiment_id ON flow_execution (experiment_id, v
 
 CREATE INDEX ix_flow_execution_flow_id_status ON flow_execution (flow_id, status);
 
+CREATE INDEX ix_flow_execution_running ON flow_execution (organization_id, lease_until) WHERE status = 'running';
+
 CREATE TABLE experiment_exposure (
     id UUID NOT NULL,
     organization_id UUID NOT NULL,
@@ -756,7 +813,6 @@ CREATE TABLE experiment_exposure (
     variant_id UUID NOT NULL,
     unit_key TEXT NOT NULL,
     exposed_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    exposure_count BIGINT DEFAULT '1' NOT NULL,
     propensity FLOAT,
     multi BOOLEAN DEFAULT '0' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -790,6 +846,7 @@ CREATE TABLE experiment_unit (
     input_tokens BIGINT NOT NULL,
     output_runs BIGINT NOT NULL,
     output_tokens BIGINT NOT NULL,
+    touched BIGINT DEFAULT '0' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_experiment_unit PRIMARY KEY (id),
@@ -797,6 +854,8 @@ CREATE TABLE experiment_unit (
     CONSTRAINT fk_experiment_unit_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
     CONSTRAINT fk_experiment_unit_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id)
 );
+
+CREATE INDEX ix_experiment_unit_touched ON experiment_unit (experiment_id, touched);
 
 CREATE UNIQUE INDEX ux_experiment_unit_unit ON experiment_unit (organization_id, experiment_id, variant_id, unit_key);
 
@@ -830,6 +889,7 @@ CREATE TABLE experiment_analysis (
     decision TEXT NOT NULL,
     simulated BOOLEAN NOT NULL,
     made_with TEXT NOT NULL,
+    information FLOAT,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_experiment_analysis PRIMARY KEY (id),

@@ -583,6 +583,63 @@ CREATE TABLE prompt_template_version (
 )
  STRICT;
 
+CREATE TABLE flow_label (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    flow_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_flow_label PRIMARY KEY (id),
+    CONSTRAINT fk_flow_label_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_label_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_label_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_flow_label_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT fk_flow_label_organization_id_flow_id_version FOREIGN KEY(organization_id, flow_id, version) REFERENCES prompt_flow_version (organization_id, flow_id, version)
+)
+ STRICT;
+
+CREATE UNIQUE INDEX ux_flow_label_flow_id_name_live ON flow_label (organization_id, flow_id, name) WHERE deleted_at IS NULL;
+
+CREATE TABLE flow_fork (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    flow_id TEXT NOT NULL,
+    origin_flow_id TEXT NOT NULL,
+    origin_version INTEGER NOT NULL,
+    merged TEXT,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at TEXT,
+    updated_by TEXT,
+    deleted_at TEXT,
+    deleted_by TEXT,
+    row_version INTEGER DEFAULT '1' NOT NULL,
+    data_classification TEXT DEFAULT 'internal' NOT NULL,
+    personal_data INTEGER DEFAULT '0' NOT NULL,
+    retention_policy_id TEXT,
+    legal_hold INTEGER DEFAULT '0' NOT NULL,
+    CONSTRAINT pk_flow_fork PRIMARY KEY (id),
+    CONSTRAINT fk_flow_fork_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT ck_flow_fork_data_classification CHECK (data_classification IN ('public', 'internal', 'confidential', 'restricted')),
+    CONSTRAINT fk_flow_fork_organization_id_retention_policy_id FOREIGN KEY(organization_id, retention_policy_id) REFERENCES retention_policy (organization_id, id),
+    CONSTRAINT fk_flow_fork_organization_id_flow_id FOREIGN KEY(organization_id, flow_id) REFERENCES prompt_flow (organization_id, id),
+    CONSTRAINT fk_flow_fork_organization_id_origin_flow_id_origin_version FOREIGN KEY(organization_id, origin_flow_id, origin_version) REFERENCES prompt_flow_version (organization_id, flow_id, version)
+)
+ STRICT;
+
+CREATE UNIQUE INDEX ux_flow_fork_flow_id_live ON flow_fork (organization_id, flow_id) WHERE deleted_at IS NULL;
+
 CREATE TABLE flow_edge (
     id TEXT NOT NULL,
     organization_id TEXT NOT NULL,
@@ -775,6 +832,8 @@ CREATE INDEX ix_flow_execution_experiment_id ON flow_execution (experiment_id, v
 
 CREATE INDEX ix_flow_execution_flow_id_status ON flow_execution (flow_id, status);
 
+CREATE INDEX ix_flow_execution_running ON flow_execution (organization_id, lease_until) WHERE status = 'running';
+
 CREATE TABLE experiment_exposure (
     id TEXT NOT NULL,
     organization_id TEXT NOT NULL,
@@ -782,7 +841,6 @@ CREATE TABLE experiment_exposure (
     variant_id TEXT NOT NULL,
     unit_key TEXT NOT NULL,
     exposed_at TEXT NOT NULL,
-    exposure_count INTEGER DEFAULT '1' NOT NULL,
     propensity REAL,
     multi INTEGER DEFAULT '0' NOT NULL,
     created_at TEXT NOT NULL,
@@ -817,6 +875,7 @@ CREATE TABLE experiment_unit (
     input_tokens INTEGER NOT NULL,
     output_runs INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
+    touched INTEGER DEFAULT '0' NOT NULL,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_experiment_unit PRIMARY KEY (id),
@@ -825,6 +884,8 @@ CREATE TABLE experiment_unit (
     CONSTRAINT fk_experiment_unit_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id)
 )
  STRICT;
+
+CREATE INDEX ix_experiment_unit_touched ON experiment_unit (experiment_id, touched);
 
 CREATE UNIQUE INDEX ux_experiment_unit_unit ON experiment_unit (organization_id, experiment_id, variant_id, unit_key);
 
@@ -858,6 +919,7 @@ CREATE TABLE experiment_analysis (
     decision TEXT NOT NULL,
     simulated INTEGER NOT NULL,
     made_with TEXT NOT NULL,
+    information REAL,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_experiment_analysis PRIMARY KEY (id),

@@ -8,7 +8,7 @@
 -- is_control: whether it is the control
 -- unit_key: the item or person
 -- exposed_at: when they first met
--- exposure_count: how often
+-- exposure_count: how often: every run that began
 -- propensity: how probable the variant was when it was drawn; NULL: nothing was drawn
 -- multi: whether the unit met a second variant all the same, and is left out of reports
 -- executions: finished runs
@@ -26,23 +26,27 @@ SELECT
     v.is_control,
     x.unit_key,
     x.exposed_at,
-    x.exposure_count,
+    count(fe.id) AS exposure_count,
     x.propensity,
     x.multi,
-    count(fe.id) AS executions,
+    count(*) FILTER (WHERE fe.ended) AS executions,
     avg(CASE WHEN fe.success IS NULL THEN NULL WHEN fe.success THEN 1.0 ELSE 0.0 END)
-        AS success_rate,
-    avg(fe.quality) AS quality,
-    CAST(sum(fe.total_cost) AS DOUBLE PRECISION) / 1e9 AS cost_usd,
-    avg(fe.execution_time_ms) AS mean_execution_time_ms
+        FILTER (WHERE fe.ended) AS success_rate,
+    avg(fe.quality) FILTER (WHERE fe.ended) AS quality,
+    CAST(sum(fe.total_cost) FILTER (WHERE fe.ended) AS DOUBLE PRECISION) / 1e9 AS cost_usd,
+    avg(fe.execution_time_ms) FILTER (WHERE fe.ended) AS mean_execution_time_ms
 FROM experiment_exposure AS x
 JOIN experiment AS e ON e.id = x.experiment_id
 JOIN flow_variant AS v ON v.id = x.variant_id
-LEFT JOIN flow_execution AS fe
+LEFT JOIN (
+    SELECT
+        id, experiment_id, variant_id, unit_key, success, quality, total_cost, execution_time_ms,
+        status IN ('succeeded', 'failed', 'partial') AS ended
+    FROM flow_execution
+) AS fe
     ON fe.experiment_id = x.experiment_id
     AND fe.variant_id = x.variant_id
     AND fe.unit_key = x.unit_key
-    AND fe.status IN ('succeeded', 'failed', 'partial')
 GROUP BY
     x.organization_id, x.experiment_id, e.name, e.flow_id, x.variant_id, v.name, v.is_control,
-    x.unit_key, x.exposed_at, x.exposure_count, x.propensity, x.multi;
+    x.unit_key, x.exposed_at, x.propensity, x.multi;

@@ -7,7 +7,7 @@
 -- plan_hash: of the plan that was frozen when it began
 -- asked: shared by what one report said
 -- look: which state of the data it was that somebody saw, from 1
--- method: anytime, which allows looking at any time, or fixed
+-- method: anytime, which allows looking at any time, fixed, or scheduled at a planned look
 -- metric: what was measured
 -- role: goal, cost or guardrail
 -- unit: of control, treatment and estimate
@@ -28,6 +28,7 @@
 -- decision: ship, hold, stop, keep_running or invalid
 -- simulated: whether a stand-in answered
 -- made_with: the version that made it
+-- information: at a look that the plan allowed, the share of the planned units; else NULL
 -- looked_at: when somebody looked
 -- looked_by: who
 SELECT
@@ -60,6 +61,7 @@ SELECT
     a.decision,
     a.simulated,
     a.made_with,
+    a.information,
     a.created_at AS looked_at,
     a.created_by AS looked_by
 FROM experiment_analysis AS a

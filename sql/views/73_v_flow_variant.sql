@@ -11,7 +11,7 @@
 -- units: units that met it
 -- traffic_share: their share of all that met a variant
 -- look: which look that was; NULL: nobody has looked yet
--- method: anytime or fixed
+-- method: anytime, fixed or scheduled
 -- metric: the goal whose p-value is the smallest
 -- n: units or items of that look
 -- estimate: the treatment's value minus the control's

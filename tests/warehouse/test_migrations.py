@@ -25,7 +25,7 @@ from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.entities import PromptFlow, PromptLab
 from promptstudio_lab.warehouse.history.verify import verify
 from promptstudio_lab.warehouse.rows import find
-from promptstudio_lab.warehouse.schema import backup, files, migrate
+from promptstudio_lab.warehouse.schema import backup, files, migrate, security
 from promptstudio_lab.warehouse.schema.files import folder, statements
 from tests.servers import fresh_database
 from tests.warehouse.parts import Place, file_of, finish, start
@@ -90,7 +90,7 @@ def upgraded(url: str) -> Warehouse:
     """Open an older warehouse in the way of its engine."""
     if url.startswith("postgresql"):
         return Warehouse(url, upgrade=True)
-    with pytest.warns(WarehouseUpgraded, match="upgraded from schema 0001 to 0003"):
+    with pytest.warns(WarehouseUpgraded, match="upgraded from schema 0001 to 0009"):
         return Warehouse(url)
 
 
@@ -103,7 +103,8 @@ def test_every_row_of_the_first_schema_is_there_afterwards(older: str, bare: Eng
             assert sorted(by_id) == sorted(row["id"] for row in rows), table
             for row in rows:
                 new = by_id[row["id"]]
-                for name in set(row) - {"created_at", "sort_order", "hash"}:
+                # What is counted from runs now is no column any more.
+                for name in set(row) - {"created_at", "sort_order", "hash", "exposure_count"}:
                     if name.endswith(("_at", "_until")):
                         assert moment(new[name]) == moment(row[name])
                     else:
@@ -230,7 +231,7 @@ def test_the_file_is_kept_as_it_was_before_the_upgrade(sqlite_url: str) -> None:
         fill(connection)
     upgraded(sqlite_url).close()
     path = file_of(sqlite_url)
-    (copy,) = path.parent.glob(f"{path.name}.before-0003-*")
+    (copy,) = path.parent.glob(f"{path.name}.before-0009-*")
     assert version(create_engine(f"sqlite:///{copy}", poolclass=NullPool)) == "0001"
     with closing(sqlite3.connect(copy)) as before:
         assert before.execute("SELECT count(*) FROM node_execution").fetchone() == (39,)
@@ -283,7 +284,38 @@ def test_a_crash_in_the_upgrade_leaves_the_old_warehouse(
             found = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608 — names of ours
             assert found == len(rows), table
     upgraded(older).close()
-    assert version(bare) == "0003"
+    assert version(bare) == "0009"
+
+
+def test_what_a_fork_remembers_of_its_merges_loses_its_texts(
+    warehouse_url: str, bare: Engine
+) -> None:
+    lab = ps.connect(warehouse_url)
+    flow = lab.flow("support/triage")
+    flow.input("ticket", "text")
+    flow.fork("support/mine")
+    flow.fork("support/untouched")
+    lab.warehouse.close()
+    places = [["config", "n", "system", "Ada"], ["policy", "n", "cache", None]]
+    others = [["kind", "n", "", ["llm", 1]], ["in", "n", "t", None], ["kind", "gone", "", None]]
+    merges = [{"seq": 3, "changed": [*places, *others]}, {"seq": 9, "changed": []}]
+    with bare.begin() as connection:
+        one = connection.execute(text("SELECT id FROM flow_fork")).scalars().first()
+        connection.execute(
+            text("UPDATE flow_fork SET merged = :merged WHERE id = :one"),
+            {"merged": json.dumps({"merges": merges}), "one": one},
+        )
+        file = folder("sql/migrations") / bare.dialect.name / "0008_merged_places.sql"
+        if bare.dialect.name == "postgresql":
+            security.release(connection)
+        for statement in statements(file):
+            connection.exec_driver_sql(statement)
+        found = connection.execute(text("SELECT id, merged FROM flow_fork")).all()
+    after = {row.id: row.merged for row in found}
+    (kept,) = (json.loads(each) if isinstance(each, str) else each for each in [after.pop(one)])
+    short = [["config", "n", "system"], ["policy", "n", "cache"]]
+    assert kept == {"merges": [{"seq": 3, "changed": [*short, *others]}, {"seq": 9, "changed": []}]}
+    assert list(after.values()) == [None]
 
 
 def from_the_future(engine: Engine, readable_from: str) -> None:
@@ -300,9 +332,9 @@ def test_a_newer_schema_that_can_be_read_is_opened_for_reading(
     lab = ps.connect(warehouse_url)
     lab.flow("support/triage")
     lab.warehouse.close()
-    from_the_future(bare, "0003")
+    from_the_future(bare, "0009")
     with closing(Warehouse(warehouse_url)) as warehouse:
-        assert "schema 9999, which is newer than this version's 0003" in str(warehouse.read_only)
+        assert "schema 9999, which is newer than this version's 0009" in str(warehouse.read_only)
         with warehouse.reading(lab.actor) as session:
             assert [row.name for row in find(session, PromptFlow)] == ["triage"]
         with pytest.raises(WarehouseUnavailable, match=r"open for reading only: .* newer"):
@@ -314,8 +346,8 @@ def test_a_newer_schema_that_can_be_read_is_opened_for_reading(
 def test_a_kernel_stops_writing_when_the_schema_moves_under_it(
     own_place: Place, bare: Engine
 ) -> None:
-    from_the_future(bare, "0003")
-    with pytest.raises(SchemaMismatch, match="has moved since this process opened it with 0003"):
+    from_the_future(bare, "0009")
+    with pytest.raises(SchemaMismatch, match="has moved since this process opened it with 0009"):
         own_place.do(lambda session: session.add(PromptLab(id=new_id(), name="late")))
     with pytest.raises(SchemaMismatch, match="restart the kernel"):
         own_place.write(print)

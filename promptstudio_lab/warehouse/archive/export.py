@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AccessDenied, Conflict, OperationRefused
 from promptstudio_lab.ids import new_id
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.access import require
 from promptstudio_lab.warehouse.append import insert_missing
@@ -57,6 +58,8 @@ class Archived:
     byte_count: int
     cost: int | None
     paths: tuple[Path, ...]
+
+    _repr_html_ = named_html
 
 
 @dataclass(frozen=True, slots=True)

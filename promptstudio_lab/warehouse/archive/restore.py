@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import Conflict, NotFound, WarehouseError
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.warehouse.append import execute, insert_missing
 from promptstudio_lab.warehouse.archive import manifest
 from promptstudio_lab.warehouse.archive.content import TABLES
@@ -44,6 +45,8 @@ class Restored:
 
     month: str
     rows: int
+
+    _repr_html_ = named_html
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from promptstudio_lab.warehouse.entities.experiments import (
 )
 from promptstudio_lab.warehouse.entities.flows import (
     FlowEdge,
+    FlowFork,
+    FlowLabel,
     FlowNode,
     PromptFlow,
     PromptFlowVersion,
@@ -63,6 +65,8 @@ __all__ = [
     "ExperimentUnit",
     "FlowEdge",
     "FlowExecution",
+    "FlowFork",
+    "FlowLabel",
     "FlowNode",
     "FlowVariant",
     "Membership",

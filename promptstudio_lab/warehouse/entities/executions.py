@@ -100,6 +100,13 @@ class FlowExecution(Partitioned, Entity):
             Index("ix_flow_execution_created_at_cost", "created_at", "total_cost"),
             Index("ix_flow_execution_experiment_id", "experiment_id", "variant_id"),
             Index("ix_flow_execution_batch_id", "batch_id"),
+            # Few at any time, however many there were.
+            Index(
+                "ix_flow_execution_running",
+                *("organization_id", "lease_until"),
+                sqlite_where=text("status = 'running'"),
+                postgresql_where=text("status = 'running'"),
+            ),
         )
 
 

@@ -97,7 +97,6 @@ class ExperimentExposure(Fact, Entity):
     variant_id: Mapped[Key]
     unit_key: Mapped[Words]
     exposed_at: Mapped[Moment]
-    exposure_count: Mapped[Count] = mapped_column(default=1, server_default="1")
     propensity: Mapped[OptionalNumber]
     multi: Mapped[Flag] = mapped_column(default=False, server_default="0")
 
@@ -123,7 +122,7 @@ class ExperimentUnit(Fact, Entity):
 
     A run is added when it is finished and taken off again when it goes on, each in that very
     transaction. A measure that some run lacks has a count of its own, so `cost / cost_runs` is
-    the unit's mean cost. `id` is the first run's.
+    the unit's mean cost. `id` is the first run's, and `touched` grows whenever a run is added.
     """
 
     __tablename__ = "experiment_unit"
@@ -146,6 +145,7 @@ class ExperimentUnit(Fact, Entity):
     input_tokens: Mapped[Count]
     output_runs: Mapped[Count]
     output_tokens: Mapped[Count]
+    touched: Mapped[Count] = mapped_column(default=0, server_default="0")
 
     @classmethod
     def parts(cls) -> TableParts:
@@ -158,6 +158,7 @@ class ExperimentUnit(Fact, Entity):
                 *("organization_id", "experiment_id", "variant_id", "unit_key"),
                 unique=True,
             ),
+            Index("ix_experiment_unit_touched", "experiment_id", "touched"),
         )
 
 
@@ -165,7 +166,8 @@ class ExperimentAnalysis(Fact, Entity):
     """What one look at an experiment found about one metric of one treatment.
 
     A look is a state of the data that somebody saw: looking twice at the same numbers is one look.
-    `asked` is shared by what one report said. A number that does not exist is NULL.
+    `asked` is shared by what one report said. A number that does not exist is NULL. `information`
+    is the share of the planned units at a look that the plan allowed, and NULL at any other.
     """
 
     __tablename__ = "experiment_analysis"
@@ -198,6 +200,7 @@ class ExperimentAnalysis(Fact, Entity):
     decision: Mapped[Words]
     simulated: Mapped[Flag]
     made_with: Mapped[Words]
+    information: Mapped[OptionalNumber]
 
     @classmethod
     def parts(cls) -> TableParts:

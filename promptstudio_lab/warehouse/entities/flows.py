@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from promptstudio_lab.warehouse.entities.templates import Library
@@ -77,6 +77,54 @@ class PromptFlowVersion(Fact, Entity):
         return (
             refers("prompt_flow", "flow_id"),
             UniqueConstraint("organization_id", "flow_id", "version"),
+        )
+
+
+class FlowLabel(AuditableEntity, Entity):
+    """A name for one version of a flow, such as `production`. It moves by the change log."""
+
+    __tablename__ = "flow_label"
+    referred = False
+
+    flow_id: Mapped[Key]
+    name: Mapped[Words]
+    version: Mapped[Count]
+
+    @classmethod
+    def parts(cls) -> TableParts:
+        """A label stands once a flow, on a version that exists."""
+        version = ("organization_id", "flow_id", "version")
+        return (
+            refers("prompt_flow", "flow_id"),
+            ForeignKeyConstraint(version, [f"prompt_flow_version.{name}" for name in version]),
+            unique_while_live("flow_label", "flow_id", "name"),
+        )
+
+
+class FlowFork(AuditableEntity, Entity):
+    """Which version of which flow another flow began as.
+
+    `merged` holds what went back: the operation of each merge, and the places that it changed. What
+    people wrote there lies in the log only, so that an erasure finds it.
+    """
+
+    __tablename__ = "flow_fork"
+    referred = False
+
+    flow_id: Mapped[Key]
+    origin_flow_id: Mapped[Key]
+    origin_version: Mapped[Count]
+    merged: Mapped[Document | None]
+
+    @classmethod
+    def parts(cls) -> TableParts:
+        """A flow has one origin, which is a version that exists."""
+        origin = ("organization_id", "origin_flow_id", "origin_version")
+        version = ("organization_id", "flow_id", "version")
+        return (
+            refers("prompt_flow", "flow_id"),
+            ForeignKeyConstraint(origin, [f"prompt_flow_version.{name}" for name in version]),
+            unique_while_live("flow_fork", "flow_id"),
         )
 
 

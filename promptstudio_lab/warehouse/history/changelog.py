@@ -15,6 +15,7 @@ from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
 from promptstudio_lab.errors import NotFound
 from promptstudio_lab.ids import new_id
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.entities import Entity
 from promptstudio_lab.warehouse.history.chain import chained
@@ -69,6 +70,8 @@ class Stream:
     type: StreamType
     id: str
 
+    _repr_html_ = named_html
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -118,6 +121,8 @@ class Recorded:
     actor_id: str
     client_id: str | None
     again: bool = False
+
+    _repr_html_ = named_html
 
 
 def record(session: Session, stream: Stream, operation: Operation) -> Recorded:

@@ -14,7 +14,7 @@ from promptstudio_lab.warehouse.history.patches import TABLES, reference
 
 if TYPE_CHECKING:
     from collections import OrderedDict
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from sqlalchemy import Select
     from sqlalchemy.orm import Session
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = dict[str, Any]  # one value a column, of the column's own type
 Rows: TypeAlias = dict[str, dict[str, Row]]
+Touched: TypeAlias = dict[str, set[str]]  # ids by table
 
 T = TypeVar("T")
 ERASED = "$erased"
@@ -75,30 +76,50 @@ def rows_ever(session: Session, flow_id: str, tables: Iterable[str]) -> Rows:
 
 
 def rows_now(
-    session: Session, flow_id: str, table: str, columns: tuple[str, ...]
+    session: Session,
+    flow_id: str,
+    table: str,
+    columns: tuple[str, ...],
+    ids: Collection[str] | None = None,
 ) -> list[Any]:  # rows with those columns, of any type
-    """Return some columns of a flow's live rows in the order of their ids."""
+    """Return some columns of a flow's live rows in the order of their ids, or of some of them."""
     session.flush()
     asked = {"organization": _organization(session), "flow": flow_id}
-    return list(session.connection().execute(_live_of_flow(table, columns), asked).all())
+    if ids is None:
+        return list(session.connection().execute(_live_of_flow(table, columns), asked).all())
+    if not ids:
+        return []
+    some = {**asked, "ids": sorted(ids)}
+    return list(session.connection().execute(_live_of_ids(table, columns), some).all())
 
 
-def remembered(session: Session, flow_id: str, seq: int, read: Callable[[], T]) -> T:
+def remembered(
+    session: Session,
+    flow_id: str,
+    seq: int,
+    read: Callable[[], T],
+    follow: Callable[[T, Touched], T],
+) -> T:
     """Return what a flow is at its newest sequence, which is read once and then kept.
 
-    What was committed at a sequence never changes. A unit of work only looks here: it may be
-    rolled back, and its sequence given to another.
+    What was committed at a sequence never changes, so what came after an earlier one is read of
+    the rows that it touched alone. A unit of work only looks here: it may be rolled back, and its
+    sequence given to another.
 
     Args:
         session: that has read the sequence.
         flow_id: the flow.
         seq: its newest sequence.
         read: reads it in that session.
+        follow: brings what it was earlier up to date.
     """
-    known: OrderedDict[tuple[str, int], object] = session.info["known"]
+    known: OrderedDict[tuple[str, int], Any] = session.info["known"]  # T, under each flow
     found = known.get((flow_id, seq))
     if found is None:
-        found = read()
+        earlier = max((at for key, at in tuple(known) if key == flow_id and at < seq), default=0)
+        before: Any = known.get((flow_id, earlier))  # a T of the same flow
+        touched = None if before is None else _touched(session, flow_id, earlier)
+        found = read() if touched is None else follow(before, touched)
         if session.info.get("read_only"):
             known[flow_id, seq] = found
             while len(known) > _MOST_KNOWN:
@@ -107,15 +128,31 @@ def remembered(session: Session, flow_id: str, seq: int, read: Callable[[], T]) 
 
 
 _MOST_KNOWN = 64
+_MOST_FOLLOWED = 32
+"""Operations that are followed one by one; beyond them the whole flow is as quickly read."""
 
+
+def _touched(session: Session, flow_id: str, after: int) -> Touched | None:
+    """Return the rows that the operations after one touched, or None if there were many."""
+    asked = {"organization": _organization(session), "stream": flow_id, "after": after}
+    patches = session.connection().execute(_SINCE, asked).scalars().all()
+    if len(patches) > _MOST_FOLLOWED:
+        return None
+    found: Touched = {}
+    for each in (change for patch in patches for change in patch):
+        found.setdefault(each["table"], set()).add(each["id"])
+    return found
+
+
+_LATER = (
+    LOG.c.organization_id == bindparam("organization"),
+    LOG.c.stream_id == bindparam("stream"),
+    LOG.c.seq > bindparam("after"),
+)
+_SINCE = select(LOG.c.patch).where(*_LATER).limit(_MOST_FOLLOWED + 1)
 _AFTER = (
     select(LOG.c.inverse)
-    .where(
-        LOG.c.organization_id == bindparam("organization"),
-        LOG.c.stream_id == bindparam("stream"),
-        LOG.c.seq > bindparam("after"),
-        LOG.c.status == "applied",
-    )
+    .where(*_LATER, LOG.c.status == "applied")
     .order_by(LOG.c.seq.desc())
     .execution_options(yield_per=_AT_ONCE)
 )
@@ -160,6 +197,12 @@ def _of_flow(table: str, columns: tuple[str, ...]) -> Select[Any]:  # columns of
 @cache
 def _live_of_flow(table: str, columns: tuple[str, ...]) -> Select[Any]:  # columns of any type
     return _of_flow(table, columns).where(TABLES[table].c[_LIVE].is_(None))
+
+
+@cache
+def _live_of_ids(table: str, columns: tuple[str, ...]) -> Select[Any]:  # columns of any type
+    some = TABLES[table].c.id.in_(bindparam("ids", expanding=True))
+    return _live_of_flow(table, columns).where(some)
 
 
 def _take_back(rows: Rows, each: Json) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 UNDO = "undo "
 # What a run writes into its flow's log by itself. No person did it, so no undo takes it back.
 KEEPING = frozenset({"create template", "rename template", "save version"})
+# How a fork or a copy began. Without it an empty flow would be left that still calls itself one.
+BIRTHS = frozenset({"fork", "copy"})
 
 Step: TypeAlias = list[Logged]  # the operations of one step, the newest first
 
@@ -195,7 +197,7 @@ _ANY = (
     .order_by(LOG.c.seq.desc())
     .limit(bindparam("most"))
 )
-_STEPS = {"lab": _ANY, "flow": _ANY.where(LOG.c.op_type.not_in(KEEPING))}
+_STEPS = {"lab": _ANY, "flow": _ANY.where(LOG.c.op_type.not_in(KEEPING | BIRTHS))}
 _ACTORS = (
     select(LOG.c.actor_id)
     .where(_APPLIED, LOG.c.seq > bindparam("above"), LOG.c.seq <= bindparam("below"))

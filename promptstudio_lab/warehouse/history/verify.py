@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sqlalchemy import Text, select, type_coerce
 
 from promptstudio_lab.errors import ValueRefused
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.values import Json, loads
 from promptstudio_lab.warehouse.history.chain import HASHED, chained
 from promptstudio_lab.warehouse.history.changelog import LOG, ROOTS, Stream
@@ -46,12 +47,14 @@ class Broken:
     op_id: str | None
     why: str
 
+    _repr_html_ = named_html
+
     def __str__(self) -> str:
         """Say where and why."""
         return f"{self.stream.type} {self.stream.id}, operation {self.seq}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verified:
     """What a look through the log has found.
 
@@ -67,6 +70,12 @@ class Verified:
     streams: int
     operations: int
     broken: tuple[Broken, ...]
+
+    _repr_html_ = named_html
+
+    def __repr__(self) -> str:
+        """Say it in words."""
+        return str(self)
 
     @property
     def ok(self) -> bool:

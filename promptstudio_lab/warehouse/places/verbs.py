@@ -130,8 +130,8 @@ def refuse_inside(thing: Thing, path: str) -> None:
 
 
 def _refuse_reference(kind: Kind, path: str) -> None:
-    if kind == "template" and split_reference(path)[1] is not None:
-        message = f"{path!r} reads as a version or a label; a template is called without an '@'"
+    if kind != "library" and split_reference(path)[1] is not None:
+        message = f"{path!r} reads as a version or a label; a {kind} is called without an '@'"
         raise OperationRefused(message)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select, text, update
 
 from promptstudio_lab.warehouse.entities import FlowExecution
 from promptstudio_lab.warehouse.types import now
@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+# Written out, and not bound: only so does the index of what is running answer.
+_RUNNING = text("flow_execution.status = 'running'")
+
 
 def lease_owners(session: Session) -> list[str]:
     """Return who holds the leases of the runs that are not over."""
-    query = select(FlowExecution.lease_owner).where(FlowExecution.status == "running").distinct()
+    query = select(FlowExecution.lease_owner).where(_RUNNING).distinct()
     return [owner for owner in session.scalars(query) if owner]
 
 
@@ -30,7 +33,7 @@ def interrupt(session: Session, dead: Sequence[str]) -> int:
     marked = session.scalars(
         update(FlowExecution)
         .where(
-            FlowExecution.status == "running",
+            _RUNNING,
             or_(FlowExecution.lease_until < moment, FlowExecution.lease_owner.in_(dead)),
         )
         .values(

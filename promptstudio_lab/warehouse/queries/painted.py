@@ -127,13 +127,17 @@ def _status(rows: list[NodeExecution]) -> str:
 
 
 def _short(value: Json) -> str | None:
-    """Return the beginning of a value as text; of a single output, of that."""
+    """Return the beginning of a value as text; of a single output, of that.
+
+    A yes or no keeps its name: of a switch it is the branch that opened.
+    """
     if value is None:
         return None
     if isinstance(value, dict) and "message" in value and "node" in value:
         value = value["message"]
     if isinstance(value, dict) and len(value) == 1:
-        (value,) = value.values()
+        (only,) = value.values()
+        value = value if isinstance(only, bool) else only
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_plain(part)}" for name, part in value.items())[:_SHOWN]
     return _plain(value)[:_SHOWN]

@@ -12,6 +12,7 @@ from promptstudio_lab.warehouse.entities import FlowExecution, NodeExecution, Pa
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
 _SELECT = """
@@ -28,6 +29,7 @@ LEFT JOIN payload AS problem ON problem.id = fe.error_payload_id
 WHERE fe.status IN ('succeeded', 'failed', 'partial')
     AND (fe.error_code IS NULL OR fe.error_code <> 'missing_key')
 """
+_AT_ONCE = 1_000
 _ORDER = " ORDER BY fe.unit_key, v.is_control DESC, v.id"
 
 
@@ -40,17 +42,28 @@ def experiment_results(session: Session, experiment_id: str) -> list[dict[str, J
 
 def batch_results(session: Session, batch_id: str) -> Iterator[dict[str, Json]]:
     """Give each finished run of a batch, as `experiment_results` does."""
-    query = f"{_SELECT} AND fe.batch_id = :batch_id {_ORDER}"
-    for row in session.execute(text(query), {"batch_id": batch_id}).mappings():
+    query = text(f"{_SELECT} AND fe.batch_id = :batch_id {_ORDER}")
+    query = query.execution_options(yield_per=_AT_ONCE)
+    for row in session.execute(query, {"batch_id": batch_id}).mappings():
         yield _row(dict(row))
 
 
-def batch_runs(session: Session, batch_id: str) -> dict[str, tuple[str, str]]:
-    """Return the status and the id of each run of a batch, by its item's key."""
+def batch_runs(session: Session, batch_id: str) -> Iterator[tuple[str, str, str]]:
+    """Give the item's key, the status and the id of each run of a batch."""
     query = select(FlowExecution.unit_key, FlowExecution.status, FlowExecution.id)
-    of_items = FlowExecution.batch_id == batch_id, FlowExecution.unit_key.is_not(None)
-    rows = session.execute(query.where(*of_items))
-    return {str(row.unit_key): (row.status, row.id) for row in rows}
+    query = query.where(*_of_items(batch_id)).execution_options(yield_per=_AT_ONCE)
+    for key, status, run_id in session.execute(query):
+        yield str(key), status, run_id
+
+
+def first_run(session: Session, batch_id: str) -> str | None:
+    """Return the id of the first run of a batch, or None if none has begun."""
+    query = select(FlowExecution.id).where(*_of_items(batch_id)).order_by(FlowExecution.id)
+    return session.scalars(query.limit(1)).first()
+
+
+def _of_items(batch_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return FlowExecution.batch_id == batch_id, FlowExecution.unit_key.is_not(None)
 
 
 def statuses(session: Session, run_ids: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,12 @@ from promptstudio_lab.errors import NotFound
 from promptstudio_lab.ids import is_id
 from promptstudio_lab.money import to_usd
 from promptstudio_lab.warehouse import payloads
-from promptstudio_lab.warehouse.entities import FlowExecution, NodeAttempt, NodeExecution
+from promptstudio_lab.warehouse.entities import (
+    FlowExecution,
+    FlowVariant,
+    NodeAttempt,
+    NodeExecution,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,10 +43,12 @@ def run_seen(session: Session, run_id: str) -> dict[str, Json]:
     rows: list[FlowExecution | NodeExecution] = [run, *nodes]
     keys = [key for row in rows for key in _payload_keys(row) if key]
     bodies = payloads.get_many(session, keys)
+    variant = session.get(FlowVariant, run.variant_id) if run.variant_id else None
     return {
         "run": run.id,
         "flow": run.flow_id,
         "version": run.flow_version,
+        "variant": variant.name if variant else None,
         "status": run.status,
         "started_at": run.started_at.isoformat(),
         "latency_ms": run.execution_time_ms,
@@ -57,9 +64,12 @@ def run_seen(session: Session, run_id: str) -> dict[str, Json]:
 
 def _node(node: NodeExecution, bodies: Mapping[str, Json]) -> dict[str, Json]:
     return {
+        "id": node.id,
         "node": node.node_id,
+        "name": node.node_key,
         "path": node.path,
         "status": node.status,
+        "called": node.prompt_execution_id is not None,
         "cache_hit": node.cache_hit,
         "latency_ms": node.execution_time_ms,
         "cost_usd": _usd(node.cost),

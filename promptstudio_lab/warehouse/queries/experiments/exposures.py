@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from promptstudio_lab.warehouse.append import execute
 from promptstudio_lab.warehouse.entities import ExperimentExposure
@@ -48,6 +49,27 @@ class Met(NamedTuple):
 
     variant_id: str
     propensity: float | None
+
+
+class Came(NamedTuple):
+    """How many units met an experiment, and how many of them in a day; None before there is one."""
+
+    units: int
+    per_day: float | None
+
+
+def came(session: Session, experiment_id: str) -> Came:
+    """Return the traffic of an experiment so far."""
+    query = select(
+        func.count(func.distinct(ExperimentExposure.unit_key)),
+        func.min(ExperimentExposure.exposed_at),
+        func.max(ExperimentExposure.exposed_at),
+    ).where(ExperimentExposure.experiment_id == experiment_id)
+    units, first, last = session.execute(query).one()
+    if not units:
+        return Came(0, None)
+    # Less than a day tells nothing about its other hours.
+    return Came(units, units / max((last - first) / timedelta(days=1), 1.0))
 
 
 def first_met(session: Session, experiment_id: str, unit_keys: Collection[str]) -> dict[str, Met]:

@@ -24,6 +24,27 @@ def look_at(session: Session, experiment_id: str, state: str) -> int:
     return before or (session.scalar(looks) or 0) + 1
 
 
+def looks_taken(
+    session: Session, experiment_id: str, variant_id: str
+) -> list[tuple[str, float, Any]]:  # the last is one of a decision's words
+    """Return state, information and decision of a treatment's planned looks, in their order."""
+    found = (
+        select(
+            ExperimentAnalysis.state,
+            func.min(ExperimentAnalysis.information),
+            func.max(ExperimentAnalysis.decision),
+        )
+        .where(
+            ExperimentAnalysis.experiment_id == experiment_id,
+            ExperimentAnalysis.variant_id == variant_id,
+            ExperimentAnalysis.information.is_not(None),
+        )
+        .group_by(ExperimentAnalysis.state)
+        .order_by(func.min(ExperimentAnalysis.look))
+    )
+    return [(state, share or 0.0, said) for state, share, said in session.execute(found)]
+
+
 def keep(
     session: Session,
     columns: Sequence[str],

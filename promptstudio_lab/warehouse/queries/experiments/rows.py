@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from promptstudio_lab.warehouse.queries.experiments.units import FINISHED
+from promptstudio_lab.warehouse.queries.experiments.written import written
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,4 +41,5 @@ def run_rows(session: Session, experiment_id: str) -> tuple[pl.DataFrame, str]:
         (*map(str, row[:2]), *row[2:])
         for row in session.execute(text(_SQL), {"experiment_id": experiment_id})
     ]
-    return pl.DataFrame(rows, schema=schema, orient="row"), _SQL
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    return frame, written(_SQL, {"experiment_id": experiment_id})

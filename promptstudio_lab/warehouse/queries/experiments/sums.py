@@ -12,27 +12,29 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from promptstudio_lab.values import content_hash
+from promptstudio_lab.warehouse.queries.experiments.held import (
+    PARTS,
+    Table,
+    added,
+    alone,
+    counted,
+    paired,
+    units_of,
+    valued,
+)
+from promptstudio_lab.warehouse.queries.experiments.written import written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
-# Each column of a report: how many runs of a unit have it, their sum, and what divides that.
-_PARTS = {
-    "success": ("success_runs", "success", 1.0),
-    "cost_usd": ("cost_runs", "cost", 1e9),
-    "latency_ms": ("latency_runs", "latency_ms", 1.0),
-    "quality": ("quality_runs", "quality", 1.0),
-    "input_tokens": ("input_runs", "input_tokens", 1.0),
-    "output_tokens": ("output_runs", "output_tokens", 1.0),
-}
 # Sums of others may come in any order, and then differ in their last digit.
-_WHOLE = [5 + 2 * at for at, name in enumerate(_PARTS) if name not in {"latency_ms", "quality"}]
+_WHOLE = [5 + 2 * at for at, name in enumerate(PARTS) if name not in {"latency_ms", "quality"}]
 # What a unit contributes: its mean.
 _VALUES = {
     name: f"CAST({total} AS DOUBLE PRECISION) / nullif({count}, 0) / {scale:g}"
-    for name, (count, total, scale) in _PARTS.items()
+    for name, (count, total, scale) in PARTS.items()
 }
 _MINE = "organization_id = :organization_id AND experiment_id = :experiment_id AND runs > 0"
 # Who met two variants tells nothing about either.
@@ -74,7 +76,7 @@ class Added:
         shift: what was subtracted from each column.
         totals: the sums of the shifted columns.
         products: the sums of products of each two shifted columns.
-        sql: the query, for whoever wants to look.
+        sql: the query, for whoever wants to run it again.
     """
 
     n: int
@@ -83,6 +85,11 @@ class Added:
     totals: tuple[float, ...]
     products: tuple[tuple[float, ...], ...]
     sql: str
+
+
+def value_of(column: str) -> str:
+    """Return what a unit contributes to a column, as SQL over `experiment_unit`: its mean."""
+    return _VALUES[column]
 
 
 def seen(
@@ -96,27 +103,42 @@ def seen(
         columns: what is wanted; a column that units do not have is left out.
         apart: whether each unit belongs to one variant; then who met two is left out.
     """
-    # Plain columns: over many units each expression would cost as much as all of these.
-    cells = "".join(f", sum({count}), sum({total})" for count, total, _ in _PARTS.values())
-    query = (
-        "SELECT variant_id, sum(runs), count(*), sum(simulated_runs)"  # noqa: S608 — names of our own table above
-        f"{cells} FROM experiment_unit WHERE {_MINE}{_only(apart)} GROUP BY variant_id"
-    )
     found = {}
-    for row in session.execute(text(query), _bound(session, experiment_id)):
-        cells_of = dict(zip(_PARTS, zip(row[4::2], row[5::2], strict=True), strict=True))
+    for row in _counts(session, experiment_id, apart=apart):
+        cells_of = dict(zip(PARTS, zip(row[4::2], row[5::2], strict=True), strict=True))
         found[str(row[0])] = Seen(
             runs=int(row[1]),
             units=int(row[2]),
             simulated=bool(row[3]),
             whole=tuple(map(int, (row[1], *row[4::2], *(row[at] for at in _WHOLE)))),
-            known={name: int(cells_of[name][0]) for name in columns if name in _PARTS},
+            known={name: int(cells_of[name][0]) for name in columns if name in PARTS},
             means={
-                name: float(total) / int(count) / _PARTS[name][2] if count else None
+                name: float(total) / int(count) / PARTS[name][2] if count else None
                 for name, (count, total) in cells_of.items()
             },
         )
     return found
+
+
+def _counts(
+    session: Session, experiment_id: str, *, apart: bool
+) -> Iterable[Sequence[Any]]:  # rows of keys and numbers
+    """Return of each variant its id, how many runs and units, and the sums of all its columns."""
+    units = units_of(session, experiment_id)
+    names = [name for part in PARTS.values() for name in part[:2]]
+    if units is not None:
+        import polars as pl
+
+        kept = counted(units, _multi(session, experiment_id) if apart else ())
+        sums = [pl.col("runs").sum(), pl.len(), pl.col("simulated_runs", *names).sum()]
+        return kept.group_by("variant_id").agg(sums).sort("variant_id").rows()
+    # Plain columns: over many units each expression would cost as much as all of these.
+    cells = "".join(f", sum({name})" for name in names)
+    query = (
+        "SELECT variant_id, sum(runs), count(*), sum(simulated_runs)"  # noqa: S608 — names of our own table above
+        f"{cells} FROM experiment_unit WHERE {_MINE}{_only(apart)} GROUP BY variant_id"
+    )
+    return session.execute(text(query), _bound(session, experiment_id)).all()
 
 
 def state_of(found: Mapping[str, Seen]) -> str:
@@ -126,11 +148,15 @@ def state_of(found: Mapping[str, Seen]) -> str:
 
 def multi_units(session: Session, experiment_id: str) -> int:
     """Return how many units met more than one variant of an experiment."""
+    return len(_multi(session, experiment_id))
+
+
+def _multi(session: Session, experiment_id: str) -> list[str]:
     query = (
-        "SELECT count(DISTINCT unit_key) FROM experiment_exposure "
+        "SELECT DISTINCT unit_key FROM experiment_exposure "
         "WHERE experiment_id = :experiment_id AND multi"
     )
-    return int(session.execute(text(query), _bound(session, experiment_id)).scalar_one())
+    return list(session.scalars(text(query), _bound(session, experiment_id)))
 
 
 def paired_sums(
@@ -153,6 +179,12 @@ def paired_sums(
     cells = [f"{short}_{column}" for short in "ct" for column in columns]
     query = f"{_pairs(columns)} SELECT count(*), {_sums(cells)} FROM pair"  # noqa: S608 — as above
     both = [*columns, *columns]
+    units = units_of(session, experiment_id)
+    if units is not None:
+        moved = [shift[column] for column in both]
+        sums = added(paired(valued(units, columns), *arms.values()), cells, moved)
+        bound = {**_moving(session, experiment_id, moved), **_two(arms)}
+        return _held(sums, names, moved, written(query, bound))
     return _added(
         session, query, experiment_id, names=names, columns=both, shift=shift, more=_two(arms)
     )[""]
@@ -207,6 +239,9 @@ def unpaired(
     session: Session, experiment_id: str, arms: Mapping[str, str], columns: Sequence[str]
 ) -> tuple[str, ...]:
     """Return the keys of units that one of two variants lacks, or that lack a value."""
+    units = units_of(session, experiment_id)
+    if units is not None:
+        return tuple(alone(valued(units, columns), *arms.values()))
     whole = " AND ".join(f"{name} IS NOT NULL" for name in columns)
     query = (
         f"{_units(columns)} SELECT unit_key FROM unit "  # noqa: S608 — as above
@@ -251,6 +286,15 @@ def arm_sums(
         f"FROM {'drawn' if weighted else 'unit'} WHERE {whole} GROUP BY variant_id"
     )
     names = [*columns, _WEIGHT] if weighted else list(columns)
+    units = None if weighted else units_of(session, experiment_id)
+    if units is not None:
+        moved = [shift[column] for column in columns]
+        table = valued(units, columns, but=_multi(session, experiment_id))
+        again = written(query, _moving(session, experiment_id, moved))
+        return {
+            str(key): _held(added(arm, columns, moved), names, moved, again)
+            for (key,), arm in table.drop_nulls().partition_by("variant_id", as_dict=True).items()
+        }
     return _added(session, query, experiment_id, names=names, columns=names, shift=shift)
 
 
@@ -265,9 +309,9 @@ def _added(  # noqa: PLR0913 — one query and everything that goes into it
     more: Mapping[str, str] | None = None,
 ) -> dict[str, Added]:
     moved = tuple(shift[column] for column in columns)
-    shifts = {f"shift_{index}": value for index, value in enumerate(moved)}
     width, found = len(names), {}
-    bound = {**_bound(session, experiment_id), **shifts, **(more or {})}
+    bound = {**_moving(session, experiment_id, moved), **(more or {})}
+    again = written(query, bound)
     for row in session.execute(text(query), bound):
         key, values = ("", row) if more else (str(row[0]), row[1:])
         found[key] = Added(
@@ -276,9 +320,13 @@ def _added(  # noqa: PLR0913 — one query and everything that goes into it
             shift=moved,
             totals=tuple(float(value or 0.0) for value in values[1 : width + 1]),
             products=_square(values[width + 1 :], width),
-            sql=query,
+            sql=again,
         )
     return found
+
+
+def _held(sums: Table, names: Sequence[str], shift: Sequence[float], query: str) -> Added:
+    return Added(sums.n, tuple(names), tuple(shift), sums.totals, sums.products, query)
 
 
 def _bound(session: Session, experiment_id: str) -> dict[str, object]:
@@ -286,6 +334,11 @@ def _bound(session: Session, experiment_id: str) -> dict[str, object]:
         "organization_id": session.info["actor"].organization_id,
         "experiment_id": experiment_id,
     }
+
+
+def _moving(session: Session, experiment_id: str, moved: Sequence[float]) -> dict[str, object]:
+    shifts = {f"shift_{index}": value for index, value in enumerate(moved)}
+    return {**_bound(session, experiment_id), **shifts}
 
 
 def _two(arms: Mapping[str, str]) -> dict[str, str]:
@@ -325,8 +378,12 @@ def _pairs(columns: Sequence[str]) -> str:
 
 def _sums(cells: Sequence[str]) -> str:
     shifted = [f"({cell} - :shift_{index})" for index, cell in enumerate(cells)]
-    products = [f"sum({a} * {b})" for a, b in combinations_with_replacement(shifted, 2)]
-    return ", ".join([*(f"sum({cell})" for cell in shifted), *products])
+    # Each with a name of its own, or nobody could run the query again.
+    products = [
+        f"sum({shifted[i]} * {shifted[j]}) AS product_{i}_{j}"
+        for i, j in combinations_with_replacement(range(len(cells)), 2)
+    ]
+    return ", ".join([*(f"sum({cell}) AS sum_{at}" for at, cell in enumerate(shifted)), *products])
 
 
 def _square(values: Sequence[Any], width: int) -> tuple[tuple[float, ...], ...]:  # a slice of a row

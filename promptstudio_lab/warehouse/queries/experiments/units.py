@@ -8,6 +8,7 @@ repeated, and a crash in between leaves both out.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.values import dumps
@@ -25,16 +26,35 @@ FINISHED = (
 
 _OURS = "experiment_id IS NOT NULL AND variant_id IS NOT NULL AND unit_key IS NOT NULL"
 _KEY = "organization_id, experiment_id, variant_id, unit_key"
-_WHOLE = "CASE WHEN {} THEN 1 ELSE 0 END"
-# Each measure with the count of the runs that have it: its column there, and in a run.
+# Each measure with the count of the runs that have it, by its column in a run.
 _MEASURES = {
-    ("success_runs", "success"): ("success", _WHOLE.format("success")),
-    ("cost_runs", "cost"): ("total_cost", "total_cost"),
-    ("latency_runs", "latency_ms"): ("execution_time_ms", "execution_time_ms"),
-    ("quality_runs", "quality"): ("quality", "quality"),
-    ("input_runs", "input_tokens"): ("total_input_tokens", "total_input_tokens"),
-    ("output_runs", "output_tokens"): ("total_output_tokens", "total_output_tokens"),
+    "success": ("success_runs", "success"),
+    "total_cost": ("cost_runs", "cost"),
+    "execution_time_ms": ("latency_runs", "latency_ms"),
+    "quality": ("quality_runs", "quality"),
+    "total_input_tokens": ("input_runs", "input_tokens"),
+    "total_output_tokens": ("output_runs", "output_tokens"),
 }
+_THESE = {
+    "sqlite": "id IN (SELECT value FROM json_each(?))",
+    "postgresql": "id = ANY(CAST(%s AS uuid[]))",
+}
+# A unit's watermark: on SQLite, which one process writes at a time, how many runs had begun; on
+# PostgreSQL the transaction. What some state does not show yet has that state's mark or a later.
+_TOUCHED = {
+    "sqlite": "(SELECT coalesce(max(rowid), 0) FROM flow_execution)",
+    "postgresql": "CAST(CAST(pg_current_xact_id() AS text) AS bigint)",
+}
+_COLD = "(SELECT count(*) FROM cold_partition)"
+MARK = {
+    "sqlite": f"SELECT {_TOUCHED['sqlite']}, {_COLD}",
+    "postgresql": (
+        f"SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint), {_COLD}"
+    ),
+}
+"""The mark from which on units may change, and how often a mark may have begun anew."""
+
+_SUMS = ("runs", "simulated_runs", *chain.from_iterable(_MEASURES.values()))
 
 
 class Ending(NamedTuple):
@@ -57,7 +77,7 @@ def still_open(connection: Connection, endings: Sequence[Ending]) -> list[str]:
         return []
     sql = (
         "SELECT id, lease_owner, lease_epoch FROM flow_execution "  # noqa: S608 — names of our own schema
-        f"WHERE status = 'running' AND {_these(connection)}"
+        f"WHERE status = 'running' AND {_THESE[connection.dialect.name]}"
     )
     wanted = set(endings)
     bound = _bound(connection, [ending.run_id for ending in endings])
@@ -68,42 +88,54 @@ def still_open(connection: Connection, endings: Sequence[Ending]) -> list[str]:
 def fold(connection: Connection, run_ids: Sequence[str]) -> None:
     """Add finished runs to their units; what is no finished run of an experiment adds nothing."""
     if run_ids:
-        sql = _statement(connection.dialect.name, _these(connection))
+        sql = _statement(connection.dialect.name)
         connection.exec_driver_sql(sql, _bound(connection, run_ids))
 
 
 def unfold(connection: Connection, run_ids: Sequence[str]) -> None:
     """Take runs off their units again, before they go on."""
     if run_ids:
-        sql = _statement(connection.dialect.name, _these(connection), "-")
+        sql = _statement(connection.dialect.name, "-")
         connection.exec_driver_sql(sql, _bound(connection, run_ids))
 
 
 @lru_cache
-def _statement(dialect: str, chosen: str, sign: str = "") -> str:
-    sums = {"runs": "count(*)", "simulated_runs": f"sum({_WHOLE.format('simulated')})"}
-    for (count, name), (column, value) in _MEASURES.items():
-        sums[count] = f"count({column})"
-        sums[name] = f"coalesce(sum({value}), 0)"
-    first = "min(id)" if dialect == "sqlite" else "CAST(min(CAST(id AS text)) AS uuid)"
-    values = ", ".join(f"{sign}{value}" for value in sums.values())
-    added = ", ".join(f"{name} = experiment_unit.{name} + excluded.{name}" for name in sums)
-    # In one order, so that two who add to the same units never wait for each other.
+def _statement(dialect: str, sign: str = "") -> str:
+    runs = _grouped(sign) if dialect == "postgresql" else _one_by_one(sign)
+    added = ", ".join(f"{name} = experiment_unit.{name} + excluded.{name}" for name in _SUMS)
+    columns = f"id, {_KEY}, {', '.join(_SUMS)}, touched, created_at, created_by"
     return (
-        f"INSERT INTO experiment_unit (id, {_KEY}, {', '.join(sums)}, created_at, created_by) "  # noqa: S608 — as above
-        f"SELECT {first}, {_KEY}, {values}, min(created_at), min(created_by) "
-        f"FROM flow_execution WHERE {chosen} AND {FINISHED} AND {_OURS} GROUP BY {_KEY} "
-        f"ORDER BY variant_id, unit_key ON CONFLICT ({_KEY}) DO UPDATE SET {added}"
+        f"INSERT INTO experiment_unit ({columns}) "
+        f"{runs} ON CONFLICT ({_KEY}) DO UPDATE SET {added}, touched = excluded.touched"
     )
 
 
-def _these(connection: Connection) -> str:
-    if connection.dialect.name == "sqlite":
-        return "id IN (SELECT value FROM json_each(?))"
-    return "id = ANY(CAST(%s AS uuid[]))"
+def _one_by_one(sign: str) -> str:
+    # A unit may be met twice here, so runs are not sorted into groups: that would cost most.
+    values = [f"{sign}1", f"{sign}simulated"]
+    for column in _MEASURES:
+        values += [f"{sign}({column} IS NOT NULL)", f"{sign}coalesce({column}, 0)"]
+    return (
+        f"SELECT run.id, {_KEY}, {', '.join(values)}, {_TOUCHED['sqlite']}, created_at, created_by "  # noqa: S608 — as above
+        "FROM json_each(?) AS given CROSS JOIN flow_execution AS run ON run.id = given.value "
+        f"WHERE {FINISHED} AND {_OURS}"
+    )
+
+
+def _grouped(sign: str) -> str:
+    values = ["count(*)", "sum(CASE WHEN simulated THEN 1 ELSE 0 END)"]
+    for column in _MEASURES:
+        number = "CAST(success AS int)" if column == "success" else column
+        values += [f"count({column})", f"coalesce(sum({number}), 0)"]
+    signed = ", ".join(f"{sign}{value}" for value in values)
+    # In one order, so that two who add to the same units never wait for each other.
+    return (
+        f"SELECT CAST(min(CAST(id AS text)) AS uuid), {_KEY}, {signed}, {_TOUCHED['postgresql']}, "  # noqa: S608 — as above
+        f"min(created_at), min(created_by) FROM flow_execution WHERE {_THESE['postgresql']} "
+        f"AND {FINISHED} AND {_OURS} GROUP BY {_KEY} ORDER BY variant_id, unit_key"
+    )
 
 
 def _bound(connection: Connection, run_ids: Sequence[str]) -> tuple[object]:
-    if connection.dialect.name == "sqlite":
-        return (dumps(list(run_ids)),)
-    return (list(run_ids),)
+    once = list(dict.fromkeys(run_ids))
+    return (dumps([*once]),) if connection.dialect.name == "sqlite" else (once,)

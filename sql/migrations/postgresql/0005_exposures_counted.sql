@@ -1,0 +1,1 @@
+ALTER TABLE experiment_exposure DROP COLUMN exposure_count;
