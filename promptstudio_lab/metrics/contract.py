@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias, get_args
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.registry import Registry
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.stats.unpaired import arm_difference
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
     from promptstudio_lab.stats.sums import Floats, Labels, Sums, SumsApart
+    from promptstudio_lab.values import Json
 
 Better: TypeAlias = Literal["higher", "lower"]
-Role: TypeAlias = Literal["goal", "cost", "guardrail"]
+Role: TypeAlias = Literal["goal", "cost", "guardrail", "exploratory"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,8 @@ class Metric(ABC):
         label: what people read.
         unit: `share`, `usd`, `ms`, `usd per success`, or any other word.
         better: which direction is good, `higher` or `lower`.
-        role: `goal` decides, `cost` is named beside the decision, `guardrail` may hold it back.
+        role: `goal` decides, `cost` is named beside the decision, `guardrail` may hold it back;
+            `exploratory` is told and nothing rests on it.
         columns: the columns of each item that its sums need.
         margin: for a guardrail, the worsening that is still accepted; None only tells.
     """
@@ -45,6 +48,8 @@ class Metric(ABC):
     columns: tuple[str, ...]
     margin: Margin | None = None
 
+    _repr_html_ = named_html
+
     def __post_init__(self) -> None:
         """Refuse words that no report understands.
 
@@ -55,6 +60,29 @@ class Metric(ABC):
             if word not in allowed:
                 message = f"metric {self.name!r} says {word!r}.{did_you_mean(word, allowed)}"
                 raise AnalysisError(message)
+
+    def settings(self) -> dict[str, Json]:
+        """Return the words it was made with, so that `type(self)(**settings)` makes it again.
+
+        A kind with words of its own adds them, or takes away what it does not take.
+        """
+        return {
+            "name": self.name,
+            "label": self.label,
+            "unit": self.unit,
+            "better": self.better,
+            "role": self.role,
+            "max_regression": None if self.margin is None else self.margin.written,
+        }
+
+    def having(self, role: Role) -> Self:
+        """Return the same question in another role.
+
+        >>> from promptstudio_lab.metrics.mean import Mean
+        >>> Mean("latency_ms").having("goal").role
+        'goal'
+        """
+        return type(self)(**{**self.settings(), "role": role})
 
     @property
     def raw(self) -> tuple[str, ...]:
@@ -114,7 +142,8 @@ class Metric(ABC):
     ) -> Effect:
         """Return what changes between variants that met different units; arguments as `effect`."""
         arms = self.arm(sums[control]), self.arm(sums[treatment])
-        return arm_difference(*arms, alpha=alpha, method=method)
+        share = self.unit == "share"
+        return arm_difference(*arms, alpha=alpha, method=method, share=share)
 
 
 metrics: Registry[type[Metric]] = Registry("promptstudio_lab.metrics", "metric")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeAlias
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.shown import named_html
 
 Regression: TypeAlias = "str | float | None"
 
@@ -25,6 +27,17 @@ class Margin:
 
     value: float
     relative: bool
+
+    _repr_html_ = named_html
+
+    @property
+    def written(self) -> str | float:
+        """The margin as `of` reads it, whatever the metric's unit.
+
+        >>> Margin.of("10%").written, Margin.of(".5pp", "share").written
+        (0.1, '0.005')
+        """
+        return self.value if self.relative else format(Decimal(repr(self.value)), "f")
 
     @classmethod
     def of(cls, written: Regression, unit: str = "") -> Margin | None:

@@ -16,6 +16,7 @@ from promptstudio_lab.stats.unpaired import arm_difference
 if TYPE_CHECKING:
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
+    from promptstudio_lab.values import Json
 
 _KNOWN: dict[str, tuple[str, Better, Role]] = {
     "usd": ("usd", "lower", "cost"),
@@ -70,6 +71,11 @@ class Mean(Metric):
             columns=(column, covariate) if covariate else (column,),
             margin=Margin.of(max_regression, known_unit if unit is None else unit),
         )
+
+    def settings(self) -> dict[str, Json]:
+        """Return the words it was made with."""
+        column, *covariate = self.columns
+        return {**super().settings(), "column": column, "covariate": "".join(covariate)}
 
     def effect(
         self,

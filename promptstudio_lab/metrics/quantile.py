@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
     from promptstudio_lab.stats.sums import Floats, Labels
+    from promptstudio_lab.values import Json
 
 
 @metrics.register("quantile")
@@ -64,6 +65,10 @@ class Quantile(Metric):
             columns=(f"{column}@{which}",),
             margin=Margin.of(max_regression, said if unit is None else unit),
         )
+
+    def settings(self) -> dict[str, Json]:
+        """Return the words it was made with."""
+        return {**super().settings(), "column": self.column, "p": self.p}
 
     @property
     def raw(self) -> tuple[str, ...]:

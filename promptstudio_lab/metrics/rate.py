@@ -14,6 +14,7 @@ from promptstudio_lab.stats.sums import Sums, SumsApart
 if TYPE_CHECKING:
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
+    from promptstudio_lab.values import Json
 
 
 @metrics.register("rate")
@@ -45,6 +46,12 @@ class Rate(Metric):
             margin=Margin.of(max_regression, "share"),
         )
 
+    def settings(self) -> dict[str, Json]:
+        """Return the words it was made with."""
+        words = {**super().settings(), "column": self.columns[0]}
+        del words["unit"]
+        return words
+
     def effect(
         self,
         sums: Sums | SumsApart,
@@ -66,7 +73,7 @@ class Rate(Metric):
             return self.apart(sums, control, treatment, alpha, method)
         (column,) = self.columns
         names = f"{control}.{column}", f"{treatment}.{column}"
-        found = mean_difference(sums, *names, alpha=alpha, method=method)
+        found = mean_difference(sums, *names, alpha=alpha, method=method, share=True)
         for name, mean in zip(names, (found.control, found.treatment), strict=True):
             self._check(name, mean)
         return found

@@ -14,6 +14,7 @@ from promptstudio_lab.stats.unpaired import unknown
 if TYPE_CHECKING:
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
+    from promptstudio_lab.values import Json
 
 
 @metrics.register("ratio")
@@ -48,6 +49,11 @@ class RatioOfSums(Metric):
             columns=(over, under),
             margin=Margin.of(max_regression, said),
         )
+
+    def settings(self) -> dict[str, Json]:
+        """Return the words it was made with."""
+        over, under = self.columns
+        return {**super().settings(), "over": over, "under": under}
 
     def effect(
         self,

@@ -10,12 +10,13 @@ Different units in each arm: `unpaired.arm_difference`, `independent.welch`, `in
 What an arm is: `arms.Arm` of values, sums, shares, ratios of sums (delta method) or clusters (CR1);
     `quantiles.quantile_arm` and `quantiles.quantile_arm_of_bounds` for p50, p95 and the like;
     `quantiles.linearised` makes means of them, paired and clustered.
-One number with its interval: `proportions.wilson`, `clusters.clustered_mean`,
-    `quantiles.quantile_ranks`, `planning.totals.total_of_more`.
+One number with its interval: `proportions.wilson`, `proportions.hidden` (none of n),
+    `clusters.clustered_mean`, `quantiles.quantile_ranks`, `planning.totals.total_of_more`.
 Looking more than once: `sequential.anytime.two_samples` (asymptotic confidence sequence),
     `sequential.mixture.msprt`, `sequential.mixture.normal_mixture`,
     `sequential.bounded.bounded_mean` (empirical Bernstein), `sequential.schedule.schedule`
-    (group sequential, Lan-DeMets) and `sequential.schedule.crossing_probability`.
+    (group sequential, Lan-DeMets), `sequential.schedule.crossing_probability` and
+    `sequential.schedule.inflation`; `sequential.planned.Look` is one of such looks as a rule.
 Less noise: `adjusted.cuped.cuped`, `adjusted.regression.ancova`,
     `adjusted.strata.post_stratified`; do segments differ: `adjusted.strata.heterogeneity`.
 Not worse, or as good: `equivalence.non_inferiority`, `equivalence.equivalence` (TOST).
@@ -25,7 +26,7 @@ How many, and at what price: `planning.sizes.arm_sizes`, `planning.sizes.paired_
     `planning.sizes.minimum_detectable_effect` (MDE), `planning.sizes.clustered_variance`,
     `planning.power.two_arm_power`, `planning.midway.remaining`, `planning.items.items_needed`,
     `planning.items.items_to_see`, `planning.items.least_seen`.
-Bayes and bandits: `bayes.effect.posterior`, `bayes.effect.expected_loss`,
+Bayes and bandits: `bayes.effect.posterior`, `bayes.effect.believed`, `bayes.effect.expected_loss`,
     `bayes.rates.rate_posterior`, `bayes.thompson.best_probabilities`, `bayes.thompson.with_floor`,
     `bayes.thompson.thompson`.
 Judges: `judges.agreement.kappa` (Cohen), `judges.agreement.verdict_table`,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.stats.sums import LEAST_ROWS, Sums, numbers, variance_along
 from promptstudio_lab.stats.tails import finite
 
@@ -46,6 +47,8 @@ class Arm:
     n: int
     mean: float
     variance: float
+
+    _repr_html_ = named_html
 
     def __post_init__(self) -> None:
         """Refuse what no units can have.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from promptstudio_lab.shown import named_html
+
 ALPHA = 0.05
 FEW_ITEMS = 30
 """Below this many items the normal limit that the intervals lean on is far away."""
@@ -47,7 +49,9 @@ class Effect:
     reason: str
     alpha: float = ALPHA
 
+    _repr_html_ = named_html
+
     @property
     def identical(self) -> bool:
-        """Whether no item showed any difference at all."""
+        """Whether no item showed any difference at all; the interval says what that may hide."""
         return self.estimate == 0 and self.se == 0

@@ -7,9 +7,10 @@ from typing import Literal, TypeAlias
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.stats.sequential.anytime import Anytime
+from promptstudio_lab.stats.sequential.planned import Look, Planned
 from promptstudio_lab.stats.tails import level, upper_quantile, upper_tail
 
-Method: TypeAlias = Literal["anytime", "fixed"]
+Method: TypeAlias = Literal["anytime", "fixed"] | Look
 
 _SMALLEST_POWER = 1000  # beyond it 2^-n is no longer a float
 
@@ -27,21 +28,30 @@ class Fixed:
     words = "paired t interval, right for one look at a number of items fixed in advance"
     short = "fixed"
 
-    def half_width(self, n: int) -> float:
+    def half_width(self, n: float, df: float | None = None) -> float:
         """Return half the interval's width after `n` items, in standard errors.
+
+        Args:
+            n: the number of items.
+            df: the degrees of freedom of the standard error; those of `n` pairs by default.
 
         >>> round(Fixed(0.05).half_width(15), 3)
         2.145
         """
-        return upper_quantile(self.alpha / 2, n - 1)
+        return upper_quantile(self.alpha / 2, n - 1 if df is None else df)
 
-    def p_value(self, z: float, n: int) -> float:
+    def p_value(self, z: float, n: float, df: float | None = None) -> float:
         """Return the two-sided p-value of an estimate that is `z` standard errors from 0.
+
+        Args:
+            z: the estimate in standard errors.
+            n: the number of items.
+            df: as in `half_width`.
 
         >>> round(Fixed(0.05).p_value(2.14798746, 15), 4)
         0.0497
         """
-        return 2 * upper_tail(abs(z), n - 1)
+        return 2 * upper_tail(abs(z), n - 1 if df is None else df)
 
     def unanimous_z(self, n: int) -> float:
         """Return the z whose p-value is that of a sign test in which all `n` items agree.
@@ -53,16 +63,17 @@ class Fixed:
         return upper_quantile(2.0 ** -min(n, _SMALLEST_POWER), n - 1)
 
 
-Rule: TypeAlias = Anytime | Fixed
+Rule: TypeAlias = Anytime | Fixed | Planned
 
-_RULES: dict[str, type[Rule]] = {"anytime": Anytime, "fixed": Fixed}
+_RULES: dict[str, type[Anytime | Fixed]] = {"anytime": Anytime, "fixed": Fixed}
 
 
-def rule(method: str, alpha: float) -> Rule:
+def rule(method: str | Look, alpha: float) -> Rule:
     """Return the rule called `method` at level `alpha`.
 
     Args:
-        method: `anytime`, which stays right however often somebody looks, or `fixed`.
+        method: `anytime`, which stays right however often somebody looks, or `fixed`; or one of the
+            looks that were planned.
         alpha: the chance of missing the truth that is accepted, between 0 and 1.
 
     Raises:
@@ -71,6 +82,8 @@ def rule(method: str, alpha: float) -> Rule:
     >>> rule("anytime", 0.05).words
     'asymptotic confidence sequence, safe to look at any time'
     """
+    if isinstance(method, Look):
+        return method.rule(level(alpha))
     if method not in _RULES:
         message = f"there is no method {method!r}.{did_you_mean(method, _RULES)}"
         raise AnalysisError(message)

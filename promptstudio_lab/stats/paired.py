@@ -8,7 +8,7 @@ difference has variance g' S g / n, with S the covariance of the columns and g t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from promptstudio_lab.stats.arms import WEIGHT, Arm
 from promptstudio_lab.stats.effect import ALPHA, FEW_ITEMS, Effect
 from promptstudio_lab.stats.independent import Contrast
 from promptstudio_lab.stats.looks import rule
+from promptstudio_lab.stats.proportions import hidden
 from promptstudio_lab.stats.sums import EPSILON, variance_along
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def mean_difference(
     *,
     alpha: float = ALPHA,
     method: Method = "anytime",
+    share: bool = False,
 ) -> Effect:
     """Compare the means of two columns over the same items.
 
@@ -59,6 +61,8 @@ def mean_difference(
         treatment: the treatment's column.
         alpha: the chance of missing the truth that is accepted.
         method: `anytime`, which allows looking at any time, or `fixed`, a paired t interval.
+        share: whether every item's values lie between 0 and 1, so that variants which were alike on
+            all items can differ by no more than the share of items that so many may hide.
 
     Raises:
         AnalysisError: if a column is missing, or there are fewer than two items.
@@ -69,7 +73,9 @@ def mean_difference(
     >>> effect.estimate, round(effect.low, 2), round(effect.high, 2)
     (1.25, -0.27, 2.77)
     """
-    return _compare(sums, _mean(sums, control), _mean(sums, treatment), rule(method, alpha))
+    look = rule(method, alpha)
+    found = _compare(sums, _mean(sums, control), _mean(sums, treatment), look)
+    return _alike(found) if share and found.identical else found
 
 
 def ratio_difference(
@@ -237,6 +243,20 @@ def _variance(sums: Sums, covariance: Floats, gradient: Floats) -> tuple[float, 
     # Differences below what rounding can make are none: 0.1 + 0.2 is not evidence.
     rounding = 4 * EPSILON * float(np.abs(gradient) @ np.abs(sums.means()))
     return variance_along(covariance, gradient, floor=rounding**2) / sums.n, rounding
+
+
+def _alike(found: Effect) -> Effect:
+    """Return the effect of two shares that no item told apart, with the difference it may hide."""
+    most = hidden(found.n, found.alpha)
+    ends = None if found.relative is None else most / abs(found.control)
+    return replace(
+        found,
+        low=-most,
+        high=most,
+        relative_low=None if ends is None else -ends,
+        relative_high=ends,
+        reason=f"{found.reason}; up to {100 * most:.2g} % of all items may differ all the same",
+    )
 
 
 def _unknown(sums: Sums, control: _Value, treatment: _Value, look: Rule) -> Effect:

@@ -82,6 +82,25 @@ def wilson(successes: int, n: int, *, alpha: float = 0.05) -> Proportion:
     return Proportion(share=share, low=min(share, float(low)), high=max(share, float(high)), n=n)
 
 
+def hidden(n: int, alpha: float = 0.05) -> float:
+    """Return the largest share of units that may be different though none of `n` was.
+
+    The upper end of Clopper and Pearson's interval at no success (1934), one-sided. It may be read
+    after every unit: the chance that a larger share has shown nothing so far only falls.
+
+    Args:
+        n: how many units were all alike.
+        alpha: the chance that the share is larger all the same.
+
+    Raises:
+        AnalysisError: for no unit, or an impossible alpha.
+
+    >>> round(hidden(30), 4), round(3 / 30, 4)
+    (0.095, 0.1)
+    """
+    return -math.expm1(math.log(level(alpha)) / count("n", n, 1))
+
+
 def newcombe(control: tuple[int, int], treatment: tuple[int, int], *, alpha: float = 0.05) -> Gap:
     """Return the difference of two independent shares with Newcombe's interval.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.stats.tails import count, share_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class SrmResult:
     observed: tuple[int, ...]
     expected: tuple[float, ...]
     threshold: float
+
+    _repr_html_ = named_html
 
 
 def srm(

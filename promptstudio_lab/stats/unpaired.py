@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.stats.effect import ALPHA, FEW_ITEMS, Effect
 from promptstudio_lab.stats.independent import contrast, fieller
 from promptstudio_lab.stats.looks import Fixed, rule
-from promptstudio_lab.stats.tails import upper_quantile, upper_tail
+from promptstudio_lab.stats.proportions import hidden
 
 if TYPE_CHECKING:
     from promptstudio_lab.stats.arms import Arm
-    from promptstudio_lab.stats.independent import Contrast
     from promptstudio_lab.stats.looks import Method, Rule
 
 NOISY = 0.1
 """The control's standard error, as a share of it, beyond which the delta method is not trusted."""
+
+_HALVINGS = 60  # as many as a float has digits
 
 
 class _Relative(NamedTuple):
@@ -27,7 +29,12 @@ class _Relative(NamedTuple):
 
 
 def arm_difference(
-    control: Arm, treatment: Arm, *, alpha: float = ALPHA, method: Method = "anytime"
+    control: Arm,
+    treatment: Arm,
+    *,
+    alpha: float = ALPHA,
+    method: Method = "anytime",
+    share: bool = False,
 ) -> Effect:
     """Compare two independent arms, absolutely and relative to the control.
 
@@ -36,6 +43,8 @@ def arm_difference(
         treatment: the treatment.
         alpha: the chance of missing the truth that is accepted.
         method: `anytime`, which allows looking at any time, or `fixed`, Welch's t.
+        share: whether every unit's value lies between 0 and 1, so that arms whose units were all
+            alike can be compared by the share of units that so many may hide.
 
     Returns:
         The effect; what cannot be known is `nan` or None, with a reason.
@@ -50,13 +59,15 @@ def arm_difference(
     """
     look = rule(method, alpha)
     if control.squared_se + treatment.squared_se == 0:
-        return _spreadless(control, treatment, look)
+        alike = _alike if share else _spreadless
+        return alike(control, treatment, look)
     found, n = contrast(control, treatment), control.n + treatment.n
-    critical, p_value = _judged(look, found, n)
+    critical = look.half_width(n, found.df)
+    p_value = look.p_value(found.estimate / found.se, n, found.df)
     relative = _relative(control, treatment, critical)
     few = f"fewer than {FEW_ITEMS} units in an arm, so read the interval as rough"
     notes = (
-        f"independent arms of {control.n} and {treatment.n} units",
+        f"independent arms of {control.n:,} and {treatment.n:,} units",
         _words(look),
         few if min(control.n, treatment.n) < FEW_ITEMS else "",
         relative.note,
@@ -110,13 +121,6 @@ def unknown(n: int, why: str, *, alpha: float = ALPHA, method: Method = "anytime
     )
 
 
-def _judged(look: Rule, found: Contrast, n: int) -> tuple[float, float]:
-    z = found.estimate / found.se
-    if isinstance(look, Fixed):
-        return upper_quantile(look.alpha / 2, found.df), 2 * upper_tail(abs(z), found.df)
-    return look.half_width(n), look.p_value(z, n)
-
-
 def _words(look: Rule) -> str:
     if isinstance(look, Fixed):
         return "Welch's t interval, right for one look at a number of units fixed in advance"
@@ -164,3 +168,51 @@ def _spreadless(control: Arm, treatment: Arm, look: Rule) -> Effect:
         reason=reason,
         alpha=look.alpha,
     )
+
+
+def _alike(control: Arm, treatment: Arm, look: Rule) -> Effect:
+    """Return what can be said of two shares when all units of an arm are equal, in both arms.
+
+    Each arm hides at most some share of other units, with half of alpha each; whatever those are
+    like, its mean moves no further than to 0 or to 1.
+    """
+    (low, high), n = _gap(control, treatment, look.alpha), control.n + treatment.n
+    estimate, known = treatment.mean - control.mean, control.mean > 0
+    room = estimate - low if estimate > 0 else high - estimate
+    return Effect(
+        control=control.mean,
+        treatment=treatment.mean,
+        estimate=estimate,
+        low=low,
+        high=high,
+        relative=estimate / control.mean if known else None,
+        relative_low=low / control.mean if known else None,
+        relative_high=high / control.mean if known else None,
+        p_value=_p_value(control, treatment) if estimate else 1.0,
+        se=room / look.half_width(n) if estimate else 0.0,
+        n=n,
+        method=look.short,
+        reason=(
+            f"independent arms of {control.n:,} and {treatment.n:,} units, in each of which all"
+            " were alike; the interval has room for what so few may hide (Clopper-Pearson)"
+        ),
+        alpha=look.alpha,
+    )
+
+
+def _gap(control: Arm, treatment: Arm, alpha: float) -> tuple[float, float]:
+    ends = []
+    for arm in (control, treatment):
+        other = hidden(arm.n, alpha / 2)
+        ends.append((arm.mean * (1 - other), arm.mean + (1 - arm.mean) * other))
+    return ends[1][0] - ends[0][1], ends[1][1] - ends[0][0]
+
+
+def _p_value(control: Arm, treatment: Arm) -> float:
+    """Return the smallest alpha whose interval leaves 0 out, by halving its logarithm."""
+    from_, to = math.log(sys.float_info.min), 0.0
+    for _ in range(_HALVINGS):
+        middle = (from_ + to) / 2
+        low, high = _gap(control, treatment, math.exp(middle))
+        from_, to = (from_, middle) if low > 0 or high < 0 else (middle, to)
+    return math.exp(to)

@@ -166,7 +166,7 @@ def _bayes_effect(  # noqa: PLR0913 # the case's own words
     inverse: bool = False,
 ) -> Case:
     proper = isinstance(prior, dict) and prior.get("proper", True)
-    belief = Prior(prior["mean"], prior["variance"]) if proper else FLAT
+    belief = Prior(prior["mean"], math.sqrt(prior["variance"])) if proper else FLAT
     found = posterior(
         _arm(control, kind),
         _arm(treatment, kind),
@@ -331,7 +331,9 @@ def _midway(  # noqa: PLR0913 # the case's own words
         _arm(control),
         _arm(treatment),
         target_mde,
-        prior=Prior(prior["mean"], prior["variance"]) if isinstance(prior, dict) else None,
+        prior=Prior(prior["mean"], math.sqrt(prior["variance"]))
+        if isinstance(prior, dict)
+        else None,
         metrics=num_goal_metrics,
         comparisons=num_goal_metrics * (num_variations - 1),
         tuning_n=tuning_n,

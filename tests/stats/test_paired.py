@@ -134,6 +134,25 @@ def test_no_difference_on_any_item_is_said_and_not_tested(method: Method) -> Non
     assert "same result on all 60 items" in effect.reason
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_shares_that_no_item_told_apart_may_differ_by_what_so_few_items_hide(
+    method: Method,
+) -> None:
+    sums = Sums.of({"c": [1.0, 0.0] * 15, "t": [1.0, 0.0] * 15})
+    effect = mean_difference(sums, "c", "t", method=method, share=True)
+    assert effect.identical
+    most = 1 - 0.05 ** (1 / 30)
+    assert (effect.low, effect.high) == pytest.approx((-most, most))
+    assert (effect.relative_low, effect.relative_high) == pytest.approx((-2 * most, 2 * most))
+    assert effect.reason.endswith("up to 9.5 % of all items may differ all the same")
+    nothing = Sums.of({"c": [0.0] * 30, "t": [0.0] * 30})
+    none = mean_difference(nothing, "c", "t", method=method, share=True)
+    assert none.high == pytest.approx(most)
+    assert none.relative_high is None
+    told = Sums.of({"c": [1.0, 0.0, 1.0], "t": [1.0, 1.0, 0.0]})
+    assert mean_difference(told, "c", "t", share=True) == mean_difference(told, "c", "t")
+
+
 def test_rounding_is_no_difference() -> None:
     control = [0.1 + 0.2, 1e9 + 0.1] * 20
     treatment = [0.3, 1e9 + 0.1] * 20

@@ -5,11 +5,11 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import beta, binom
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.proportions import mcnemar, newcombe, wilson
+from promptstudio_lab.stats.proportions import hidden, mcnemar, newcombe, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 20), (20, 20), (1, 1), (7, 20)])
@@ -68,3 +68,16 @@ def test_exact_mcnemar_is_rarely_fooled() -> None:
     weight = binom.pmf(range(31), 30, 0.5)
     fooled = [mcnemar(k, 30 - k).p_value < 0.05 for k in range(31)]
     assert weight @ fooled <= 0.05
+
+
+@pytest.mark.parametrize("n", [1, 7, 300])
+def test_what_none_of_n_may_hide_is_clopper_and_pearsons_end(n: int) -> None:
+    most = hidden(n, 0.05)
+    assert most == pytest.approx(beta.ppf(0.95, 1, n))
+    # A share that large has shown nothing in n units once in twenty, and after more of them less.
+    assert (1 - most) ** n == pytest.approx(0.05)
+
+
+def test_no_unit_at_all_hides_anything() -> None:
+    with pytest.raises(AnalysisError, match="whole number"):
+        hidden(0)

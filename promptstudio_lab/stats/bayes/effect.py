@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.stats.independent import Scale, contrast
 from promptstudio_lab.stats.tails import Tails, finite, positive, upper_tail
 
@@ -28,20 +29,22 @@ class Prior:
 
     Attributes:
         mean: the effect that is expected, on the scale of the prior.
-        variance: how sure that is; infinite for a flat prior.
+        sd: how sure that is; infinite for a flat prior.
     """
 
     mean: float = 0.0
-    variance: float = math.inf
+    sd: float = math.inf
+
+    _repr_html_ = named_html
 
     def __post_init__(self) -> None:
         """Refuse a belief that is none.
 
         Raises:
-            AnalysisError: if the mean is not finite, or the variance not above 0.
+            AnalysisError: if the mean is not finite, or the standard deviation not above 0.
         """
-        if not (math.isfinite(self.mean) and self.variance > 0):
-            message = f"a prior of mean {self.mean} and variance {self.variance} is no belief"
+        if not (math.isfinite(self.mean) and self.sd > 0):
+            message = f"a prior of mean {self.mean} and sd {self.sd} is no belief"
             raise AnalysisError(message)
 
 
@@ -117,9 +120,38 @@ def posterior(  # noqa: PLR0913 # the data, the belief, and how to read them
         raise AnalysisError(message)
     if prior_scale not in {None, scale}:
         size = abs(control.mean) if scale == "absolute" else 1 / abs(control.mean)
-        belief = Prior(prior.mean * size, prior.variance * size**2)
-    precision = found.se**-2 + 1 / belief.variance
-    mean = (found.estimate * found.se**-2 + belief.mean / belief.variance) / precision
+        belief = Prior(prior.mean * size, prior.sd * size)
+    return believed(
+        found.estimate, found.se, prior=belief, lower_is_better=lower_is_better, alpha=alpha
+    )
+
+
+def believed(
+    estimate: float,
+    se: float,
+    *,
+    prior: Prior = FLAT,
+    lower_is_better: bool = False,
+    alpha: float = 0.05,
+) -> Posterior:
+    """Return what is believed about an effect that was estimated, in whatever way.
+
+    Args:
+        estimate: treatment minus control.
+        se: its standard error.
+        prior: the belief before the data, on the same scale.
+        lower_is_better: whether a fall is a win.
+        alpha: the probability that is left outside the credible interval.
+
+    Raises:
+        AnalysisError: if the standard error is not above 0, or a number is not finite.
+
+    >>> found = believed(0.02, 0.01, prior=Prior(0.0, 0.01))
+    >>> round(found.estimate, 4), round(found.chance_to_win, 4)
+    (0.01, 0.9214)
+    """
+    precision = positive("se", se) ** -2 + prior.sd**-2
+    mean = (finite("the estimate", estimate) * se**-2 + prior.mean * prior.sd**-2) / precision
     sd = precision**-0.5
     low, high = Tails().interval(mean, sd, alpha)
     sign = -1.0 if lower_is_better else 1.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.looks import rule
+from promptstudio_lab.stats.sequential.planned import Planned
 from promptstudio_lab.stats.sums import LEAST_ROWS
 from promptstudio_lab.stats.tails import positive, share_of, upper_quantile
 
@@ -43,8 +44,10 @@ def items_needed(effect: Effect, bound: float = 0.0) -> int | None:
     if math.isnan(effect.se) or distance == 0:
         return None
     if effect.se == 0:
-        return effect.n
+        return _all_alike(effect, distance)
     per_item = distance / (effect.se * math.sqrt(effect.n))
+    if effect.method == Planned.short:  # this look's boundary, as later ones are not known yet
+        return math.ceil(((effect.high - effect.low) / (2 * effect.se) / per_item) ** 2)
     return _needed(cast("Method", effect.method), effect.alpha, per_item)
 
 
@@ -104,6 +107,14 @@ def least_seen(
     beyond = upper_quantile(1 - share_of("power", power, "0.8 is usual"))
     wide = rule(method, alpha).half_width(items) + beyond
     return wide * positive("sd", sd) / math.sqrt(items)
+
+
+def _all_alike(effect: Effect, distance: float) -> int | None:
+    """Return how many units must be alike before they hide no difference as large as this."""
+    may_hide = max(effect.high, -effect.low)
+    if may_hide <= distance:
+        return effect.n
+    return math.ceil(effect.n * math.log1p(-may_hide) / math.log1p(-distance))
 
 
 @lru_cache

@@ -103,7 +103,7 @@ class _Judge:
         se, shift = math.sqrt(variance), 0.0
         critical = upper_quantile(self.alpha / 2)
         if self.prior is not None:
-            belief = self.prior.variance
+            belief = self.prior.sd**2
             critical *= math.sqrt(1 + variance / belief)
             shift = se * self.prior.mean / belief
         elif self.tuning_n is not None:

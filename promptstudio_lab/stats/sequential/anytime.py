@@ -39,8 +39,12 @@ class Anytime:
     words = "asymptotic confidence sequence, safe to look at any time"
     short = "anytime"
 
-    def half_width(self, n: float) -> float:
+    def half_width(self, n: float, df: float | None = None) -> float:  # noqa: ARG002 — normal, whatever its spread was measured with
         """Return half the interval's width after `n` items, in standard errors.
+
+        Args:
+            n: the number of items.
+            df: not needed: the sequence is a normal one.
 
         >>> round(Anytime(0.05, tuning_n=500).half_width(500), 3)
         3.035
@@ -49,12 +53,13 @@ class Anytime:
         excess = math.log(math.sqrt(1 + growth) / self.alpha)
         return math.sqrt(2 * (1 + growth) / growth * excess)
 
-    def p_value(self, z: float, n: float) -> float:
+    def p_value(self, z: float, n: float, df: float | None = None) -> float:  # noqa: ARG002 — as above
         """Return the smallest alpha whose sequence, tuned alike, excludes 0 (at most 1).
 
         Args:
             z: the estimate in standard errors.
             n: the number of items.
+            df: not needed: the sequence is a normal one.
 
         >>> rule = Anytime(0.05)
         >>> round(rule.p_value(rule.half_width(240), 240), 12)

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.stats.tails import finite, level, one_of, positive, upper_quantile, upper_tail
+from promptstudio_lab.stats.tails import (
+    finite,
+    level,
+    one_of,
+    positive,
+    share_of,
+    upper_quantile,
+    upper_tail,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +65,7 @@ def schedule(
     alpha: float = 0.05,
     sides: int = 2,
     phi: float = 1.0,
+    overrun: bool = False,
 ) -> Schedule:
     """Return the boundary for looks at the given shares of the final information.
 
@@ -68,6 +77,8 @@ def schedule(
         alpha: the level of all looks together.
         sides: 2 if both directions stop, each at half of alpha; 1 if only a rise does.
         phi: the exponent of `power`.
+        overrun: whether the last look may lie beyond 1, where more came than was planned; it
+            spends what is left, and knows what was measured.
 
     Raises:
         AnalysisError: if the shares do not rise between 0 and 1, or a parameter is impossible.
@@ -75,10 +86,10 @@ def schedule(
     >>> [round(bound, 4) for bound in schedule([0.5, 1.0]).bounds]
     [2.9626, 1.9686]
     """
-    times = _rising(information)
+    times = _rising(information, overrun=overrun)
     one_of("spending", spending, get_args(Spending))
     share = level(alpha) / _sides(sides)
-    spent = [_spend(spending, share, t, positive("phi", phi)) for t in times]
+    spent = [_spend(spending, share, min(t, 1.0), positive("phi", phi)) for t in times]
     process, bounds, used = _Process(sides), [], 0.0
     for t, target in zip(times, spent, strict=True):
         process.advance(t)
@@ -115,6 +126,42 @@ def crossing_probability(
         process.advance(t)
         crossed += process.stop(bound)
     return crossed
+
+
+def inflation(
+    information: Sequence[float],
+    *,
+    spending: Spending = "obf",
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> float:
+    """Return how many times the units of a single look keep its power, where looks are planned.
+
+    Args:
+        information: the share of the final information at each look, the last of them 1.
+        spending: as for `schedule`.
+        alpha: the two-sided level of all looks together.
+        power: the chance that some look sees the effect.
+
+    Raises:
+        AnalysisError: if a number is impossible, or the power is not above the level.
+
+    >>> looks = [0.2, 0.4, 0.6, 0.8, 1.0]
+    >>> round(inflation(looks), 3), round(inflation(looks, spending="pocock"), 3)
+    (1.025, 1.212)
+    """
+    from scipy.optimize import brentq
+
+    once = upper_quantile(alpha / 2) + upper_quantile(1 - share_of("power", power, "0.8 is usual"))
+    bounds = schedule(information, spending=spending, alpha=alpha).bounds
+    if power <= alpha:
+        message = f"a power of {power} needs no units: it must be above the level, {alpha}"
+        raise AnalysisError(message)
+
+    def missing(drift: float) -> float:
+        return crossing_probability(bounds, information, drift=drift) - power
+
+    return float(brentq(missing, 0.0, 4 * once, xtol=1e-6) / once) ** 2
 
 
 class _Process:
@@ -197,10 +244,11 @@ def _sides(sides: int) -> int:
     return sides
 
 
-def _rising(information: Sequence[float]) -> tuple[float, ...]:
+def _rising(information: Sequence[float], *, overrun: bool = False) -> tuple[float, ...]:
     times = tuple(float(t) for t in information)
     rises = all(later > earlier for earlier, later in zip((0.0, *times), times, strict=False))
-    if not (times and rises and times[-1] <= 1):
+    last = times[:-1] if overrun else times
+    if not (times and rises and all(t <= 1 for t in last) and times[-1] < math.inf):
         message = f"the looks are at {list(times)}; they must rise, above 0 and up to at most 1"
         raise AnalysisError(message)
     return times

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.stats.srm import THRESHOLD, promised
 from promptstudio_lab.stats.tails import positive, share_of
 
@@ -40,6 +41,8 @@ class TrafficTest:
     log_bayes_factor: float
     first_alarm: int | None
     threshold: float
+
+    _repr_html_ = named_html
 
 
 def sequential_srm(

@@ -53,11 +53,11 @@ def test_a_flat_belief_is_the_z_test(old: Arm, new: Arm) -> None:
 
 
 @given(ARMS, ARMS, st.floats(-1, 1), st.floats(0.01, 10))
-def test_a_belief_pulls_and_narrows(old: Arm, new: Arm, mean: float, variance: float) -> None:
-    found = posterior(old, new, prior=Prior(mean, variance), scale="absolute")
+def test_a_belief_pulls_and_narrows(old: Arm, new: Arm, mean: float, sd: float) -> None:
+    found = posterior(old, new, prior=Prior(mean, sd), scale="absolute")
     data = z_test(old, new)
     assert min(mean, data.estimate) - 1e-9 <= found.estimate <= max(mean, data.estimate) + 1e-9
-    assert found.sd < min(data.se, math.sqrt(variance))
+    assert found.sd < min(data.se, sd)
 
 
 @given(ARMS, ARMS)
@@ -69,13 +69,13 @@ def test_losing_is_winning_the_other_way_round(old: Arm, new: Arm) -> None:
 
 def test_a_belief_on_the_other_scale_is_translated() -> None:
     old, new = Arm(50, 4.0, 1.0), Arm(50, 4.4, 1.0)
-    absolute = posterior(old, new, prior=Prior(0.4, 0.16), scale="absolute")
+    absolute = posterior(old, new, prior=Prior(0.4, 0.4), scale="absolute")
     translated = posterior(
-        old, new, prior=Prior(0.1, 0.01), scale="absolute", prior_scale="relative"
+        old, new, prior=Prior(0.1, 0.1), scale="absolute", prior_scale="relative"
     )
     assert translated == absolute
-    relative = posterior(old, new, prior=Prior(0.1, 0.01))
-    back = posterior(old, new, prior=Prior(0.4, 0.16), prior_scale="absolute")
+    relative = posterior(old, new, prior=Prior(0.1, 0.1))
+    back = posterior(old, new, prior=Prior(0.4, 0.4), prior_scale="absolute")
     assert back.estimate == pytest.approx(relative.estimate)
 
 
@@ -87,7 +87,7 @@ def test_credible_intervals_hold_what_was_drawn_from_the_belief() -> None:
         truths.tolist(), random.normal(0, 0.1, (4000, 2)).tolist(), strict=True
     ):
         old, new = Arm(100, noise[0], 1.0), Arm(100, truth + noise[1], 1.0)
-        found = posterior(old, new, prior=Prior(0.1, 0.04), scale="absolute")
+        found = posterior(old, new, prior=Prior(0.1, 0.2), scale="absolute")
         inside.append(found.low <= truth <= found.high)
     assert 0.94 <= np.mean(inside) <= 0.96
 

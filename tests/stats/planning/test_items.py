@@ -11,6 +11,7 @@ from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.paired import mean_difference, ratio_difference
 from promptstudio_lab.stats.planning.items import items_needed, items_to_see, least_seen
+from promptstudio_lab.stats.proportions import hidden
 from promptstudio_lab.stats.sums import Sums
 
 if TYPE_CHECKING:
@@ -88,4 +89,13 @@ def test_a_margin_takes_the_items_that_exclude_it() -> None:
 
     assert low(needed) > -0.1 >= low(needed - 1)
     assert items_needed(effect, bound=effect.estimate) is None
-    assert items_needed(replace(effect, estimate=0.0, se=0.0), bound=-0.1) == effect.n
+
+
+def test_units_that_are_all_alike_take_as_many_as_hide_less_than_the_margin() -> None:
+    alike = replace(observed("fixed"), estimate=0.0, se=0.0, low=0.0, high=0.0)
+    assert items_needed(alike, bound=-0.1) == alike.n
+    sums = Sums.of({"a": [1.0] * 10, "b": [1.0] * 10})
+    needed = items_needed(mean_difference(sums, "a", "b", share=True), bound=-0.02)
+    assert needed is not None
+    assert hidden(needed) < 0.02 <= hidden(needed - 1)
+    assert items_needed(mean_difference(sums, "a", "b", share=True), bound=-0.5) == 10

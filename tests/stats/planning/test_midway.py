@@ -23,7 +23,7 @@ OLD, NEW = Arm.of_sums(500, 500, 1500), Arm.of_sums(500, 525, 1551.25)
     [
         ({}, 25.45703125),
         ({"sequential": True, "tuning_n": 5000}, 55.66796875),
-        ({"prior": Prior(0.05, 0.001)}, 13.9404296875),
+        ({"prior": Prior(0.05, math.sqrt(0.001))}, 13.9404296875),
     ],
 )
 def test_the_factors_are_growthbooks(words: dict[str, float], factor: float) -> None:
