@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ from promptstudio_lab.experiments.decision import Evidence, Finding, decide
 from promptstudio_lab.experiments.holm import Answer, answers
 from promptstudio_lab.experiments.report import Report
 from promptstudio_lab.experiments.segments import segmented
-from promptstudio_lab.experiments.wording import visible
+from promptstudio_lab.experiments.wording import ITEMS, UNITS, visible
 from promptstudio_lab.stats.arms import WEIGHT
+from promptstudio_lab.stats.bayes.effect import FLAT
 from promptstudio_lab.stats.looks import rule
 from promptstudio_lab.stats.sequential.traffic import sequential_srm
 from promptstudio_lab.stats.srm import promised, srm
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from promptstudio_lab.experiments.health import Check, Shares
+    from promptstudio_lab.experiments.plan.looks import Due
     from promptstudio_lab.experiments.rows import Rows
+    from promptstudio_lab.experiments.wording import Noun
     from promptstudio_lab.metrics import Metric
+    from promptstudio_lab.stats.bayes.effect import Prior
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
 
@@ -48,6 +52,10 @@ class Part:
         multi: how many units were left out because they met two variants, or None if unknown.
         rows: the rows that the sums were made from, where they were read.
         read: reads them, where they were not.
+        halves: adds up those that came first and those that came later, for one metric.
+        noun: what the items or units are.
+        notes: what else there is to say about where the numbers come from.
+        due: where the looks of the plan stand, where looks were planned.
     """
 
     treatment: str
@@ -60,6 +68,10 @@ class Part:
     multi: int | None = None
     rows: Rows | None = None
     read: Callable[[], Rows] | None = None
+    halves: Callable[[Metric], Sequence[Sums | SumsApart]] | None = None
+    noun: Noun = ITEMS
+    notes: tuple[str, ...] = ()
+    due: Due | None = None
 
     @classmethod
     def of_rows(
@@ -69,6 +81,7 @@ class Part:
         *,
         expected: Mapping[str, float] | None = None,
         sql: str = "",
+        noun: Noun | None = None,
     ) -> Part:
         """Return the part that rows make up.
 
@@ -77,11 +90,13 @@ class Part:
             metrics: what is measured.
             expected: the promised share of each variant, in any unit, or None.
             sql: the query that made the rows.
+            noun: what the units are; items where they are pairs, by default.
 
         Raises:
             AnalysisError: if there are no rows left to compare.
         """
         found = rows.sums(metrics)
+        notes = (two_variants(rows.multi),) if rows.multi else ()
         return cls(
             rows.treatment,
             found,
@@ -93,6 +108,8 @@ class Part:
             multi=rows.multi,
             rows=rows,
             read=lambda: rows,
+            noun=noun or (UNITS if rows.paired is None else ITEMS),
+            notes=notes,
         )
 
     @property
@@ -103,6 +120,15 @@ class Part:
         if isinstance(self.sums, SumsApart) or WEIGHT not in self.sums.columns:
             return self.sums.n
         return round(self.sums.n * self.sums.mean(WEIGHT))
+
+    def judged_by(self, method: Method) -> Method:
+        """Return the method that its numbers are shown by: the plan's looks before any other."""
+        return method if self.due is None else self.due.method
+
+
+def two_variants(count: int) -> str:
+    """Return what is said of units that met two variants."""
+    return f"{count:,} that met two variants {'is' if count == 1 else 'are'} left out"
 
 
 def analyze(  # noqa: PLR0913 # all that a report must know about where its sums come from
@@ -152,7 +178,8 @@ def analyze(  # noqa: PLR0913 # all that a report must know about where its sums
     >>> report.decision.action, report["success"].estimate
     ('ship', 0.5)
     """
-    part = Part(treatment, sums, counts, expected, tuple(unpaired), simulated, sql)
+    noun = UNITS if isinstance(sums, SumsApart) else ITEMS
+    part = Part(treatment, sums, counts, expected, tuple(unpaired), simulated, sql, noun=noun)
     (found,) = analyze_all(
         [part],
         name=name,
@@ -177,6 +204,9 @@ def analyze_all(  # noqa: PLR0913 # the parts, and what holds for all of them
     look: int = 1,
     paired: bool | None = None,
     unmeasured: Sequence[str] = (),
+    plan: Check | None = None,
+    prior: Prior = FLAT,
+    remarks: Sequence[str] = (),
 ) -> list[Report]:
     """Return a report for each treatment; all their goals share one error by Holm's steps.
 
@@ -190,6 +220,9 @@ def analyze_all(  # noqa: PLR0913 # the parts, and what holds for all of them
         look: which look at the data this is; only the first may be by `fixed`.
         paired: what the caller thinks of the data; they decide for themselves, and say so.
         unmeasured: metrics that were asked for and that no run has a value of.
+        plan: whether the metrics are those that were planned, where there is a plan.
+        prior: what was believed of every relative effect, for the chance to win: a description.
+        remarks: what else was asked for and not done.
 
     Raises:
         AnalysisError: as `analyze` does.
@@ -202,19 +235,20 @@ def analyze_all(  # noqa: PLR0913 # the parts, and what holds for all of them
     ]
 
     def ask(part: Part, metric: Metric, level: float) -> Effect:
-        return metric.effect(part.sums, control, part.treatment, level, safe)
+        return metric.effect(part.sums, control, part.treatment, level, part.judged_by(safe))
 
     goals = answers([partial(ask, parts[at], metric) for at, metric in asked], alpha)
     known = {(at, metric.name): answer for (at, metric), answer in zip(asked, goals, strict=True)}
-    common = _Common(name, control, alpha, safe, len(goals), tuple(unmeasured))
+    common = _Common(name, control, alpha, safe, len(goals), tuple(unmeasured), plan)
     reports = []
     for at, part in enumerate(parts):
         found = []
         for metric in metrics:
             effect, p_value = known.get((at, metric.name)) or _alone(ask(part, metric, alpha))
-            found.append(Finding(metric, effect, p_value))
-        remarks = _remarks(part, control, found, method=method, look=look, paired=paired)
-        reports.append(_report(part, common, tuple(found), remarks))
+            found.append(Finding(metric, effect, p_value, prior))
+        said = _remarks(part, control, found, method=method, look=look, paired=paired)
+        mine = replace(common, method=part.judged_by(safe))
+        reports.append(_report(part, mine, tuple(found), (*remarks, *said)))
     return reports
 
 
@@ -226,6 +260,7 @@ class _Common:
     method: Method
     questions: int
     unmeasured: tuple[str, ...]
+    plan: Check | None
 
 
 def _alone(effect: Effect) -> Answer:
@@ -239,19 +274,22 @@ def _report(
     shares = _shares(part, apart=apart)
     checks = _health(part, common, findings, shares, remarks)
     evidence = Evidence(
-        common.control, part.treatment, findings, part.items, part.sums.n, checks, apart
+        *(common.control, part.treatment, findings, part.items, part.sums.n, checks, apart),
+        noun=part.noun,
+        due=part.due,
     )
     segments = None
     if part.rows is not None and part.rows.by:
         metrics = [finding.metric for finding in findings]
-        segments = segmented(part.rows, metrics, alpha=common.alpha, method=common.method)
+        level, method, prior = common.alpha, common.method, findings[0].prior
+        segments = segmented(part.rows, metrics, alpha=level, method=method, prior=prior)
     return Report(
         name=common.name,
         control=common.control,
         treatment=part.treatment,
         findings=findings,
         decision=decide(evidence),
-        health=checks,
+        checks=checks,
         shares=shares,
         counts=dict(part.counts),
         unpaired=part.unpaired,
@@ -262,7 +300,26 @@ def _report(
         sql=part.sql,
         segments=segments,
         read=part.read,
+        noun=part.noun,
+        later=_later(part, common, findings),
+        due=part.due,
     )
+
+
+def _later(
+    part: Part, common: _Common, findings: tuple[Finding, ...]
+) -> Callable[[], Check] | None:
+    """Return what asks whether the effect is steady, where reading all rows would take too long."""
+    goal = next((finding.metric for finding in findings if finding.metric.role == "goal"), None)
+    if goal is None or part.halves is None or part.rows is not None or part.sums.n <= FEW_ROWS:
+        return None
+    halves = part.halves
+
+    def ask() -> Check:
+        found = _effects(halves(goal), goal, part, common)
+        return health.novelty(*found, goal.label, part.items, part.noun)
+
+    return ask
 
 
 def _shares(part: Part, *, apart: bool) -> Shares:
@@ -290,13 +347,14 @@ def _health(
     halves = _halves(part, common, goals[0].metric) if halved else (None, None)
     effects = [(finding.metric.label, finding.effect) for finding in goals]
     return (
-        health.traffic(shares),
-        health.exposures(part.multi, part.items, apart=apart),
-        health.missing(lost, part.items, common.unmeasured, apart=apart),
-        health.clusters(clusters, part.items),
-        health.novelty(*halves, goals[0].metric.label if goals else "", part.items),
+        health.traffic(shares, part.noun.many if apart else "runs"),
+        health.exposures(part.multi, part.items, apart=apart, noun=part.noun),
+        health.missing(lost, part.items, common.unmeasured, apart=apart, noun=part.noun),
+        health.clusters(clusters, part.items, part.noun),
+        health.novelty(*halves, goals[0].metric.label if goals else "", part.items, part.noun),
         health.plausible(effects),
         health.method(remarks, rule(common.method, common.alpha).words),
+        *([common.plan] if common.plan is not None else []),
     )
 
 
@@ -308,15 +366,25 @@ def _halves(part: Part, common: _Common, goal: Metric) -> tuple[Effect | None, E
         if rows is None:
             return None, None
         half = rows.n // 2
-        found = [
-            goal.effect(
-                chosen.sums([goal]), common.control, part.treatment, common.alpha, common.method
-            )
-            for chosen in (rows.first(half), rows.after(half))
-        ]
+        both = [chosen.sums([goal]) for chosen in (rows.first(half), rows.after(half))]
     except AnalysisError:
-        return None, None  # rows that cannot be read, or not be halved
-    return found[0], found[1]
+        return None, None  # rows that cannot be read
+    return _effects(both, goal, part, common)
+
+
+def _effects(
+    halves: Sequence[Sums | SumsApart], goal: Metric, part: Part, common: _Common
+) -> tuple[Effect | None, Effect | None]:
+    if len(halves) < 2:  # noqa: PLR2004 — all began at the same moment
+        return None, None
+    try:
+        first, second = (
+            goal.effect(sums, common.control, part.treatment, common.alpha, common.method)
+            for sums in halves
+        )
+    except AnalysisError:
+        return None, None  # too few in a half
+    return first, second
 
 
 def _remarks(
@@ -330,27 +398,30 @@ def _remarks(
 ) -> tuple[str, ...]:
     """Say what was asked for and not done, and why."""
     found = []
-    if method == "fixed" and look > 1:
+    if part.due is not None and part.due.remark:
+        found.append(part.due.remark)
+    if method == "fixed" and look > 1 and part.due is None:
         found.append(
             f"this is look {look}, and a fixed interval is right for one look only: these"
             " intervals are the ones that are right at every look"
         )
     if paired is False and isinstance(part.sums, Sums):
         found.append(
-            "an unpaired analysis was asked for, but both variants ran on the same items: this is"
-            f" the paired one{_gain(part.sums, control, part.treatment, findings)}"
+            "an unpaired analysis was asked for, but both variants ran on the same"
+            f" {part.noun.many}: this is the paired one{_gain(part, control, findings)}"
         )
     if paired is True and isinstance(part.sums, SumsApart):
         found.append(
-            "a paired analysis was asked for, but each unit met one variant only: the arms are"
-            " independent"
+            f"a paired analysis was asked for, but each {part.noun.one} met one variant only: the"
+            " arms are independent"
         )
     return tuple(found)
 
 
-def _gain(sums: Sums, control: str, treatment: str, findings: Sequence[Finding]) -> str:
+def _gain(part: Part, control: str, findings: Sequence[Finding]) -> str:
+    sums, treatment = part.sums, part.treatment
     goal = next((finding for finding in findings if finding.metric.role == "goal"), None)
-    if goal is None or not goal.effect.se > 0:
+    if goal is None or not goal.effect.se > 0 or isinstance(sums, SumsApart):
         return ""
     try:
         alone = {variant: _of_variant(sums, variant) for variant in (control, treatment)}
@@ -358,7 +429,7 @@ def _gain(sums: Sums, control: str, treatment: str, findings: Sequence[Finding])
     except AnalysisError:
         return ""
     worth = (wide.se / goal.effect.se) ** 2
-    return f", worth {worth:.2g} times the items" if worth > 1 else ""
+    return f", worth {worth:.2g} times the {part.noun.many}" if worth > 1 else ""
 
 
 def _of_variant(sums: Sums, variant: str) -> Sums:
@@ -411,10 +482,11 @@ def _reason(
         told = (finding.effect.reason for finding in findings)
         usual = (reason for reason in told if reason.startswith("independent arms"))
         first = "; ".join(next(usual, f"independent arms; {words}").split("; ")[:2])
-        plain = f"each unit met one variant, {first}"
+        plain = f"each {part.noun.one} met one variant, {first}"
     else:
         first = f"{_units(part)}; {words}"
-        plain = f"paired by item: every variant ran on the same {part.items:,} items"
+        one, all_of_them = part.noun.one, part.noun.counted(part.items)
+        plain = f"paired by {one}: every variant ran on the same {all_of_them}"
         plain += f" in {sums.n:,} clusters" if WEIGHT in sums.columns else ""
         plain += f"; {words}"
     added = [
@@ -422,7 +494,30 @@ def _reason(
         for finding in findings
     ]
     said = [f"{visible(label)}: {words}" for label, words in added if words]
-    return ". ".join([plain + shared, *said, *remarks])
+    unplanned = [common.plan.meaning] if common.plan and common.plan.state == "warn" else []
+    looks = _boundary(part.due, findings)
+    return ". ".join([plain + shared, *looks, *said, *remarks, *part.notes, *unplanned])
+
+
+def _boundary(due: Due | None, findings: tuple[Finding, ...]) -> list[str]:
+    """Say which planned look this is, and what its goals had to cross."""
+    if due is None or due.look is None:
+        return []
+    look = due.look
+    bounds = {
+        visible(finding.metric.label): f"{look.bound(finding.effect.alpha):.2f}"
+        for finding in findings
+        if finding.metric.role == "goal"
+    }
+    told = next(iter(bounds.values()))
+    if len(set(bounds.values())) > 1:
+        told = " and ".join(f"{bound} for {label}" for label, bound in bounds.items())
+    share = f"{100 * look.information[-1]:.3g} % of the planned {due.noun.many}"
+    found = [f"Look {look.number} of {look.of}, at {share}: boundary z = {told}"]
+    if due.before is not None:
+        number, action = due.before
+        found.append(f"Look {number} had already said {action.replace('_', ' ')}")
+    return [*found, f"The next, {due.next}"] if due.next else found
 
 
 def _units(part: Part) -> str:

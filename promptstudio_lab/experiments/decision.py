@@ -3,19 +3,21 @@
 The rules, first match wins: traffic that does not fit its promised shares, or too many items
 left out, make it *invalid*; a goal that is surely worse *stops* it; goals that disagree, or a
 guardrail that is surely broken, *hold* it; a goal that is surely better *ships* it, if every
-guardrail is surely kept (silence is no proof), else it *keeps running*; no difference on any item
-*holds* it; anything else *keeps running*.
+guardrail is surely kept (silence is no proof), else it *keeps running*; no difference on any of
+enough items *holds* it; anything else *keeps running*. Where looks were planned, only a look that
+is due decides, and what the last of them leaves open *holds*.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.experiments.further import Further, further
 from promptstudio_lab.experiments.wording import (
+    ITEMS,
     amount,
     change,
     estimate,
@@ -26,11 +28,17 @@ from promptstudio_lab.experiments.wording import (
     times,
     visible,
 )
+from promptstudio_lab.shown import named_html
+from promptstudio_lab.stats.bayes.effect import FLAT, Prior, believed
+from promptstudio_lab.stats.effect import FEW_ITEMS
 
 if TYPE_CHECKING:
     from promptstudio_lab.experiments.health import Check
+    from promptstudio_lab.experiments.plan.looks import Due
+    from promptstudio_lab.experiments.wording import Noun
     from promptstudio_lab.metrics import Metric
     from promptstudio_lab.metrics.margin import Margin
+    from promptstudio_lab.stats.bayes.effect import Posterior
     from promptstudio_lab.stats.effect import Effect
 
 Action: TypeAlias = Literal["ship", "hold", "stop", "keep_running", "invalid"]
@@ -46,11 +54,13 @@ class Finding:
         metric: what was asked.
         effect: what was found.
         p_adjusted: of a goal, when several share the error; else the p-value itself.
+        prior: what was believed of the relative effect before the data.
     """
 
     metric: Metric
     effect: Effect
     p_adjusted: float
+    prior: Prior = FLAT
 
     @property
     def verdict(self) -> Verdict:
@@ -63,6 +73,21 @@ class Finding:
             return "unclear"
         good = (self.effect.estimate > 0) == (self.metric.better == "higher")
         return "better" if good else "worse"
+
+    @property
+    def belief(self) -> Posterior | None:
+        """What is believed of the effect: how probably it is a gain, and what choosing costs.
+
+        None where nothing is known, or a belief about a relative effect has nothing to be relative
+        to. It describes; no rule reads it.
+        """
+        effect, prior, size = self.effect, self.prior, abs(self.effect.control)
+        flat = math.isinf(prior.sd)
+        if not effect.se > 0 or not (flat or size > 0):
+            return None
+        scaled = prior if flat else Prior(prior.mean * size, prior.sd * size)
+        lower = self.metric.better == "lower"
+        return believed(effect.estimate, effect.se, prior=scaled, lower_is_better=lower)
 
     @property
     def guard(self) -> Guard | None:
@@ -80,7 +105,7 @@ class Finding:
             # From 0 to something: no share can excuse it.
             return {"worse": "broken", "better": "kept", "equal": "kept"}.get(self.verdict, "open")  # type: ignore[return-value] # the three words
         low, high = ends if self.metric.better == "lower" else (-ends[1], -ends[0])
-        if high < margin.value or self.verdict == "equal":
+        if high < margin.value or high == 0:
             return "kept"
         return "broken" if low > margin.value else "open"
 
@@ -124,6 +149,8 @@ class Evidence:
         clusters: in how many clusters they come; as many, where each is its own.
         checks: whether the numbers can be believed.
         apart: whether each unit met one variant only.
+        noun: what the items are.
+        due: where the planned looks stand, where looks were planned.
     """
 
     control: str
@@ -133,6 +160,8 @@ class Evidence:
     clusters: int
     checks: tuple[Check, ...] = ()
     apart: bool = False
+    noun: Noun = ITEMS
+    due: Due | None = None
 
     @property
     def cost_of_item(self) -> float | None:
@@ -163,6 +192,8 @@ class Decision:
     because: tuple[str, ...]
     further: tuple[Further, ...] = ()
 
+    _repr_html_ = named_html
+
     @property
     def text(self) -> str:
         """The decision in one sentence: the headline and what it rests on."""
@@ -181,8 +212,28 @@ def decide(evidence: Evidence) -> Decision:
         raise AnalysisError(message)
     if trouble := tuple(check.meaning for check in evidence.checks if check.voids):
         return Decision("invalid", None, "not to be trusted", trouble[0], trouble)
+    because = (*(_line(one, evidence.noun) for one in evidence.findings), *_remarks(evidence))
+    if evidence.due is not None and evidence.due.look is None:
+        return _waiting(evidence, evidence.due, because)
+    found = _judged(evidence, goals, because)
+    if evidence.due is not None and evidence.due.last and found.action == "keep_running":
+        headline = f"{found.headline} at the last planned look"
+        return replace(found, action="hold", variant=evidence.control, headline=headline)
+    return found
+
+
+def _waiting(evidence: Evidence, due: Due, because: tuple[str, ...]) -> Decision:
+    """Decide nothing at a look that nobody planned; what the last planned one said stands."""
+    if due.said is None:
+        return Decision("keep_running", None, "no decision at this look", due.remark, because)
+    said: Any = due.said  # an action, as it was stored
+    chosen = {"ship": evidence.treatment, "hold": evidence.control, "stop": evidence.control}
+    headline = "the planned looks are over"
+    return Decision(said, chosen.get(said), headline, due.remark, because)
+
+
+def _judged(evidence: Evidence, goals: list[Finding], because: tuple[str, ...]) -> Decision:
     verdicts = {finding.verdict for finding in goals}
-    because = (*map(_line, evidence.findings), *_remarks(evidence))
     lead = {finding.verdict: finding for finding in reversed(goals)}
     if {"better", "worse"} <= verdicts:
         return _disagree(evidence, lead["better"], lead["worse"], because)
@@ -193,9 +244,7 @@ def decide(evidence: Evidence) -> Decision:
     if "better" in verdicts:
         return _better(evidence, lead["better"], because)
     if verdicts == {"equal"}:
-        detail = f"both variants gave the same result on all {evidence.n} items"
-        detail += _price(evidence, visible(evidence.treatment))
-        return Decision("hold", evidence.control, "no difference at all", detail, because)
+        return _alike(evidence, goals[0], because)
     return _open(evidence, goals, because)
 
 
@@ -207,7 +256,7 @@ def _remarks(evidence: Evidence) -> tuple[str, ...]:
     )
 
 
-_TOLD = {"novelty", "plausibility", "method"}  # what no table shows
+_TOLD = {"novelty", "plausibility", "method", "plan"}  # what no table shows
 
 
 def _disagree(
@@ -239,23 +288,42 @@ def _unproven(evidence: Evidence, goal: Finding, because: tuple[str, ...]) -> De
             bound=finding.bound,
             cost_of_item=evidence.cost_of_item,
             cluster=evidence.n / evidence.clusters,
+            noun=evidence.noun,
         )
         for finding in evidence.findings
-        if finding.guard == "open"
+        if finding.guard == "open" and finding.verdict != "unknown"
     )
     guard = next(finding for finding in evidence.findings if finding.guard == "open")
+    name = visible(guard.metric.label)
     detail = (
-        f"{_moved(goal)}, but that {visible(guard.metric.label)} gets {guard.margin}"
-        f" is not shown yet ({_numbers(guard)}); {steps[0].text}"
+        f"{_moved(goal)}, but {name} is {guard.effect.reason}"
+        if guard.verdict == "unknown"
+        else f"{_moved(goal)}, but that {name} gets {guard.margin} is not shown yet"
+        f" ({_numbers(guard)}); {steps[0].text}"
     )
     headline = f"{visible(evidence.treatment)} is better but a guardrail is open"
-    return Decision("keep_running", None, headline, detail, (*because, _HOW), steps)
+    how = (_how(evidence),) if steps else ()
+    return Decision("keep_running", None, headline, detail, (*because, *how), steps)
 
 
-_HOW = (
-    "the items needed are the fewest whose interval would tell if the difference and the spread"
-    " stayed as observed: a guide to size, not a promise"
-)
+def _alike(evidence: Evidence, goal: Finding, because: tuple[str, ...]) -> Decision:
+    """Hold what no item told apart; a few items that are alike say too little for that."""
+    effect = goal.effect
+    detail = f"both variants gave the same result on all {evidence.noun.counted(evidence.n)}"
+    if effect.high > 0:
+        most = change(effect.high, goal.metric.unit).removeprefix("+")
+        detail += f", so {visible(goal.metric.label)} differs by at most {most}"
+    if effect.high > 0 and evidence.clusters < FEW_ITEMS:
+        return Decision("keep_running", None, "too few to tell", detail, because)
+    detail += _price(evidence, visible(evidence.treatment))
+    return Decision("hold", evidence.control, "no difference seen", detail, because)
+
+
+def _how(evidence: Evidence) -> str:
+    return (
+        f"the {evidence.noun.many} needed are the fewest whose interval would tell if the"
+        " difference and the spread stayed as observed: a guide to size, not a promise"
+    )
 
 
 def _open(evidence: Evidence, goals: list[Finding], because: tuple[str, ...]) -> Decision:
@@ -266,6 +334,7 @@ def _open(evidence: Evidence, goals: list[Finding], because: tuple[str, ...]) ->
             aim="detect a difference this large" if finding.effect.estimate else _TELL,
             cost_of_item=evidence.cost_of_item,
             cluster=evidence.n / evidence.clusters,
+            noun=evidence.noun,
         )
         for finding in goals
     }
@@ -281,7 +350,8 @@ def _open(evidence: Evidence, goals: list[Finding], because: tuple[str, ...]) ->
         f" {steps[id(goal)].text}"
     )
     found = (steps[id(goal)],)
-    return Decision("keep_running", None, "no winner yet", detail, (*because, _HOW), found)
+    because = (*because, _how(evidence))
+    return Decision("keep_running", None, "no winner yet", detail, because, found)
 
 
 _TELL = "tell the variants apart"
@@ -307,6 +377,9 @@ def _price(evidence: Evidence, subject: str = "it") -> str:
     parts = []
     for finding in evidence.findings:
         metric, effect = finding.metric, finding.effect
+        free = effect.control == effect.treatment == 0
+        if metric.unit.startswith("usd") and (free or math.isnan(effect.estimate)):
+            continue  # what is free is free under both, and what is unknown stands in the table
         if metric.role == "cost" and metric.unit == "usd" and effect.relative is not None:
             parts.append(f"{subject} costs {times(effect.relative)} per run")
         elif metric.role == "cost" and metric.unit.startswith("usd per "):
@@ -322,12 +395,12 @@ def _price(evidence: Evidence, subject: str = "it") -> str:
     return f", and {', '.join(parts)}" if parts else ""
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: Finding, noun: Noun) -> str:
     effect, label = finding.effect, visible(finding.metric.label)
     if finding.verdict == "unknown":
         return f"{label}: {effect.reason}"
     if finding.verdict == "equal":
-        return f"{label}: the same on all {effect.n} items"
+        return f"{label}: the same on all {noun.counted(effect.n)}"
     return f"{label} is {finding.verdict}: {_numbers(finding)}, p {_equals(effect.p_value)}"
 
 

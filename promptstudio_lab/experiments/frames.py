@@ -7,7 +7,7 @@ Rows of one unit are averaged first, so a unit may lie in several partitions or 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations_with_replacement
 from pathlib import Path
@@ -16,25 +16,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
-from promptstudio_lab.experiments.analysis import Part, analyze_all
-from promptstudio_lab.experiments.online.reasons import of_independent_arms
+from promptstudio_lab.experiments.analysis import Part, analyze_all, two_variants
+from promptstudio_lab.experiments.behind import Columns, parts_of, raw
+from promptstudio_lab.experiments.rows import are_pairs
 from promptstudio_lab.experiments.several import Comparisons
+from promptstudio_lab.experiments.wording import ROWS, Noun
 from promptstudio_lab.metrics import default_metrics
+from promptstudio_lab.stats.bayes.effect import FLAT
 from promptstudio_lab.stats.sums import LEAST_ROWS, Sums, SumsApart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
     import polars as pl
 
     from promptstudio_lab.experiments.report import Report
+    from promptstudio_lab.experiments.rows import Rows
     from promptstudio_lab.metrics import Metric
+    from promptstudio_lab.stats.bayes.effect import Prior
     from promptstudio_lab.stats.looks import Method
 
 _CONTROL = "control"
 _SAMPLE = 1000
-_MOST = 0.5
+_SIMULATED = "simulated"
 _ROWS = "__rows"
 
 
@@ -53,11 +58,14 @@ def analyze_frame(  # noqa: PLR0913 — what the columns mean, what is asked, an
     unit: str | None = None,
     control: str | None = None,
     metrics: Sequence[Metric] | None = None,
+    by: str | None = None,
+    cluster: str | None = None,
     paired: bool | None = None,
     weights: Mapping[str, float] | None = None,
     method: Method = "anytime",
     alpha: float = 0.05,
     name: str = "frame",
+    prior: Prior = FLAT,
 ) -> Any:  # a Report of one treatment, Comparisons of several
     """Return the report of an experiment whose runs are rows of a frame.
 
@@ -69,12 +77,16 @@ def analyze_frame(  # noqa: PLR0913 — what the columns mean, what is asked, an
             Without it each row is a unit of its own.
         control: the control's variant; the one called `control` by default.
         metrics: what to measure; of the usual ones by default those whose columns are there.
-        paired: whether to compare the variants on the same units; by default that is done when
-            more than half of the units met several.
+        by: the column of the segments: every goal is told for each of its values, too.
+        cluster: the column of what units come in, such as the document of a question.
+        paired: what you take the data for. Where more than half of the units met several variants
+            they are compared with themselves, whatever is said here, and the report says so; True
+            does that for fewer, too.
         weights: the promised share of each variant, which the counts are then tested against.
         method: `anytime`, which allows looking at any time, or `fixed`.
         alpha: the chance of naming a winner where there is none.
         name: what the report is called.
+        prior: of every relative effect, for the chance to win, which describes: `ps.Prior(0, 0.3)`.
 
     Returns:
         A `Report` of one treatment, or `Comparisons` of several.
@@ -88,34 +100,83 @@ def analyze_frame(  # noqa: PLR0913 — what the columns mean, what is asked, an
     >>> report.decision.action, report["success"].estimate
     ('ship', 0.5)
     """
+    noun = ROWS if unit is None else Noun.of(unit)
+    where = Columns(variant, unit, by, cluster, paired, weights, noun=noun)
+    judged: Any = {"name": name, "alpha": alpha, "method": method, "prior": prior}  # as it takes
+    reports = frame_reports(data, where, metrics=metrics, control=control, **judged)
+    if len(reports) == 1:
+        return reports[0]
+    return Comparisons(name, reports[0].control, tuple(reports))
+
+
+def frame_columns(data: Any) -> list[str]:  # as `analyze_frame` takes it
+    """Return the names of the columns of somebody's own rows."""
+    return _Shards.of(data).columns()
+
+
+def frame_reports(
+    data: Any,  # as `analyze_frame` takes it
+    where: Columns,
+    *,
+    metrics: Sequence[Metric] | None = None,
+    control: str | None = None,
+    treatments: Sequence[str] | None = None,
+    standing: Callable[[list[Part]], list[Part]] = list,
+    **judged: Any,  # as `analyze_all` takes it
+) -> list[Report]:
+    """Return the reports of somebody's own rows: one a treatment.
+
+    Args:
+        data: as `analyze_frame` takes it.
+        where: what its columns mean.
+        metrics: as `analyze_frame` takes it.
+        control: the same.
+        treatments: the variants to compare with the control; all others by default.
+        standing: says of parts where their planned looks stand.
+        judged: the reports' name, and how they are judged, as `analyze_all` takes it.
+
+    Raises:
+        AnalysisError: if a column or a variant is missing, or too few units are there.
+    """
     shards = _Shards.of(data)
     there = shards.columns()
     chosen = _metrics(metrics, there)
-    wanted = _wanted(chosen, variant, unit, there)
-    found = _rows_apart(shards, wanted) if unit is None else _units(shards, wanted, paired=paired)
-    first, others = _arms(found.rows, control)
-    reports = analyze_all(
-        found.parts(first, others, weights),
-        name=name,
-        control=first,
-        metrics=chosen,
-        alpha=alpha,
-        method=method,
-    )
-    if isinstance(found, _Apart):
-        reports = [found.worded(report, unit or "row") for report in reports]
-    return reports[0] if len(reports) == 1 else Comparisons(name, first, tuple(reports))
-
-
-def _wanted(
-    metrics: Sequence[Metric], variant: str, unit: str | None, there: Sequence[str]
-) -> _Wanted:
-    columns = tuple(dict.fromkeys(column for metric in metrics for column in metric.columns))
-    for column in (variant, *((unit,) if unit else ()), *columns):
+    columns = tuple(dict.fromkeys(column for metric in chosen for column in metric.columns))
+    for column in (*where.named, *raw(chosen)):
         if column not in there:
             message = f"the frame has no column {column!r}.{did_you_mean(column, there)}"
             raise AnalysisError(message)
-    return _Wanted(variant, unit, columns)
+    simulated = _SIMULATED in there and shards.any(_SIMULATED)
+    wanted = [*where.named, *raw(chosen), *([_SIMULATED] if simulated else [])]
+
+    def read(first: str, others: Sequence[str]) -> list[Part]:
+        return parts_of(shards.whole(wanted), where, first, others, chosen)
+
+    if where.needs_rows(chosen):
+        first, others = _arms(shards.variants(where.variant), control, treatments)
+        parts = read(first, others)
+    else:
+        asked = _Wanted(where.variant, where.unit, columns)
+        found = _rows_apart(shards, asked) if where.unit is None else _units(shards, asked, where)
+        first, others = _arms(found.rows, control, treatments)
+        parts = [
+            replace(
+                part,
+                simulated=simulated,
+                read=partial(_rows, read, first, part.treatment),
+            )
+            for part in found.parts(first, others, where)
+        ]
+    whole = standing(parts)
+    return analyze_all(whole, control=first, metrics=chosen, paired=where.paired, **judged)
+
+
+def _rows(read: Callable[..., list[Part]], control: str, treatment: str) -> Rows:
+    (part,) = read(control, [treatment])
+    if part.rows is None:
+        message = "these parts were made of no rows"
+        raise AnalysisError(message)
+    return part.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +196,38 @@ class _Shards:
         if self.spread is not None:
             return [str(name) for name in self.spread.columns]
         return self.lazy[0].collect_schema().names()
+
+    def any(self, column: str) -> bool:
+        """Return whether a column of flags has any that is set."""
+        import polars as pl
+
+        if self.spread is not None:
+            return bool(self.spread[column].any().compute())
+        flags = [one.select(pl.col(column).cast(pl.Boolean).any()).collect() for one in self.lazy]
+        return any(flag.item() for flag in flags)
+
+    def variants(self, column: str) -> list[str]:
+        """Return the names of the variants."""
+        import polars as pl
+
+        if self.spread is not None:
+            found = set(self.spread[column].astype(str).unique().compute())
+        else:
+            names = pl.col(column).cast(pl.String).unique()
+            found = {name for one in self.lazy for name in one.select(names).collect()[column]}
+        if None in found:
+            raise _nameless()
+        return sorted(found)
+
+    def whole(self, columns: Sequence[str]) -> pl.DataFrame:
+        """Return some columns of all rows, here."""
+        import polars as pl
+
+        names = list(dict.fromkeys(columns))
+        if self.spread is not None:
+            return pl.from_pandas(self.spread[names].compute())
+        parts = [one.select(names) for one in self.lazy]
+        return pl.concat(parts, how="vertical_relaxed").collect()
 
     def sample(self, columns: Sequence[str]) -> pl.DataFrame:
         """Return some rows, to see where numbers lie."""
@@ -165,9 +258,7 @@ class _Paired:
     table: pl.DataFrame
     wanted: _Wanted
 
-    def parts(
-        self, control: str, others: Sequence[str], weights: Mapping[str, float] | None
-    ) -> list[Part]:
+    def parts(self, control: str, others: Sequence[str], where: Columns) -> list[Part]:
         found = []
         for treatment in others:
             sides = [
@@ -185,8 +276,9 @@ class _Paired:
                     treatment,
                     sums,
                     counts={name: self.rows[name] for name in (control, treatment)},
-                    expected=_promised(weights, control, treatment),
+                    expected=where.expected(control, treatment),
                     unpaired=tuple(sorted(map(str, alone))),
+                    noun=where.noun,
                 )
             )
         return found
@@ -196,25 +288,23 @@ class _Paired:
 class _Apart:
     rows: dict[str, int]
     arms: dict[str, Sums]
-    left_out: int = 0
+    left_out: int | None = None
 
-    def worded(self, report: Report, unit: str) -> Report:
-        more = [f"{self.left_out} that met two variants are left out"] if self.left_out else []
-        return of_independent_arms(report, unit, *more)
-
-    def parts(
-        self, control: str, others: Sequence[str], weights: Mapping[str, float] | None
-    ) -> list[Part]:
+    def parts(self, control: str, others: Sequence[str], where: Columns) -> list[Part]:
         for name in (control, *others):
             if name not in self.arms or self.arms[name].n < LEAST_ROWS:
-                message = f"fewer than 2 units met {name!r}, so nothing can be compared with it"
+                few = f"fewer than 2 {where.noun.many} met {name!r}"
+                message = f"{few}, so nothing can be compared with it"
                 raise AnalysisError(message)
         return [
             Part(
                 treatment,
                 SumsApart({name: self.arms[name] for name in (control, treatment)}),
                 counts={name: self.arms[name].n for name in (control, treatment)},
-                expected=_promised(weights, control, treatment),
+                expected=where.expected(control, treatment),
+                multi=self.left_out,
+                noun=where.noun,
+                notes=(two_variants(self.left_out),) if self.left_out else (),
             )
             for treatment in others
         ]
@@ -231,10 +321,10 @@ def _rows_apart(shards: _Shards, wanted: _Wanted) -> _Apart:
             sums = _sums(row, wanted)
             name = str(row["variant"])
             arms[name] = arms[name].merge(sums) if name in arms else sums
-    return _Apart({name: sums.n for name, sums in arms.items()}, arms)
+    return _Apart({name: sums.n for name, sums in arms.items()}, arms, 0)
 
 
-def _units(shards: _Shards, wanted: _Wanted, *, paired: bool | None) -> _Paired | _Apart:
+def _units(shards: _Shards, wanted: _Wanted, where: Columns) -> _Paired | _Apart:
     """Return the sums over units, each with its mean."""
     import polars as pl
 
@@ -242,8 +332,8 @@ def _units(shards: _Shards, wanted: _Wanted, *, paired: bool | None) -> _Paired 
     added = whole.group_by("variant", "unit").agg(pl.all().sum())
     met = added.group_by("unit").len()
     several = met.filter(pl.col("len") > 1)
-    if paired is None:
-        paired = several.height > _MOST * met.height
+    smaller = min(added.group_by("variant").len()["len"], default=0)
+    paired = are_pairs(several.height, smaller, paired=where.paired)
     totals = added.group_by("variant").agg(pl.col(_ROWS).sum())
     rows = dict(totals.iter_rows())
     means = added.select(
@@ -306,9 +396,12 @@ def _unit_sums(rows: pl.LazyFrame, wanted: _Wanted) -> pl.DataFrame:
 
 def _named(found: pl.DataFrame) -> pl.DataFrame:
     if found["variant"].null_count():
-        message = "a row has no variant, so nobody knows what it is a result of"
-        raise AnalysisError(message)
+        raise _nameless()
     return found
+
+
+def _nameless() -> AnalysisError:
+    return AnalysisError("a row has no variant, so nobody knows what it is a result of")
 
 
 def _first(part: pd.DataFrame) -> pd.DataFrame:
@@ -356,7 +449,7 @@ def _sums(row: Mapping[str, Any], wanted: _Wanted) -> Sums:  # a row of sums
 def _metrics(metrics: Sequence[Metric] | None, there: Sequence[str]) -> list[Metric]:
     if metrics is not None:
         return list(metrics)
-    usual = [metric for metric in default_metrics() if set(metric.columns) <= set(there)]
+    usual = [metric for metric in default_metrics() if set(metric.raw) <= set(there)]
     if not usual:
         message = (
             f"none of the usual metrics has its columns among {', '.join(there)}."
@@ -366,20 +459,20 @@ def _metrics(metrics: Sequence[Metric] | None, there: Sequence[str]) -> list[Met
     return usual
 
 
-def _arms(rows: Mapping[str, int], control: str | None) -> tuple[str, list[str]]:
-    names = sorted(rows)
+def _arms(
+    there: Iterable[str], control: str | None, treatments: Sequence[str] | None
+) -> tuple[str, list[str]]:
+    names = sorted(there)
     first = control or _CONTROL
     if first not in names:
         message = f"no row is of the variant {first!r}.{did_you_mean(first, names)}"
         raise AnalysisError(message)
-    others = [name for name in names if name != first]
+    for name in treatments or ():
+        if name not in names:
+            message = f"no row is of the variant {name!r}.{did_you_mean(name, names)}"
+            raise AnalysisError(message)
+    others = list(treatments or (name for name in names if name != first))
     if not others:
         message = f"all rows are of the variant {first!r}: at least two are compared"
         raise AnalysisError(message)
     return first, others
-
-
-def _promised(
-    weights: Mapping[str, float] | None, control: str, treatment: str
-) -> dict[str, float] | None:
-    return None if weights is None else {name: weights[name] for name in (control, treatment)}

@@ -6,10 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.experiments.wording import ITEMS
 from promptstudio_lab.money import NANO_PER_USD, format_usd
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.stats.planning.items import items_needed
 
 if TYPE_CHECKING:
+    from promptstudio_lab.experiments.wording import Noun
     from promptstudio_lab.stats.effect import Effect
 
 
@@ -25,25 +28,30 @@ class Further:
         items: how many more, or None when no number of them would tell.
         cost_usd: what running them under both variants costs, or None when that is not known.
         aim: what they would tell.
+        noun: what the items are.
     """
 
     metric: str
     items: int | None
     cost_usd: float | None
     aim: str
+    noun: Noun = ITEMS
+
+    _repr_html_ = named_html
 
     @property
     def text(self) -> str:
         """The step in words."""
         if self.items is None:
-            return f"at this difference no number of items would {self.aim}"
+            return f"at this difference no number of {self.noun.many} would {self.aim}"
         dollars = (
             "" if self.cost_usd is None else f" (some {format_usd(self.cost_usd * NANO_PER_USD)})"
         )
-        return f"about {_rounded(self.items)} more items{dollars} would be needed to {self.aim}"
+        more = f"{_rounded(self.items)} more {self.noun.one if self.items == 1 else self.noun.many}"
+        return f"about {more}{dollars} would be needed to {self.aim}"
 
 
-def further(
+def further(  # noqa: PLR0913 — what is open, what would settle it, and what that costs
     metric: str,
     effect: Effect,
     *,
@@ -51,6 +59,7 @@ def further(
     bound: float = 0.0,
     cost_of_item: float | None = None,
     cluster: float = 1.0,
+    noun: Noun = ITEMS,
 ) -> Further:
     """Return how many more items would leave `bound` outside a metric's interval.
 
@@ -60,6 +69,7 @@ def further(
         aim: what the items would tell, after "to".
         bound: 0, or the margin that a guardrail is held to.
         cluster: how many items a cluster has, where the effect counts clusters.
+        noun: what the items are.
         cost_of_item: what one more item costs under all variants it runs under, in US dollars.
 
     >>> from promptstudio_lab.stats.paired import mean_difference
@@ -71,10 +81,10 @@ def further(
     """
     needed = items_needed(effect, bound)
     if needed is None:
-        return Further(metric, None, None, aim)
+        return Further(metric, None, None, aim, noun)
     more = max(1, math.ceil((needed - effect.n) * cluster))
     cost = None if cost_of_item is None or math.isnan(cost_of_item) else more * cost_of_item
-    return Further(metric, more, cost or None, aim)
+    return Further(metric, more, cost or None, aim, noun)
 
 
 def _rounded(count: int) -> str:

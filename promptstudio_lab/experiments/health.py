@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from promptstudio_lab.experiments.wording import p_value, percent, visible
+from promptstudio_lab.experiments.wording import ITEMS, UNITS, p_value, percent, visible
+from promptstudio_lab.shown import named_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from promptstudio_lab.experiments.wording import Noun
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.sequential.traffic import TrafficTest
     from promptstudio_lab.stats.srm import SrmResult
@@ -51,6 +53,8 @@ class Check:
     meaning: str
     voids: bool = False
 
+    _repr_html_ = named_html
+
 
 @dataclass(frozen=True, slots=True)
 class Shares:
@@ -67,52 +71,60 @@ class Shares:
     test: SrmResult | TrafficTest | None
 
 
-def traffic(shares: Shares) -> Check:
-    """Say whether the variants got their promised shares of the runs."""
+def traffic(shares: Shares, of: str = "runs") -> Check:
+    """Say whether the variants got their promised shares of the runs.
+
+    Args:
+        shares: the counts, and what they should be.
+        of: what was counted.
+    """
     found = " : ".join(f"{count:,}" for count in shares.observed)
     if shares.test is None:
         meaning = "no shares were promised, so none are tested"
-        return Check("traffic", "unknown", f"{found} runs", meaning)
+        return Check("traffic", "unknown", f"{found} {of}", meaning)
     how = "" if hasattr(shares.test, "statistic") else "sequential "
     p = p_value(shares.test.p_value)
     if shares.test.ok:
         meaning = f"shares as promised ({how}SRM p {p})"
-        return Check("traffic", "ok", f"{found} runs", meaning)
+        return Check("traffic", "ok", f"{found} {of}", meaning)
     promised = " : ".join(f"{count:,.0f}" for count in shares.expected)
     equals = p if p.startswith("<") else f"= {p}"
     meaning = (
-        f"the variants did not get their promised shares of the runs ({found} instead of"
+        f"the variants did not get their promised shares of the {of} ({found} instead of"
         f" {promised}, {how}p {equals})"
     )
-    return Check("traffic", "bad", f"{found} runs", meaning, voids=True)
+    return Check("traffic", "bad", f"{found} {of}", meaning, voids=True)
 
 
-def exposures(multi: int | None, units: int, *, apart: bool) -> Check:
+def exposures(multi: int | None, units: int, *, apart: bool, noun: Noun = UNITS) -> Check:
     """Say whether units met more than one variant.
 
     Args:
         multi: how many did, or None when nobody counted.
         units: how many units there are.
         apart: whether each unit was meant to meet one variant only.
+        noun: what the units are.
     """
     if not apart:
-        meaning = "every item meets every variant by design, so none can meet one too many"
-        return Check("exposures", "ok", "each item, each variant", meaning)
+        meaning = f"every {noun.one} meets every variant by design, so none can meet one too many"
+        return Check("exposures", "ok", f"each {noun.one}, each variant", meaning)
     if multi is None:
         return Check("exposures", "unknown", "not counted", "nobody counted who met two variants")
     value = f"{multi:,} met two variants"
     if not multi:
-        return Check("exposures", "ok", value, "each unit met one variant only")
+        return Check("exposures", "ok", value, f"each {noun.one} met one variant only")
     if multi > MOST_LOST * (units + multi):
         meaning = (
-            f"{multi:,} of {units + multi:,} units met two variants, more than the"
+            f"{multi:,} of {noun.counted(units + multi)} met two variants, more than the"
             f" {100 * MOST_LOST:g} % that may be left out"
         )
         return Check("exposures", "bad", value, meaning, voids=True)
     return Check("exposures", "warn", value, "they are left out: they tell about neither variant")
 
 
-def missing(lost: int, units: int, unmeasured: Sequence[str], *, apart: bool) -> Check:
+def missing(
+    lost: int, units: int, unmeasured: Sequence[str], *, apart: bool, noun: Noun = ITEMS
+) -> Check:
     """Say whether scores are missing.
 
     Args:
@@ -120,13 +132,14 @@ def missing(lost: int, units: int, unmeasured: Sequence[str], *, apart: bool) ->
         units: how many were compared.
         unmeasured: metrics that no run has a value of.
         apart: whether each unit met one variant only.
+        noun: what the units are.
     """
-    seen, value = units + lost, f"{lost:,} item{'' if lost == 1 else 's'} left out"
+    seen, value = units + lost, f"{noun.counted(lost)} left out"
     if lost > MOST_LOST * seen:
         kind = "lack a value" if apart else "have a result from one variant only"
         meaning = (
-            f"{lost} of {seen} items {kind}, more than the {100 * MOST_LOST:g} % that may be"
-            " left out"
+            f"{lost} of {noun.counted(seen)} {kind}, more than the {100 * MOST_LOST:g} % that"
+            " may be left out"
         )
         return Check("scores", "bad", value, meaning, voids=True)
     if unmeasured:
@@ -135,17 +148,18 @@ def missing(lost: int, units: int, unmeasured: Sequence[str], *, apart: bool) ->
     if lost:
         why = "for want of a value" if apart else "for want of a partner"
         return Check("scores", "warn", value, f"left out {why}; few enough to go on without")
-    return Check("scores", "ok", "none missing", "every item has every value")
+    return Check("scores", "ok", "none missing", f"every {noun.one} has every value")
 
 
-def clusters(count: int, rows: int) -> Check:
+def clusters(count: int, rows: int, noun: Noun = ITEMS) -> Check:
     """Say whether there are enough independent clusters for the intervals.
 
     Args:
         count: how many there are.
         rows: how many items or units are in them.
+        noun: what these are.
     """
-    own = "each item its own cluster" if count >= rows else f"{rows:,} items in them"
+    own = f"each {noun.one} its own cluster" if count >= rows else f"{noun.counted(rows)} in them"
     value = f"{count:,} clusters"
     if count < LEAST_CLUSTERS:
         meaning = f"fewer than {LEAST_CLUSTERS} clusters show no spread worth an interval; {own}"
@@ -155,7 +169,9 @@ def clusters(count: int, rows: int) -> Check:
     return Check("clusters", "ok", value, own)
 
 
-def novelty(first: Effect | None, second: Effect | None, label: str, items: int) -> Check:
+def novelty(
+    first: Effect | None, second: Effect | None, label: str, items: int, noun: Noun = ITEMS
+) -> Check:
     """Say whether the effect of the second half differs from that of the first.
 
     Args:
@@ -163,12 +179,13 @@ def novelty(first: Effect | None, second: Effect | None, label: str, items: int)
         second: that on those of the second, or None when no rows were read.
         label: of the metric.
         items: how many items there are.
+        noun: what they are.
     """
     if items < LEAST_HALVED:
-        meaning = f"{items} items are too few to compare their halves"
+        meaning = f"{noun.counted(items)} are too few to compare their halves"
         return Check("novelty", "unknown", "not looked at", meaning)
     if first is None or second is None:
-        meaning = "the rows were not read; ask for by= or a quantile, or plot the timeline"
+        meaning = "the halves cannot be told apart here; plot the timeline"
         return Check("novelty", "unknown", "not looked at", meaning)
     spread = math.hypot(first.se, second.se)
     if not spread > 0:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
+from promptstudio_lab.experiments.wording import ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptstudio_lab.experiments.decision import Decision, Finding
     from promptstudio_lab.experiments.health import Check, Shares
+    from promptstudio_lab.experiments.plan.looks import Due
     from promptstudio_lab.experiments.rows import Rows
     from promptstudio_lab.experiments.segments import Segments
+    from promptstudio_lab.experiments.wording import Noun
     from promptstudio_lab.stats.effect import Effect
+    from promptstudio_lab.stats.looks import Method
     from promptstudio_lab.stats.sequential.traffic import TrafficTest
     from promptstudio_lab.stats.srm import SrmResult
     from promptstudio_lab.stats.sums import Sums, SumsApart
@@ -30,7 +35,7 @@ class Outcome:
         treatment: the treatment's variant.
         findings: each metric with its effect.
         decision: what to do now, in plain words.
-        health: what to look at before believing the numbers, each with a state.
+        checks: what to look at before believing the numbers, but for what takes a query.
         shares: the runs of each variant, and whether they fit what was promised.
         counts: runs of each variant.
         unpaired: keys of the items that were left out for want of a value or a partner.
@@ -41,6 +46,9 @@ class Outcome:
         sql: the query that made the sums.
         segments: every goal within every segment, or None when none were asked for.
         read: reads the rows behind the sums, where there is somewhere to read them from.
+        noun: what the items are, in words.
+        later: asks what takes a query of its own, when somebody looks at the health.
+        due: where the planned looks stand, where looks were planned.
     """
 
     name: str
@@ -48,7 +56,7 @@ class Outcome:
     treatment: str
     findings: tuple[Finding, ...]
     decision: Decision
-    health: tuple[Check, ...]
+    checks: tuple[Check, ...]
     shares: Shares
     counts: dict[str, int]
     unpaired: tuple[str, ...]
@@ -59,6 +67,17 @@ class Outcome:
     sql: str = ""
     segments: Segments | None = None
     read: Callable[[], Rows] | None = field(default=None, compare=False)
+    noun: Noun = ITEMS
+    later: Callable[[], Check] | None = field(default=None, compare=False)
+    due: Due | None = None
+
+    @cached_property
+    def health(self) -> tuple[Check, ...]:
+        """What to look at before believing the numbers, each with a state."""
+        if self.later is None:
+            return self.checks
+        found = self.later()
+        return tuple(found if check.name == found.name else check for check in self.checks)
 
     @property
     def rows(self) -> Rows:
@@ -84,8 +103,13 @@ class Outcome:
 
     @property
     def method(self) -> str:
-        """How often somebody may look: `anytime` or `fixed`."""
+        """How often somebody may look: `anytime`, `fixed`, or `scheduled` at planned looks."""
         return self.findings[0].effect.method
+
+    @property
+    def usual(self) -> Method:
+        """How intervals are drawn that no planned look is about."""
+        return "fixed" if self.method == "fixed" else "anytime"
 
     @property
     def effects(self) -> dict[str, Effect]:

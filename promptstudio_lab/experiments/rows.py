@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
+from promptstudio_lab.experiments.wording import visible
+from promptstudio_lab.shown import card
 from promptstudio_lab.stats.arms import WEIGHT
-from promptstudio_lab.stats.sums import Sums, SumsApart
+from promptstudio_lab.stats.sums import LEAST_ROWS, Sums, SumsApart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    import pandas as pd
     import polars as pl
     from numpy.typing import NDArray
 
@@ -36,12 +39,14 @@ class Table:
         clusters: the place of each row's cluster, from 0; or None when rows are independent.
         labels: the segment of each row, empty when none were asked for.
         at: the place of each row in time, among all rows.
+        units: the key of each row's unit.
     """
 
     values: dict[str, dict[str, Floats]]
     clusters: NDArray[np.intp] | None
     labels: NDArray[np.str_]
     at: NDArray[np.intp]
+    units: NDArray[np.str_]
 
     @property
     def n(self) -> int:
@@ -58,6 +63,7 @@ class Table:
             None if self.clusters is None else self.clusters[chosen],
             self.labels[chosen] if len(self.labels) else self.labels,
             self.at[chosen],
+            self.units[chosen],
         )
 
     def columns(self, metrics: Iterable[Metric]) -> dict[str, dict[str, Floats]]:
@@ -90,7 +96,7 @@ class Table:
         return Sums.of(totals)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rows:
     """The rows of two variants.
 
@@ -147,6 +153,33 @@ class Rows:
             for variant, table in self.apart.items()
         })  # fmt: skip
 
+    def to_polars(self) -> pl.DataFrame:
+        """Return one row a unit and variant, in the order in which they came.
+
+        Columns are `unit`, its `cluster` (a number) and its segment where these were asked for,
+        `variant`, and what was measured: the mean over the unit's runs.
+        """
+        import polars as pl
+
+        whole = pl.concat([_frame(table, self.by) for table in self.tables])
+        return whole.sort("at", maintain_order=True).drop("at")
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return what `to_polars` returns, as a pandas frame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_polars().to_dict(as_series=False))
+
+    def __repr__(self) -> str:
+        """Say how many there are, and of what."""
+        first = self.tables[0]
+        measured = ", ".join(next(iter(first.values.values())))  # noqa: PD011 — no frame
+        names = f"{visible(self.control)} and {visible(self.treatment)}"
+        return f"<Rows of {self.n:,} units under {names}: {measured}; .to_polars()>"
+
+    def _repr_html_(self) -> str:
+        return card(repr(self).strip("<>"), tag="rows")
+
     def where(self, chosen: Callable[[Table], NDArray[np.bool_]]) -> Rows:
         """Return the rows that a question chooses from each table."""
         from dataclasses import replace
@@ -181,6 +214,21 @@ class Rows:
         )
 
 
+def _frame(table: Table, by: str) -> pl.DataFrame:
+    import polars as pl
+
+    marks: dict[str, NDArray[Any]] = {"unit": table.units}  # text, or numbers
+    if table.clusters is not None:
+        marks["cluster"] = table.clusters
+    if by:
+        marks[by] = table.labels
+    sides = [
+        pl.DataFrame({"at": table.at, **marks, "variant": [name] * table.n, **columns})
+        for name, columns in table.values.items()  # noqa: PD011 — no frame
+    ]
+    return pl.concat(sides)
+
+
 def rows_of(  # noqa: PLR0913 # what each column of the frame is
     frame: Any,  # a frame of either library, or a lazy one
     columns: Sequence[str],
@@ -191,11 +239,12 @@ def rows_of(  # noqa: PLR0913 # what each column of the frame is
     variant: str = "variant",
     cluster: str | None = None,
     by: str | None = None,
+    paired: bool | None = None,
 ) -> Rows:
     """Return the rows of a frame that has one row a run, in the order in which the runs came.
 
     Each unit counts once, with its mean over its runs. Where most units met both variants they are
-    pairs, whatever anybody asks for; else who met both is left out.
+    pairs, whatever anybody takes them for; else who met both is left out.
 
     Args:
         frame: with the columns named here; `simulated` is read when it is there.
@@ -203,21 +252,17 @@ def rows_of(  # noqa: PLR0913 # what each column of the frame is
         control: the control's variant.
         treatment: the treatment's variant.
         unit: the column of the item, user or session.
-        variant: the column of the variant.
-        cluster: the column of what units come in, such as the document of a question.
-        by: the column of the segments.
+        variant: that of the variant.
+        cluster: the column of what units come in.
+        by: that of the segments.
+        paired: True for pairs wherever any two units met both variants.
 
     Raises:
         AnalysisError: if a column or a variant is missing; the message names the nearest.
 
     >>> import polars as pl
-    >>> frame = pl.DataFrame(
-    ...     {
-    ...         "unit": ["x", "x", "y", "y"],
-    ...         "variant": ["a", "b"] * 2,
-    ...         "score": [1, 2, 3, 5],
-    ...     }
-    ... )
+    >>> columns = {"unit": list("xxyy"), "variant": ["a", "b"] * 2, "score": [1, 2, 3, 5]}
+    >>> frame = pl.DataFrame(columns)
     >>> rows = rows_of(frame, ["score"], control="a", treatment="b")
     >>> rows.paired.values["b"]["score"].tolist()
     [2.0, 5.0]
@@ -237,9 +282,20 @@ def rows_of(  # noqa: PLR0913 # what each column of the frame is
         "by": by or "",
         "simulated": bool(found["simulated"].any()),
     }
-    if both.height > _PAIRED * smaller:
+    if are_pairs(both.height, smaller, paired=paired):
         return _pairs(both, found, columns, known, bool(cluster), bool(by))
     return _apart(sides, both, columns, known, bool(cluster), bool(by))
+
+
+def are_pairs(both: int, smaller: int, *, paired: bool | None) -> bool:
+    """Return whether units are compared with themselves.
+
+    Args:
+        both: how many units met several variants.
+        smaller: how many met the variant that the fewest met.
+        paired: what somebody takes them for; what most of them are cannot be argued away.
+    """
+    return both > _PAIRED * smaller or (paired is True and both >= LEAST_ROWS)
 
 
 def _pairs(
@@ -256,7 +312,8 @@ def _pairs(
         known["control"]: {name: whole[name].to_numpy() for name in columns},
         known["treatment"]: {name: whole[f"{name}|"].to_numpy() for name in columns},
     }
-    table = Table(values, *_marks(whole, *asked), np.arange(whole.height))
+    units = whole["unit"].to_numpy().astype(np.str_)
+    table = Table(values, *_marks(whole, *asked), np.arange(whole.height), units)
     return Rows(paired=table, lost=tuple(sorted(keys)), **known)
 
 
@@ -278,7 +335,8 @@ def _apart(
         mine = whole.filter(variant=name)
         values = {name: {column: mine[column].to_numpy() for column in columns}}
         at = mine["place"].to_numpy().astype(np.intp)
-        tables[name] = Table(values, *_marks(mine, *asked), at)
+        units = mine["unit"].to_numpy().astype(np.str_)
+        tables[name] = Table(values, *_marks(mine, *asked), at, units)
     lost = tuple(sorted(set(single["unit"]) - set(whole["unit"])))
     return Rows(paired=None, apart=tables, lost=lost, multi=both.height, **known)
 

@@ -15,6 +15,7 @@ from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.experiments.decision import Finding
 from promptstudio_lab.experiments.wording import p_value, shortened, visible
 from promptstudio_lab.stats.adjusted.strata import heterogeneity
+from promptstudio_lab.stats.bayes.effect import FLAT
 from promptstudio_lab.stats.multiplicity import adjust
 from promptstudio_lab.stats.unpaired import unknown
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.experiments.rows import Rows
     from promptstudio_lab.metrics import Metric
+    from promptstudio_lab.stats.bayes.effect import Prior
     from promptstudio_lab.stats.effect import Effect
     from promptstudio_lab.stats.looks import Method
 
@@ -85,7 +87,12 @@ _SAME = 0.05
 
 
 def segmented(
-    rows: Rows, metrics: Sequence[Metric], *, alpha: float = 0.05, method: Method = "anytime"
+    rows: Rows,
+    metrics: Sequence[Metric],
+    *,
+    alpha: float = 0.05,
+    method: Method = "anytime",
+    prior: Prior = FLAT,
 ) -> Segments:
     """Return every goal within every segment.
 
@@ -93,7 +100,8 @@ def segmented(
         rows: with their segments.
         metrics: what was measured; only goals are looked at.
         alpha: the share of false findings among all that is accepted.
-        method: `anytime` or `fixed`.
+        method: `anytime`, `fixed`, or a planned look.
+        prior: what was believed of every relative effect.
 
     Raises:
         AnalysisError: if there are too many segments.
@@ -122,7 +130,7 @@ def segmented(
     adjusted = adjust(p_values, "bh", alpha=alpha)
     level = alpha * max(1, sum(adjusted.rejected)) / max(1, len(asked))
     found = tuple(
-        Segment(rows.by, name, Finding(metric, ask(name, metric, level), p), parts[name].n)
+        Segment(rows.by, name, Finding(metric, ask(name, metric, level), p, prior), parts[name].n)
         for (name, metric), p in zip(asked, adjusted.p_values, strict=True)
     )
     return Segments(rows.by, found, {metric.name: _differs(metric, found) for metric in goals})

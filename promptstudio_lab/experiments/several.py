@@ -15,7 +15,7 @@ from promptstudio_lab.experiments.faces.plain import aligned, text
 from promptstudio_lab.experiments.wording import amount, estimate, interval, p_value, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -111,7 +111,11 @@ class Comparisons:
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Return all of it as a page that stands alone, and keep it where a path is given."""
-        return document(f"{self.name}: against {self.control}", self._repr_html_(), path)
+        from promptstudio_lab.experiments.faces.still.gallery import front, gallery
+
+        pictures = {report.treatment: gallery(report, alone=False) for report in self.reports}
+        whole = self._html(front(self.reports), pictures)
+        return document(f"{self.name}: against {self.control}", whole, path)
 
     def to_markdown(self) -> str:
         """Return the decision, then each report, as Markdown for a pull request."""
@@ -131,7 +135,8 @@ class Comparisons:
         decision = self.decision
         title = f"{decision.action.replace('_', ' ').upper()}: {decision.text}"
         parts = [text(report) for report in self.reports]
-        return "\n".join([title, "", *aligned(self._cells()), "", *"\n\n".join(parts).split("\n")])
+        cells = aligned([tuple(map(visible, row)) for row in self._cells()])
+        return "\n".join([visible(title), "", *cells, "", *"\n\n".join(parts).split("\n")])
 
     def _cells(self) -> list[tuple[str, ...]]:
         heads = ("goal", "treatment", self.control, "with it", "change", "interval", "p adjusted")
@@ -146,6 +151,9 @@ class Comparisons:
         ]
 
     def _repr_html_(self) -> str:
+        return self._html("", {})
+
+    def _html(self, over: str, pictures: Mapping[str, str]) -> str:
         decision = self.decision
         heads, *rows = self._cells()
         line = "".join(f'<th scope="col">{escape(visible(cell))}</th>' for cell in heads)
@@ -158,7 +166,8 @@ class Comparisons:
         parts = "".join(
             # What the decision speaks of is open at once.
             f"<details{' open' if report.decision.headline == decision.headline else ''}><summary>"
-            f"{escape(visible(report.treatment))}</summary>{page(report)}"
+            f"{escape(visible(report.treatment))}</summary>"
+            f"{page(report, pictures.get(report.treatment, ''))}"
             "</details>"
             for report in self.reports
         )
@@ -166,7 +175,7 @@ class Comparisons:
         about = f"{self.name} \u00b7 {len(self.reports)} treatments against {self.control}"
         return head(decision, about, simulated=simulated, inside=(
             f'<div class="psl-report-wide"><table class="psl-report-table"><thead><tr>{line}</tr>'
-            f"</thead><tbody>{body}</tbody></table></div>{parts}"
+            f"</thead><tbody>{body}</tbody></table></div>{over}{parts}"
         ))  # fmt: skip
 
 

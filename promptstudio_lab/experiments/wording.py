@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.money import NANO_PER_USD, format_usd
 
@@ -22,6 +22,36 @@ _DIGITS = 3
 _LONGEST = 24
 _SMALLEST_P = 0.001
 _THOUSAND = 1000
+
+
+class Noun(NamedTuple):
+    """What an experiment counts, in words: items of a dataset, users, sessions.
+
+    >>> Noun.of("user_id"), Noun.of("query").counted(1200), Noun.of("id").one
+    (Noun(one='user', many='users'), '1,200 queries', 'unit')
+    """
+
+    one: str
+    many: str
+
+    @classmethod
+    def of(cls, column: str) -> Noun:
+        """Return what a column such as `user_id` counts."""
+        words = visible(column).replace("_", " ").strip()
+        for last in (" id", " key"):
+            words = words.removesuffix(last)
+        if words in {"", "id", "key"}:
+            return UNITS
+        if words.endswith("y") and words[-2:-1] not in set("aeiou"):
+            return cls(words, f"{words[:-1]}ies")
+        return cls(words, f"{words}es" if words.endswith(("s", "x", "ch", "sh")) else f"{words}s")
+
+    def counted(self, number: int) -> str:
+        """Return a number of them."""
+        return f"{number:,} {self.one if number == 1 else self.many}"
+
+
+ITEMS, UNITS, ROWS = Noun("item", "items"), Noun("unit", "units"), Noun("row", "rows")
 
 
 def visible(text: str) -> str:

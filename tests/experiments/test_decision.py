@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,9 @@ from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.metrics import Mean, Rate, RatioOfSums
 from promptstudio_lab.stats.sums import Sums
 from tests.experiments.parts import items, report
+
+if TYPE_CHECKING:
+    from promptstudio_lab.experiments.report import Report
 
 ARMS = ("control", "treatment")
 
@@ -67,9 +72,38 @@ def test_equal_results_on_every_item_hold() -> None:
     decision = report(sums, metrics=[Rate("success")]).decision
     assert (decision.action, decision.variant) == ("hold", "control")
     assert decision.text == (
-        "no difference at all: both variants gave the same result on all 240 items."
+        "no difference seen: both variants gave the same result on all 240 items, so success"
+        " differs by at most 1.24 points."
     )
     assert decision.because == ("success: the same on all 240 items",)
+
+
+def alike(n: int, column: str = "success") -> Sums:
+    return Sums.of({f"{arm}.{column}": [1.0] * n for arm in ARMS})
+
+
+def test_a_few_equal_results_hold_nothing() -> None:
+    decision = report(alike(7), metrics=[Rate("success")]).decision
+    assert decision.action == "keep_running"
+    assert decision.text == (
+        "too few to tell: both variants gave the same result on all 7 items, so success differs by"
+        " at most 34.8 points."
+    )
+
+
+def test_silence_keeps_no_guardrail() -> None:
+    guard = Rate("safe", role="guardrail", max_regression="2pp")
+
+    def found(n: int) -> Report:
+        gain = {"control.success": [0.0, 1.0] * (n // 2), "treatment.success": [1.0] * n}
+        rows = {**gain, **{f"{arm}.safe": [1.0] * n for arm in ARMS}}
+        return report(Sums.of(rows), metrics=[Rate("success"), guard])
+
+    open_, kept = found(60), found(200)
+    assert (open_.findings[1].guard, kept.findings[1].guard) == ("open", "kept")
+    assert (open_.decision.action, kept.decision.action) == ("keep_running", "ship")
+    (step,) = open_.decision.further
+    assert step.items == 149 - 60
 
 
 def test_equal_results_at_another_price_hold_and_say_so() -> None:

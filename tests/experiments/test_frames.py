@@ -12,8 +12,11 @@ import pytest
 
 import promptstudio_lab as ps
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.experiments.analysis import Part, analyze_all
 from promptstudio_lab.experiments.frames import analyze_frame
+from promptstudio_lab.experiments.rows import rows_of
 from promptstudio_lab.lab import OnlineExperiment
+from tests.experiments.parts import frame as made
 from tests.lab.test_online import compared as online
 from tests.lab.test_unit_sums import compared as offline
 
@@ -140,7 +143,7 @@ def test_units_that_met_both_are_paired_and_who_lacks_a_partner_is_named() -> No
     )
     report = analyze_frame(frame, unit="unit")
     assert report.unpaired == ("39",)
-    assert report.reason.startswith("paired by item")
+    assert report.reason.startswith("paired by unit")
     few = analyze_frame(
         pl.concat([frame, frame.with_columns(unit=pl.col("unit") + pl.int_range(pl.len()) * 100)]),
         unit="unit",
@@ -167,7 +170,80 @@ def test_what_cannot_be_compared_is_said() -> None:
         analyze_frame(frame.with_columns(variant=pl.lit(None, pl.String)))
     with pytest.raises(AnalysisError, match="has no 'id'"):
         analyze_frame(frame.with_columns(id=pl.lit(None, pl.String)), unit="id")
-    with pytest.raises(AnalysisError, match="fewer than 2 units met 'b'"):
+    with pytest.raises(AnalysisError, match="fewer than 2 rows met 'b'"):
         analyze_frame(pl.concat([frame.filter(variant="control"), frame.filter(variant="b")[:1]]))
     with pytest.raises(AnalysisError, match="'cost_usd' are not finite"):
         analyze_frame(frame.with_columns(cost_usd=pl.lit(float("nan"))))
+
+
+def runs(n: int = 400, *, apart: bool = False) -> pl.DataFrame:
+    """Return rows of two variants with documents, languages and who answered."""
+    return made(n, apart=apart).with_columns(simulated=pl.lit(value=True))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("apart", [False, True], ids=["paired", "apart"])
+def test_quantiles_segments_and_clusters_are_read_off_rows_of_any_source(
+    tmp_path: Path, source: str, apart: Any
+) -> None:
+    frame = runs(apart=apart)
+    metrics = [ps.Rate("success"), ps.Quantile("latency_ms", 0.9, max_regression="20%")]
+    report = ps.analyze(
+        SOURCES[source](frame, tmp_path),
+        unit="unit",
+        control="a",
+        metrics=metrics,
+        by="language",
+        cluster="document",
+    )
+    expected = rows_of(
+        frame,
+        ["success", "latency_ms"],
+        control="a",
+        treatment="b",
+        cluster="document",
+        by="language",
+    )
+    (other,) = analyze_all(
+        [Part.of_rows(expected, metrics)], name="frame", control="a", metrics=metrics
+    )
+    agree(report, other)
+    assert {row.name for row in report.segments.rows} == {"en", "de"}
+    assert report.rows.n == frame.unique("unit").height
+    assert report.simulated
+
+
+@pytest.mark.parametrize("source", ["lazy", "dask"])
+@pytest.mark.parametrize("apart", [False, True], ids=["paired", "apart"])
+def test_a_report_from_sums_reads_its_rows_when_it_is_asked(
+    tmp_path: Path, source: str, apart: Any
+) -> None:
+    report = ps.analyze(SOURCES[source](runs(apart=apart), tmp_path), unit="unit", control="a")
+    again = report.rows.sums([finding.metric for finding in report.findings])
+    for finding in report.findings:
+        effect = finding.metric.effect(again, "a", "b", finding.effect.alpha)
+        assert effect.estimate == pytest.approx(finding.effect.estimate)
+        assert effect.se == pytest.approx(finding.effect.se)
+    assert report.plot("timeline").to_dict()["layer"]
+    assert {check.name: check.state for check in report.health}["novelty"] == "ok"
+    assert report.simulated
+
+
+def test_an_unpaired_analysis_of_paired_rows_is_corrected_and_said() -> None:
+    frame = runs()
+    paired = ps.analyze(frame, unit="unit", control="a")
+    for by in (None, "language"):
+        report = ps.analyze(frame, unit="unit", control="a", paired=False, by=by)
+        agree(report, paired)
+        assert "an unpaired analysis was asked for" in report.reason
+    apart = ps.analyze(runs(apart=True), unit="unit", control="a", paired=True)
+    assert "a paired analysis was asked for" in apart.reason
+
+
+def test_few_that_met_both_are_pairs_for_who_wants_them() -> None:
+    frame = runs(apart=True)
+    both = pl.concat([frame, runs()[:40]])
+    assert ps.analyze(both, unit="unit", control="a").reason.startswith("each unit met one")
+    found = ps.analyze(both, unit="unit", control="a", paired=True)
+    assert found.items == 20
+    assert found.decision.action == "invalid", "most lack a partner"

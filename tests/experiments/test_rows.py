@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -27,7 +27,7 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
-def read(found: pl.DataFrame | None = None, **more: str) -> Rows:
+def read(found: pl.DataFrame | None = None, **more: Any) -> Rows:  # as `rows_of` takes it
     table = frame() if found is None else found
     return rows_of(table, COLUMNS, control="a", treatment="b", **more)
 
@@ -129,7 +129,9 @@ def test_frames_of_either_library_and_lazy_ones_say_the_same() -> None:
         ({"unit": "user"}, "no column 'user'"),
     ],
 )
-def test_what_is_not_there_is_named(given: dict[str, str], words: str) -> None:
+def test_what_is_not_there_is_named(
+    given: dict[str, Any], words: str
+) -> None:  # as `rows_of` takes it
     with pytest.raises(AnalysisError, match=words):
         rows_of(frame(10), COLUMNS, **{"control": "a", "treatment": "b", **given})
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-import numpy as np
-
 from promptstudio_lab.errors import AnalysisError, did_you_mean
+from promptstudio_lab.experiments.faces.binned import arms, histogram
 from promptstudio_lab.experiments.timeline import timeline
 from promptstudio_lab.experiments.tradeoff import tradeoff
 from promptstudio_lab.experiments.wording import estimate, interval, relative, visible
@@ -19,14 +18,13 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.experiments.decision import Finding, Verdict
     from promptstudio_lab.experiments.outcome import Outcome
-    from promptstudio_lab.stats.sums import Floats
 
 Kind: TypeAlias = Literal["forest", "timeline", "pareto", "distribution"]
 Theme: TypeAlias = Literal["light", "dark"]
 
 _MIME = "application/vnd.vegalite.v5+json"
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"  # a name, which nothing fetches
-_WIDTH, _BINS = 620, 40
+_WIDTH = 620
 _RELATIVE = "relative change from control, %"
 
 
@@ -67,12 +65,16 @@ class Picture:
 
     chart: alt.Chart | alt.LayerChart
 
+    def __repr__(self) -> str:
+        """Say that there is something to see."""
+        return "<Picture: a chart, shown by JupyterLab>"
+
     def to_dict(self) -> dict[str, Any]:  # Vega-Lite's own JSON
         """Return the chart as Vega-Lite."""
         return {**self.chart.to_dict(), "$schema": _SCHEMA}
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:  # by media type
-        return {_MIME: self.to_dict(), "text/plain": "<a chart, shown by JupyterLab>"}
+        return {_MIME: self.to_dict(), "text/plain": repr(self)}
 
 
 def chart(
@@ -157,8 +159,7 @@ def _timeline(report: Outcome, finding: Finding, colours: Palette) -> Any:  # a 
     import altair as alt
 
     metric, scale = finding.metric, 100 if finding.metric.unit == "share" else 1
-    method: Any = report.method  # one of the two words
-    moments = timeline(report.rows, metric, alpha=finding.effect.alpha, method=method)
+    moments = timeline(report.rows, metric, alpha=finding.effect.alpha, method=report.usual)
     rows = [
         {
             "n": moment.n,
@@ -173,7 +174,7 @@ def _timeline(report: Outcome, finding: Finding, colours: Palette) -> Any:  # a 
     unit = "points" if scale != 1 else visible(metric.unit)
     base = alt.Chart(alt.Data(values=rows), height=260)
     y = alt.Scale(domain=[min(0.0, *ends), max(0.0, *ends)], nice=True)
-    x = alt.X("n:Q", title="items so far")
+    x = alt.X("n:Q", title=f"{report.noun.many} so far")
     told = [alt.Tooltip(f"{name}:Q", format=".3~s") for name in ("n", "effect", "low", "high")]
     band = base.mark_area(opacity=0.18, color=colours.accent, clip=True).encode(
         x=x,
@@ -245,51 +246,34 @@ def _distribution(report: Outcome, finding: Finding, colours: Palette) -> Any:  
     import altair as alt
 
     metric, rows = finding.metric, report.rows
-    arms: dict[str, Floats] = {}
-    for table in rows.tables:
-        for variant, values in table.values.items():
-            parts = [values[name] for name in metric.raw if name in values]
-            if len(parts) == len(metric.raw):
-                arms[variant] = _values(parts)
-    if not all(
-        variant in arms and arms[variant].size for variant in (rows.control, rows.treatment)
-    ):
-        message = f"the rows of {metric.name!r} were not read. Hint: name it in report(metrics=…)"
-        raise AnalysisError(message)
-    edges = np.histogram_bin_edges(np.concatenate(list(arms.values())), bins=_BINS)
-    data = []
-    for variant, found in arms.items():
-        shares = np.histogram(found, edges)[0] / found.size
-        data += [
-            {"variant": visible(variant), "from": float(a), "to": float(b), "share": float(share)}
-            for a, b, share in zip(edges, edges[1:], shares, strict=False)
-        ]
+    edges, shares = histogram(arms(rows, finding))
+    data = [
+        {"variant": visible(variant), "from": float(a), "to": float(b), "share": share}
+        for variant, found in shares.items()
+        for a, b, share in zip(edges, edges[1:], found, strict=False)
+    ]
     names = [visible(rows.control), visible(rows.treatment)]
     shade = alt.Color(
         "variant:N",
         title=None,
         scale=alt.Scale(domain=names, range=[colours.control, colours.accent]),
     )
+    share = f"share of {report.noun.many}"
     unit = "" if metric.unit in {"", "share"} else f", {visible(metric.unit)}"
+    title = f"{visible(metric.label)}{unit}"
     return (
         alt.Chart(alt.Data(values=data), height=240)
         .mark_bar(opacity=0.5)
         .encode(
-            x=alt.X("from:Q", title=f"{visible(metric.label)}{unit}", scale=alt.Scale(zero=False)),
+            # Told that these are bins, or it would draw each as a line at its height.
+            x=alt.X("from:Q", title=title, bin="binned", scale=alt.Scale(zero=False)),
             x2="to:Q",
-            y=alt.Y("share:Q", title="share of items", stack=None, axis=alt.Axis(format="%")),
+            y=alt.Y("share:Q", title=share, stack=None, axis=alt.Axis(format="%")),
             color=shade,
             tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("share:Q", format=".1%"),
                      alt.Tooltip("from:Q", format=".3~s"), alt.Tooltip("to:Q", format=".3~s")],
         )
     )  # fmt: skip
-
-
-def _values(parts: Sequence[Floats]) -> Floats:
-    if len(parts) == 1:
-        return parts[0]
-    over, under = parts[:2]
-    return np.asarray(over[under != 0] / under[under != 0])
 
 
 def _zero(axis: str, colours: Palette) -> Any:  # a chart of Altair's

@@ -44,7 +44,14 @@ _STYLE = (
     "body{margin:0;padding:32px 24px;background:var(--jp-layout-color0);"
     "color:var(--jp-ui-font-color1)}"
     "main{max-width:860px;margin:0 auto}"
-    "@media print{body{padding:0}}"
+    # The numbers beside the forest stand in the table below it: a narrow page needs them once.
+    "@media (max-width:700px){body{padding:20px 12px}.psl-report-forest{overflow:hidden}"
+    ".psl-report-forest svg{width:152%!important;max-width:none!important}"
+    ".psl-report-head{flex-wrap:wrap}.psl-report .psl-report-table{font-size:12px}"
+    ".psl-report .psl-report-table :is(th,td){padding:4px 5px!important;min-width:0!important}"
+    ".psl-report .psl-report-table td:has(>span){white-space:normal!important}"
+    ".psl-report-table td>span{white-space:nowrap}}"
+    "@media print{body{padding:0}figure{break-inside:avoid}}"
 )
 
 

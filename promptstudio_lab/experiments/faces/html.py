@@ -6,9 +6,11 @@ theme, with fallbacks for a plain page.
 
 from __future__ import annotations
 
+import math
 from html import escape
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.experiments.faces.belief import HEADS, beliefs, sentence
 from promptstudio_lab.experiments.faces.forest import FONT, LINE, draw, readable
 from promptstudio_lab.experiments.wording import (
     amount,
@@ -18,6 +20,7 @@ from promptstudio_lab.experiments.wording import (
     p_value,
     visible,
 )
+from promptstudio_lab.stats.sums import SumsApart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from promptstudio_lab.experiments.health import Check, State
     from promptstudio_lab.experiments.outcome import Outcome
     from promptstudio_lab.experiments.segments import Segment
+    from promptstudio_lab.stats.effect import Effect
+    from promptstudio_lab.stats.sums import Sums
 
 CHIPS: dict[Action, tuple[str, str]] = {
     "ship": ("Ship", "var(--jp-success-color1, #2e7d32)"),
@@ -81,6 +86,13 @@ STYLE = f"""
 .psl-report > details {{ margin: 8px 8px 0 }}
 .psl-report-why {{ margin: 8px 8px 0; font-size: 11px; {MUTED}; overflow-wrap: anywhere }}
 .psl-report-grey {{ opacity: 0.45 }}
+.psl-report-figures {{ display: grid; gap: 24px 20px; margin: 24px 8px 8px;
+  grid-template-columns: repeat(auto-fit, minmax(min(340px, 100%), 1fr)) }}
+.psl-report-figures figure {{ margin: 0; max-width: 480px }}
+.psl-report-figures figcaption {{ font-size: 11px; {MUTED}; margin-bottom: 6px;
+  overflow-wrap: anywhere }}
+.psl-report-figures figcaption b {{ display: block; font-size: 13px; font-weight: 600;
+  color: var(--jp-ui-font-color1, inherit) }}
 .psl-report-sql summary {{ margin: 8px 8px 0; font-size: 11px; cursor: pointer; {MUTED} }}
 .psl-report-sql pre {{ margin: 8px; white-space: pre-wrap;
   font: 11px/1.5 var(--jp-code-font-family, monospace) }}
@@ -91,15 +103,21 @@ STYLE = f"""
 REPORT = "psl-report tex2jax_ignore mathjax_ignore"
 
 
-def page(outcome: Outcome) -> str:
-    """Return the report as HTML that stands alone inside any page."""
+def page(outcome: Outcome, pictures: str = "") -> str:
+    """Return the report as HTML that stands alone inside any page.
+
+    Args:
+        outcome: the report.
+        pictures: further ones, as HTML of this package's own.
+    """
     forest = draw(outcome.findings, control=outcome.control, treatment=outcome.treatment)
     grey = ' class="psl-report-grey"' if outcome.decision.action == "invalid" else ""
     names = f"{outcome.name} \u00b7 {outcome.treatment} against {outcome.control}"
     return head(outcome.decision, names, simulated=outcome.simulated, inside=(
-        f"<div{grey}>{forest.svg}</div>{_health(outcome.health)}"
-        f"<div{grey}>{_table(outcome)}{_segments(outcome)}</div>"
-        f'<div class="psl-report-why">{_text(outcome.reason)}</div>{query(outcome.sql)}'
+        f'<div{grey}><div class="psl-report-forest">{forest.svg}</div></div>'
+        f"{_health(outcome.health)}<div{grey}>{_table(outcome)}{_segments(outcome)}{pictures}</div>"
+        f'<div class="psl-report-why">{_text(outcome.reason)}</div>'
+        f"{_beliefs(outcome)}{_sums(outcome)}{query(outcome.sql)}"
     ))  # fmt: skip
 
 
@@ -163,13 +181,14 @@ def _segments(outcome: Outcome) -> str:
     found = outcome.segments
     if found is None or not found.rows:
         return ""
-    heads = (found.by, "goal", "items", "change", "interval", "p adjusted")
+    heads = (found.by, "goal", outcome.noun.many, "change", "interval", "p adjusted")
     cells = "".join(f'<th scope="col">{_text(head)}</th>' for head in heads)
     rows = "".join(map(_segment, found.rows))
     return (
         f'<div class="psl-report-title">by {_text(found.by)}</div>'
-        f'<table class="psl-report-table"><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody>'
-        f'</table><div class="psl-report-why">{_unbroken(found.text)}.</div>'
+        '<div class="psl-report-wide"><table class="psl-report-table"><thead><tr>'
+        f"{cells}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<div class="psl-report-why">{_unbroken(found.text)}.</div>'
     )
 
 
@@ -179,7 +198,7 @@ def _segment(row: Segment) -> str:
         _text(metric.label),
         f"{row.n:,}",
         f"<b>{_text(estimate(effect, metric.unit))}</b>",
-        _text(interval(effect, metric.unit)),
+        ends(effect, metric.unit),
         _text(p_value(row.finding.p_adjusted)),
     )
     numbers = "".join(f"<td>{cell}</td>" for cell in cells)
@@ -193,7 +212,8 @@ def _table(outcome: Outcome) -> str:
     cells = "".join(f'<th scope="col">{_text(head)}</th>' for head in heads)
     rows = "".join(_row(finding, tell_level=bool(levels)) for finding in outcome.findings)
     head = f"<thead><tr>{cells}</tr></thead>"
-    return f'<table class="psl-report-table">{head}<tbody>{rows}</tbody></table>'
+    table = f'<table class="psl-report-table">{head}<tbody>{rows}</tbody></table>'
+    return f'<div class="psl-report-wide">{table}</div>'
 
 
 def _row(finding: Finding, *, tell_level: bool) -> str:
@@ -203,18 +223,77 @@ def _row(finding: Finding, *, tell_level: bool) -> str:
         _text(amount(effect.control, metric.unit)),
         _text(amount(effect.treatment, metric.unit)),
         f"<b>{_text(estimate(effect, metric.unit))}</b>",
-        f"{_text(interval(effect, metric.unit))}{at}",
+        f"{ends(effect, metric.unit)}{at}",
         _text(p_value(finding.p_adjusted)),
     )
     numbers = "".join(f"<td>{cell}</td>" for cell in cells)
     return f'<tr><th scope="row">{_text(metric.label)}{_guard(finding)}</th>{numbers}</tr>'
 
 
+def ends(effect: Effect, unit: str) -> str:
+    """Return an interval that breaks into two lines only between its ends."""
+    low, to, high = interval(effect, unit).partition(" to ")
+    return f"<span>{_text(low + to.rstrip())}</span> <span>{_text(high)}</span>" if to else low
+
+
 def _guard(finding: Finding) -> str:
+    if finding.metric.role == "exploratory":
+        return '<span class="psl-report-guard">exploratory: not in the plan</span>'
     if finding.guard is None:
         return ""
     margin = finding.margin
     return f'<span class="psl-report-guard">{_text(margin)}: {finding.guard}</span>'
+
+
+def _beliefs(outcome: Outcome) -> str:
+    """Return what is believed of each effect, as a table that opens; nothing rests on it."""
+    body = "".join(
+        f'<tr><th scope="row">{_text(row.label)}</th>'
+        + "".join(f"<td>{_text(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in beliefs(outcome)
+    )
+    if not body:
+        return ""
+    line = "".join(f'<th scope="col">{_text(head)}</th>' for head in HEADS)
+    return (
+        '<details class="psl-report-sql psl-report-belief">'
+        "<summary>Chance to win and expected loss</summary>"
+        f'<div class="psl-report-wide"><table class="psl-report-table"><thead><tr>{line}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div>"
+        f'<div class="psl-report-why">{_unbroken(sentence(outcome))}.</div></details>'
+    )
+
+
+def _sums(outcome: Outcome) -> str:
+    """Return the sums that the numbers are computed from, as a table that opens."""
+    arms = outcome.sums.arms if isinstance(outcome.sums, SumsApart) else {"": outcome.sums}
+    rows = [
+        (f"{name}.{column}" if name else column, sums.n, sums.mean(column), _sd(sums, at))
+        for name, sums in arms.items()
+        for at, column in enumerate(sums.columns)
+    ]
+    body = "".join(
+        f'<tr><th scope="row">{_text(name)}</th><td>{n:,}</td><td>{mean:.10g}</td>'
+        f"<td>{sd:.10g}</td></tr>"
+        for name, n, mean, sd in rows
+    )
+    heads = ("sums of", outcome.noun.many, "mean", "standard deviation")
+    line = "".join(f'<th scope="col">{_text(head)}</th>' for head in heads)
+    where = " The rows behind them: report.rows.to_polars()." if outcome.read else ""
+    return (
+        '<details class="psl-report-sql psl-report-sums">'
+        "<summary>The sums behind these numbers</summary>"
+        f'<div class="psl-report-wide"><table class="psl-report-table"><thead><tr>{line}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div>"
+        '<div class="psl-report-why">Every number above follows from these and from the sums of'
+        f" products of each two: report.sums.{where}</div></details>"
+    )
+
+
+def _sd(sums: Sums, at: int) -> float:
+    squares = sums.products[at][at] - sums.totals[at] ** 2 / sums.n
+    return math.sqrt(max(0.0, squares) / (sums.n - 1)) if sums.n > 1 else math.nan
 
 
 def query(sql: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.experiments.faces.belief import HEADS, beliefs, sentence
 from promptstudio_lab.experiments.wording import (
     amount,
     estimate,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from promptstudio_lab.experiments.decision import Action, Decision, Finding
-    from promptstudio_lab.experiments.health import State
+    from promptstudio_lab.experiments.health import Check, State
     from promptstudio_lab.experiments.outcome import Outcome
 
 MARKS: dict[Action, str] = {
@@ -29,10 +30,10 @@ MARKS: dict[Action, str] = {
     "invalid": "\U0001f7e0",
 }
 _STATES: dict[State, str] = {
-    "ok": "\u2705 ok",
-    "warn": "\u26a0\ufe0f warn",
-    "bad": "\u274c bad",
-    "unknown": "\u2754 not known",
+    "ok": "\u2705&nbsp;ok",
+    "warn": "\u26a0\ufe0f&nbsp;warn",
+    "bad": "\u274c&nbsp;bad",
+    "unknown": "\u2754&nbsp;not&nbsp;known",
 }
 # What Markdown, its tables, its mentions and its HTML would read as their own.
 _SPECIAL = re.compile(r"[\\`*_\[\]<>#|~$&@]|:(?=//)|(?<=www)\.")
@@ -49,16 +50,9 @@ def markdown(outcome: Outcome) -> str:
             ("metric", outcome.control, outcome.treatment, "change", "relative", "interval", "p"),
             [_row(finding) for finding in outcome.findings],
         ),
-        "**Health**",
-        _table(
-            ("", "check", "found", "meaning"),
-            [
-                (_STATES[check.state], check.name, literal(check.value), literal(check.meaning))
-                for check in outcome.health
-            ],
-            left=4,
-        ),
+        _health(outcome.health),
         *_segments(outcome),
+        *_beliefs(outcome),
         f"<sub>{literal(outcome.reason)}</sub>",
     ]
     return "\n\n".join(parts) + "\n"
@@ -89,6 +83,30 @@ def literal(text: str) -> str:
     return _SPECIAL.sub(_entity, visible(text))
 
 
+def _health(checks: Sequence[Check]) -> str:
+    """Return what is well folded up, and what is not open at once."""
+    well = sum(check.state == "ok" for check in checks)
+    unwell = any(check.state in {"warn", "bad"} for check in checks)
+    rows = [
+        (_STATES[check.state], check.name, literal(check.value), literal(check.meaning))
+        for check in checks
+    ]
+    table = _table(("", "check", "found", "meaning"), rows, left=4)
+    title = f"<summary><b>Health</b>: {well} of {len(checks)} checks are ok</summary>"
+    # A blank line on either side, or the table would be read as HTML.
+    return f"<details{' open' if unwell else ''}>{title}\n\n{table}\n\n</details>"
+
+
+def _beliefs(outcome: Outcome) -> list[str]:
+    rows = [tuple(map(literal, one)) for one in beliefs(outcome)]
+    if not rows:
+        return []
+    title = "<summary>Chance to win and expected loss</summary>"
+    return [
+        f"<details>{title}\n\n{_table(HEADS, rows)}\n\n{literal(sentence(outcome))}.\n\n</details>"
+    ]
+
+
 def _line(text: str) -> str:
     found = _BEGINS.match(text)
     return f"{_entity(found)}{literal(text[found.end() :])}" if found else literal(text)
@@ -101,6 +119,8 @@ def _entity(found: re.Match[str]) -> str:
 def _row(finding: Finding) -> tuple[str, ...]:
     effect, unit = finding.effect, finding.metric.unit
     change = f"**{literal(estimate(effect, unit))}** {finding.verdict}"
+    if finding.metric.role == "exploratory":
+        change += ", exploratory"
     return (
         literal(finding.metric.label),
         literal(amount(effect.control, unit)),
@@ -110,8 +130,12 @@ def _row(finding: Finding) -> tuple[str, ...]:
         else f"{change}; {literal(finding.margin)}: {finding.guard}",
         literal(relative(effect)[0]),
         literal(interval(effect, unit)),
-        literal(p_value(finding.p_adjusted)),
+        _p(finding.p_adjusted),
     )
+
+
+def _p(value: float) -> str:
+    return literal(p_value(value)).replace(" ", "&nbsp;")
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
@@ -130,9 +154,9 @@ def _segments(outcome: Outcome) -> list[str]:
             f"{row.n:,}",
             literal(estimate(row.finding.effect, row.finding.metric.unit)),
             literal(interval(row.finding.effect, row.finding.metric.unit)),
-            literal(p_value(row.finding.p_adjusted)),
+            _p(row.finding.p_adjusted),
         )
         for row in outcome.segments.rows
     ]
-    heads = (outcome.segments.by, "goal", "items", "change", "interval", "p adjusted")
+    heads = (outcome.segments.by, "goal", outcome.noun.many, "change", "interval", "p adjusted")
     return [_table(heads, rows, left=2), literal(outcome.segments.text) + "."]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.experiments.faces.belief import HEADS, beliefs, sentence
 from promptstudio_lab.experiments.wording import (
     amount,
     estimate,
@@ -24,7 +25,12 @@ def text(outcome: Outcome) -> str:
     title = f"{decision.action.replace('_', ' ').upper()}: {decision.text}"
     note = ["SIMULATED: answers of a stand-in, not of a language model"] * outcome.simulated
     parts = [title, *note, "", *aligned(_cells(outcome)), "", *_health(outcome)]
-    return "\n".join([*parts, *_segments(outcome), "", outcome.reason])
+    return "\n".join([*parts, *_segments(outcome), *_beliefs(outcome), "", outcome.reason])
+
+
+def _beliefs(outcome: Outcome) -> list[str]:
+    rows = [(shortened(one.label), *one[1:]) for one in beliefs(outcome)]
+    return ["", *aligned([HEADS, *rows]), f"{sentence(outcome)}."] if rows else []
 
 
 def _health(outcome: Outcome) -> list[str]:
@@ -48,7 +54,8 @@ def _told(check: Check) -> tuple[str, str, str, str]:
 def _segments(outcome: Outcome) -> list[str]:
     if outcome.segments is None:
         return []
-    heads = (shortened(outcome.segments.by), "goal", "items", "change", "interval", "p adjusted")
+    first = (shortened(outcome.segments.by), "goal", outcome.noun.many)
+    heads = (*first, "change", "interval", "p adjusted")
     table: list[tuple[str, ...]] = [heads]
     for row in outcome.segments.rows:
         effect, metric = row.finding.effect, row.finding.metric
@@ -79,7 +86,9 @@ def _cells(outcome: Outcome) -> list[tuple[str, ...]]:
                 "" if effect.relative is None else relative(effect)[0],
                 interval(effect, unit),
                 p_value(effect.p_value),
-                finding.verdict,
+                f"{finding.verdict}, exploratory"
+                if finding.metric.role == "exploratory"
+                else finding.verdict,
             )
         )
     return table

@@ -14,6 +14,7 @@ ALL = "all"
 NUMBERS = (
     *("estimate", "lo", "hi", "p", "p_adj", "se", "control", "treatment"),
     *("relative", "relative_lo", "relative_hi", "alpha"),
+    *("chance_to_win", "expected_loss", "information", "boundary"),
 )
 """The columns that hold numbers of which some may be unknown."""
 
@@ -27,7 +28,8 @@ def columns(outcome: Outcome) -> dict[str, list[object]]:
 
 
 def _row(outcome: Outcome, finding: Finding, segment: str, n: int) -> dict[str, object]:
-    metric, effect = finding.metric, finding.effect
+    metric, effect, belief = finding.metric, finding.effect, finding.belief
+    look = None if outcome.due is None else outcome.due.look
     return {
         "metric": metric.name,
         "variant": outcome.treatment,
@@ -54,4 +56,9 @@ def _row(outcome: Outcome, finding: Finding, segment: str, n: int) -> dict[str, 
         "experiment": outcome.name,
         "control_variant": outcome.control,
         "simulated": outcome.simulated,
+        "chance_to_win": None if belief is None else belief.chance_to_win,
+        "expected_loss": None if belief is None else belief.loss.treatment,
+        "planned_look": None if look is None else look.number,
+        "information": None if look is None else look.information[-1],
+        "boundary": None if look is None else look.bound(effect.alpha),
     }

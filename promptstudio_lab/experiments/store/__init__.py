@@ -15,6 +15,7 @@ from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
     from promptstudio_lab.warehouse.connect import Session
 
@@ -27,22 +28,28 @@ class Started:
 
     Attributes:
         id: its row.
+        flow_id: the flow that its variants change.
         name: what it is called.
         variants: the row of each variant, by name; the first is the control.
         plan: what was frozen.
         plan_hash: its hash.
         status: `running`, `completed` or `cancelled`.
         coverage: the share of units that take part.
+        started_at: when it began.
+        started_by: who began it.
         pinned: what it runs, as a document, where it goes on whatever becomes of the flow.
     """
 
     id: str
+    flow_id: str
     name: str
     variants: dict[str, str]
     plan: dict[str, Json]
     plan_hash: str
     status: str
     coverage: float
+    started_at: datetime | None
+    started_by: str
     pinned: Json = None
 
 
@@ -131,6 +138,12 @@ def started(session: Session, flow_id: str, name: str) -> Started | None:
     return None if row is None else _started(session, row)
 
 
+def all_started(session: Session, flow_ids: Collection[str]) -> list[Started]:
+    """Return every experiment of some flows that has begun, the newest first."""
+    rows = find(session, Experiment, order=("-started_at", "-id"), flow_id=list(flow_ids))
+    return [_started(session, row) for row in rows]
+
+
 def finished_units(session: Session, experiment_id: str) -> dict[tuple[str, str], int]:
     """Return how often each (variant id, unit) has run, as a negative number once it is finished.
 
@@ -203,11 +216,14 @@ def _started(session: Session, row: Experiment) -> Started:
     pinned = row.plan_payload_id
     return Started(
         id=row.id,
+        flow_id=row.flow_id,
         name=row.name,
         variants={variant.name: variant.id for variant in variants},
         plan=row.plan,
         plan_hash=row.plan_hash,
         status=row.status,
         coverage=row.coverage,
+        started_at=row.started_at,
+        started_by=row.created_by,
         pinned=payloads.get(session, pinned) if pinned else None,
     )

@@ -7,12 +7,14 @@ whatever method and about whatever metrics; one more finished run, and the next 
 from __future__ import annotations
 
 import math
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from promptstudio_lab.experiments.plan.looks import Taken
 from promptstudio_lab.ids import derived_id
 from promptstudio_lab.values import content_hash
-from promptstudio_lab.warehouse.queries.experiments.looks import keep, look_at
+from promptstudio_lab.warehouse.queries.experiments.looks import keep, look_at, looks_taken
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ COLUMNS = (
     *("id", "organization_id", "experiment_id", "variant_id", "plan_hash", "state", "asked"),
     *("look", "method", "metric", "role", "unit", "n"),
     *_EFFECT,
-    *("p_adjusted", "alpha", "verdict", "decision", "simulated", "made_with"),
+    *("p_adjusted", "alpha", "verdict", "decision", "simulated", "made_with", "information"),
     *("created_at", "created_by"),
 )
 
@@ -63,9 +65,16 @@ def record(session: Session, started: Started, state: str, reports: Sequence[Rep
         _row(session, started, (state, asked, look), report, finding, moment)
         for report in reports
         for finding in report.findings
+        if finding.metric.role != "exploratory"  # shown, but nothing rests on it
     ]
     keep(session, COLUMNS, rows)
     return look
+
+
+def planned_looks(session: Session, started: Started, treatment: str) -> list[Taken]:
+    """Return the looks of the plan that were taken at a treatment, in their order."""
+    rows = looks_taken(session, started.id, started.variants[treatment])
+    return [Taken(*row) for row in rows]
 
 
 def _named(finding: Finding) -> list[str]:
@@ -83,6 +92,7 @@ def _row(  # the parts of a look
     state, asked, look = where
     actor, metric, effect = session.info["actor"], finding.metric, finding.effect
     variant = started.variants[report.treatment]
+    look_due = None if report.due is None else report.due.look
     return (
         derived_id(started.id, "analysis", state, asked, variant, metric.name),
         actor.organization_id,
@@ -103,10 +113,16 @@ def _row(  # the parts of a look
         finding.verdict,
         report.decision.action,
         report.simulated,
-        f"promptstudio-lab {version('promptstudio-lab')}",
+        _made_with(),
+        None if look_due is None else look_due.information[-1],
         moment,
         actor.id,
     )
+
+
+@cache
+def _made_with() -> str:
+    return f"promptstudio-lab {version('promptstudio-lab')}"
 
 
 def _finite(value: float | None) -> float | None:

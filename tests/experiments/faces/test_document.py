@@ -50,7 +50,7 @@ def test_markdown_opens_with_the_decision_and_shows_every_number() -> None:
     text = report().to_markdown()
     assert text.startswith("### \U0001f7e2 Ship: treatment ships\n\nsuccess rises from 46.7 %")
     assert "|success|46.7 %|78.3 %|**+31.7 points** better|" in text
-    assert "|\u2705 ok|traffic|" in text
+    assert "|\u2705&nbsp;ok|traffic|" in text
     assert "simulated" not in text
     assert "**simulated**" in report(simulated=True).to_markdown()
     assert "at most 20 % worse: " in told(read()).to_markdown()
@@ -65,7 +65,7 @@ def test_hostile_names_are_shown_as_they_are() -> None:
         "".join(found.words)
     )
     tables = re.findall("<table>", html)
-    assert len(tables) == 2
+    assert len(tables) == 3
 
 
 @pytest.mark.parametrize("name", ["- a", "1. a", "+ a", "= a", "# a", "> a"])

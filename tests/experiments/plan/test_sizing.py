@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from promptstudio_lab.errors import AnalysisError
-from promptstudio_lab.experiments.sizing import size
+from promptstudio_lab.experiments.plan.sizing import size
 from promptstudio_lab.metrics import Mean, Rate
 
 
