@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from promptstudio_lab.datasets.items import FrameRows
 from promptstudio_lab.errors import DatasetError, ValueRefused
 from promptstudio_lab.values import Json, loads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Frame = Any  # polars or pandas: neither is imported until one is given
 
 
-def rows_of(data: Frame | Iterable[dict[str, Json]] | Path | str) -> list[dict[str, Json]]:
-    """Return the rows of a frame, a list, or a `.jsonl` file.
+def rows_of(data: Frame | Iterable[dict[str, Json]] | Path | str) -> Sequence[dict[str, Json]]:
+    """Return the rows of a frame, a list, or a `.jsonl` file; those of a frame stay in it.
 
     Args:
         data: a polars or pandas frame, an iterable of mappings, or the path of a JSONL file.
@@ -28,12 +29,13 @@ def rows_of(data: Frame | Iterable[dict[str, Json]] | Path | str) -> list[dict[s
     """
     if isinstance(data, (str, Path)):
         return _jsonl(Path(data))
-    if hasattr(data, "to_dicts"):
-        return [dict(row) for row in data.to_dicts()]
-    if hasattr(data, "to_dict") and hasattr(data, "columns"):
+    frame: Frame = data
+    if hasattr(frame, "iter_slices"):
+        return FrameRows(frame)
+    if hasattr(frame, "to_dict") and hasattr(frame, "columns"):
         import polars as pl
 
-        return pl.from_pandas(data).to_dicts()
+        return FrameRows(pl.from_pandas(frame))
     rows = list(data)
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):

@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from promptstudio_lab.datasets.items import Items, TextRows, text_columns
 from promptstudio_lab.errors import DatasetError, NotFound, did_you_mean
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.settings import CLASSES
-from promptstudio_lab.values import Json, content_hash
+from promptstudio_lab.values import content_hash
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.entities import Dataset, DatasetItem
+from promptstudio_lab.warehouse.queries.members import dataset_rows
 from promptstudio_lab.warehouse.rows import find, first
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection
 
+    from promptstudio_lab.datasets.items import Item
     from promptstudio_lab.warehouse.connect import Session
 
 
-class Item(NamedTuple):
-    """One row of a dataset.
-
-    Attributes:
-        id: the row in the warehouse, or None for a row that is not kept there.
-        key: the unit that experiments pair by.
-        values: the row itself, by column.
-    """
-
-    id: str | None
-    key: str
-    values: dict[str, Json]
-
-
-def items(rows: Sequence[Mapping[str, Json]], key: str | None = None) -> list[Item]:
-    """Return rows as items.
-
-    Args:
-        rows: mappings by column.
-        key: the column that identifies a row; `id` if there is one, else the row's number.
-
-    Raises:
-        DatasetError: for no rows, and for a key that is missing or stands twice.
-    """
-    if not rows:
-        message = "the dataset has no rows"
-        raise DatasetError(message)
-    column = key or ("id" if "id" in rows[0] else None)
-    found: dict[str, Item] = {}
-    for number, row in enumerate(rows, start=1):
-        if column is not None and row.get(column) is None:
-            message = f"row {number} has no {column!r}.{did_you_mean(column, map(str, row))}"
-            raise DatasetError(message)
-        name = str(row[column]) if column else str(number)
-        if name in found:
-            message = f"row {number}: the key {name!r} stands twice in column {column!r}"
-            raise DatasetError(message)
-        found[name] = Item(None, name, dict(row))
-    return list(found.values())
-
-
-def save(session: Session, lab_id: str, name: str, wanted: Sequence[Item]) -> Dataset:
+def save(session: Session, lab_id: str, name: str, wanted: Collection[Item]) -> Dataset:
     """Keep items under a name; rows that are there already are not written again.
 
     A row that changed or is gone ends with the old version; what is new begins with the next.
@@ -98,7 +60,7 @@ def save(session: Session, lab_id: str, name: str, wanted: Sequence[Item]) -> Da
     return dataset
 
 
-def load(session: Session, lab_id: str, name: str) -> tuple[Dataset, list[Item]]:
+def load(session: Session, lab_id: str, name: str) -> tuple[Dataset, Items]:
     """Return a dataset and its present rows, in order.
 
     Raises:
@@ -109,9 +71,8 @@ def load(session: Session, lab_id: str, name: str) -> tuple[Dataset, list[Item]]
     if dataset is None:
         message = f"there is no dataset {name!r}.{did_you_mean(name, [row.name for row in found])}"
         raise NotFound(message)
-    rows = _live(session, dataset.id)
-    values = payloads.get_many(session, [row.content_payload_id for row in rows])
-    return dataset, [Item(row.id, row.item_key, values[row.content_payload_id]) for row in rows]
+    ids, keys, texts = text_columns(dataset_rows(session, dataset.id), 3)
+    return dataset, Items(TextRows(texts), keys, ids)
 
 
 def classify(session: Session, lab_id: str, name: str, level: str) -> None:
@@ -133,7 +94,7 @@ def classify(session: Session, lab_id: str, name: str, level: str) -> None:
     session.flush()
 
 
-def digest(wanted: Sequence[Item]) -> str:
+def digest(wanted: Collection[Item]) -> str:
     """Return the content hash of items, for plans that pin what they ran on."""
     return content_hash([[item.key, item.values] for item in wanted])
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Literal
 
+from promptstudio_lab.shown import card, changes, named_html
 from promptstudio_lab.values import Json, dumps
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class NodeNamed:
     key: str
     kind: str
 
+    _repr_html_ = named_html
+
 
 @dataclass(frozen=True, slots=True)
 class NodeRenamed:
@@ -39,6 +41,8 @@ class NodeRenamed:
     id: str
     old: str
     new: str
+
+    _repr_html_ = named_html
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class FieldChanged:
     old: Json
     new: Json
 
+    _repr_html_ = named_html
+
 
 @dataclass(frozen=True, slots=True)
 class NodeChanged:
@@ -71,6 +77,8 @@ class NodeChanged:
     id: str
     key: str
     fields: tuple[FieldChanged, ...]
+
+    _repr_html_ = named_html
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,8 @@ class Binding:
     source_path: str
     target: str
     target_port: str
+
+    _repr_html_ = named_html
 
     def __str__(self) -> str:
         """Say it as an arrow."""
@@ -111,6 +121,8 @@ class Reordered:
     target_port: str
     order: tuple[Binding, ...]
 
+    _repr_html_ = named_html
+
 
 @dataclass(frozen=True, slots=True)
 class NodeMoved:
@@ -121,8 +133,10 @@ class NodeMoved:
     old: tuple[float, float]
     new: tuple[float, float]
 
+    _repr_html_ = named_html
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Diff:
     """What differs between two flows. Nodes are told apart by identity, edges by what they bind.
 
@@ -155,9 +169,10 @@ class Diff:
         """Say it in one line a difference."""
         return "\n".join(self._lines())
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
-        lines = "".join(f"<li>{escape(line)}</li>" for line in self._lines())
-        return f'<ul style="list-style:none;padding:0;overflow-wrap:anywhere">{lines}</ul>'
+        return card("What differs", changes(self._lines()))
 
     def _lines(self) -> list[str]:
         lines = [*self._meant()]

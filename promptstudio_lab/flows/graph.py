@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.errors import FlowError, ValueRefused
 from promptstudio_lab.ids import derived_id
-from promptstudio_lab.values import Json, check_text, content_hash
+from promptstudio_lab.shown import MOST, card, more, named_html, table
+from promptstudio_lab.values import Json, check_text, content_hash, dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +52,8 @@ class Node:
     y: float = 0.0
     parent: str | None = None
 
+    _repr_html_ = named_html
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:
@@ -71,6 +75,8 @@ class Edge:
     target_port: str
     source_path: str = ""
 
+    _repr_html_ = named_html
+
     @property
     def binding(self) -> tuple[str, str, str, str, str]:
         """Return what makes two edges the same."""
@@ -83,6 +89,15 @@ class Graph:
 
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
+
+    def __repr__(self) -> str:
+        """Count its parts."""
+        return f"<Graph: {len(self.nodes)} nodes, {len(self.edges)} edges>"
+
+    def _repr_html_(self) -> str:
+        rows = [(self.name(node), node.kind, str(len(self.into(node.id)))) for node in self.nodes]
+        shown = table(("node", "kind", "bindings"), rows[:MOST], frozenset({"bindings"}))
+        return card(f"{len(self.nodes):,} nodes, {len(self.edges):,} edges", shown, more(len(rows)))
 
     @cached_property
     def by_id(self) -> dict[str, Node]:
@@ -216,8 +231,8 @@ class Graph:
         for edge in self.into(node.id):
             # A node that is gone has no name left: its identity still tells the flows apart.
             source = self.by_id[edge.source].key if edge.source in self.by_id else edge.source
-            path = f".{edge.source_path}" if edge.source_path else ""
-            found.setdefault(edge.target_port, []).append(f"{source}.{edge.source_port}{path}")
+            text = binding_of(source, edge.source_port, edge.source_path)
+            found.setdefault(edge.target_port, []).append(text)
         return found
 
     def moved(self, places: Mapping[str, tuple[float, float]]) -> Graph:
@@ -271,17 +286,35 @@ def pointer_to(name: str, rest: str = "") -> str:
     return f"/nodes/{name.replace('/', '~1')}{rest}"
 
 
+def binding_of(key: str, port: str, path: str = "") -> str:
+    """Return how a document names what a node gives; a port whose name has a dot is quoted.
+
+    >>> binding_of("classify", "json", "label"), binding_of("route", "v1.2")
+    ('classify.json.label', 'route."v1.2"')
+    """
+    name = dumps(port) if "." in port or port.startswith('"') else port
+    return f"{key}.{name}.{path}" if path else f"{key}.{name}"
+
+
+_QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")(?:\.(.*))?', re.DOTALL)
+
+
 def parse_binding(text: str) -> tuple[str, str, str]:
     """Return the node key, output port and path that a binding names.
 
-    >>> parse_binding("classify.json.label")
-    ('classify', 'json', 'label')
+    >>> parse_binding("classify.json.label"), parse_binding('route."v1.2"')
+    (('classify', 'json', 'label'), ('route', 'v1.2', ''))
     """
-    parts = str(text).split(".", 2)
-    if len(parts) < 2:  # noqa: PLR2004 — a node and a port
+    key, dot, rest = str(text).partition(".")
+    if not dot:
         message = f"{text!r} is not a binding such as 'classify.json.label'"
         raise FlowError(message)
-    return parts[0], parts[1], parts[2] if len(parts) > 2 else ""  # noqa: PLR2004 — a path too
+    quoted = _QUOTED.fullmatch(rest)
+    if quoted:
+        with suppress(ValueRefused):
+            return key, str(loads(quoted[1])), quoted[2] or ""
+    port, _, path = rest.partition(".")
+    return key, port, path
 
 
 def _object(parent: Mapping[str, Json], name: str, pointer: str) -> dict[str, Json]:

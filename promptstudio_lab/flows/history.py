@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from promptstudio_lab.errors import FlowError, NotFound
 from promptstudio_lab.flows.diff import Diff, diff
 from promptstudio_lab.flows.graph import Graph
 from promptstudio_lab.flows.store import FlowHead, FlowVersion, edge_of, head, node_of
 from promptstudio_lab.ids import new_id
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.entities import PromptFlowVersion
 from promptstudio_lab.warehouse.history.changelog import Change, Operation, Stream, lock, record
 from promptstudio_lab.warehouse.history.rewind import ERASED, Row, rows_at, rows_ever
+from promptstudio_lab.warehouse.places.labels import labelled
 from promptstudio_lab.warehouse.rows import first
 
 if TYPE_CHECKING:
@@ -47,9 +49,11 @@ class FlowView:
     graph: Graph
     erased: tuple[str, ...]
 
+    _repr_html_ = named_html
 
-# What can be compared: a version's number, the head, or a flow as it stood.
-Side: TypeAlias = int | Literal["head"] | FlowView | FlowHead
+
+# What can be compared: a version's number or label, `head`, or a flow as it stood.
+Side: TypeAlias = int | str | FlowView | FlowHead
 
 
 def at(session: Session, flow_id: str, seq: int) -> FlowView:
@@ -68,12 +72,17 @@ def at(session: Session, flow_id: str, seq: int) -> FlowView:
     return FlowView(flow_id, path, seq, graph, erased)
 
 
-def version(session: Session, flow_id: str, number: int) -> FlowVersion:
-    """Return a saved version.
+def version(session: Session, flow_id: str, wanted: int | str) -> FlowVersion:
+    """Return a saved version, by its number or by a label.
 
     Raises:
-        NotFound: if there is none of that number.
+        NotFound: if there is none of that number or label.
     """
+    if isinstance(wanted, str):
+        path = head(session, flow_id).path
+        number = labelled(session, "flow", flow_id, path, wanted)
+    else:
+        number = wanted
     row = first(session, PromptFlowVersion, flow_id=flow_id, version=number)
     if row is None:
         highest = head(session, flow_id).version
@@ -97,13 +106,13 @@ def _graph(session: Session, flow_id: str, side: object) -> Graph:
         return side.graph
     if side == "head":
         return head(session, flow_id).graph
-    if isinstance(side, int) and not isinstance(side, bool):
+    if isinstance(side, (int, str)) and not isinstance(side, bool):
         return version(session, flow_id, side).graph
-    message = f"{side!r} is no version's number, no 'head', and no flow as `at` gives it"
+    message = f"{side!r} is no version's number or label, no 'head', and no flow as `at` gives it"
     raise FlowError(message)
 
 
-def restore(session: Session, flow_id: str, wanted: int | FlowView) -> Diff:
+def restore(session: Session, flow_id: str, wanted: int | str | FlowView) -> Diff:
     """Make a version the new head by one operation, and return what that changed.
 
     Only rows that differ are touched; a head that is the version already is left alone.
@@ -119,12 +128,26 @@ def restore(session: Session, flow_id: str, wanted: int | FlowView) -> Diff:
         message = f"the flow cannot be brought back to operation {wanted.seq}: {lost}"
         raise FlowError(message)
     graph, standing = _graph(session, flow_id, wanted), head(session, flow_id).graph
-    rows = rows_ever(session, flow_id, _TABLES)
-    going, coming = _edge_changes(standing, graph, rows["flow_edge"], flow_id)
-    changes = (*going, *_node_changes(standing, graph, rows["flow_node"], flow_id), *coming)
+    changes = differences(session, flow_id, standing, graph)
     if changes:
         record(session, stream, Operation("restore version", changes))
     return diff(standing, graph)
+
+
+def differences(
+    session: Session, flow_id: str, standing: Graph, wanted: Graph
+) -> tuple[Change, ...]:
+    """Return the changes of rows that make a flow another one; only what differs is touched.
+
+    Args:
+        session: a unit of work that holds the flow's stream.
+        flow_id: the flow.
+        standing: the flow as it stands.
+        wanted: what it shall be.
+    """
+    rows = rows_ever(session, flow_id, _TABLES)
+    going, coming = _edge_changes(standing, wanted, rows["flow_edge"], flow_id)
+    return (*going, *_node_changes(standing, wanted, rows["flow_node"], flow_id), *coming)
 
 
 def _node_changes(

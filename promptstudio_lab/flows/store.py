@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from promptstudio_lab.errors import Conflict, NotFound, OperationRefused
@@ -12,6 +13,7 @@ from promptstudio_lab.flows.shape import migrated
 from promptstudio_lab.flows.source import carry, same
 from promptstudio_lab.ids import is_id, new_id
 from promptstudio_lab.settings import CLASSES
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.entities import (
     FlowNode,
@@ -32,6 +34,7 @@ from promptstudio_lab.warehouse.history.changelog import (
 )
 from promptstudio_lab.warehouse.history.rewind import remembered, rows_now
 from promptstudio_lab.warehouse.libraries import find_library, find_or_make, path_of, split
+from promptstudio_lab.warehouse.places.labels import labels
 from promptstudio_lab.warehouse.places.references import split_reference
 from promptstudio_lab.warehouse.rows import count_by, find, first
 from promptstudio_lab.warehouse.types import now
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session
+    from promptstudio_lab.warehouse.history.rewind import Touched
 
 
 _Values: TypeAlias = Any  # a row of a table, as the database or the log gives it
@@ -67,6 +71,8 @@ class FlowHead:
     graph: Graph
     source: dict[str, Json] | None
 
+    _repr_html_ = named_html
+
 
 @dataclass(frozen=True, slots=True)
 class FlowVersion:
@@ -76,6 +82,8 @@ class FlowVersion:
     at_seq: int
     content_hash: str
     document: dict[str, Json]
+
+    _repr_html_ = named_html
 
     @property
     def graph(self) -> Graph:
@@ -88,6 +96,9 @@ def get_or_create(session: Session, lab_id: str, path: str) -> str:
     known = find_flow(session, lab_id, path)
     if known is not None:
         return known
+    if split_reference(path)[1] is not None:
+        message = f"{path!r} ends in a version or a label; a flow is made under its name alone"
+        raise OperationRefused(message)
     parts, name = split(path)
     library = find_or_make(session, WorkflowLibrary, lab_id, parts)
     key = new_id()
@@ -116,13 +127,17 @@ def version_named(session: Session, lab_id: str, reference: str) -> tuple[str, F
     Args:
         session: a unit of work.
         lab_id: the lab.
-        reference: `library/name@3`; without a version the newest.
+        reference: `library/name@3` or `library/name@production`; without either the newest.
     """
     path, at = split_reference(reference)
     flow_id = find_flow(session, lab_id, path)
-    named = {"version": int(at)} if at is not None and at.isdecimal() else {}
-    if flow_id is None or (at is not None and not named):
+    if flow_id is None:
         return None
+    named = {}
+    if at is not None:
+        named["version"] = int(at) if at.isdecimal() else labels(session, "flow", flow_id).get(at)
+        if named["version"] is None:
+            return None
     row = first(session, PromptFlowVersion, order=("-version",), flow_id=flow_id, **named)
     if row is None:
         return None
@@ -144,12 +159,17 @@ def take_in(session: Session, flow_id: str, graph: Graph) -> None:
     if wrong:
         message = f"nothing can be imported into this flow: {wrong}"
         raise OperationRefused(message)
-    fresh = renewed(graph)
-    depth = {node.id: fresh.name(node).count("/") for node in fresh.nodes}
-    nodes = sorted(fresh.nodes, key=lambda node: depth[node.id])
-    done = [Change("flow_node", n.id, "insert", _node_row(flow_id, n)) for n in nodes]
-    done += [Change("flow_edge", e.id, "insert", _edge_row(flow_id, e)) for e in fresh.edges]
-    record(session, stream, Operation("import flow", tuple(done)))
+    record(session, stream, Operation("import flow", inserts(flow_id, renewed(graph))))
+
+
+def inserts(flow_id: str, graph: Graph) -> tuple[Change, ...]:
+    """Return the changes that make a graph the content of an empty flow, under its identities."""
+    depth = {node.id: graph.name(node).count("/") for node in graph.nodes}
+    nodes = sorted(graph.nodes, key=lambda node: depth[node.id])
+    return (
+        *(Change("flow_node", node.id, "insert", _node_row(flow_id, node)) for node in nodes),
+        *(Change("flow_edge", edge.id, "insert", _edge_row(flow_id, edge)) for edge in graph.edges),
+    )
 
 
 def renewed(graph: Graph) -> Graph:
@@ -210,12 +230,27 @@ def head(session: Session, flow_id: str) -> FlowHead:
 
 
 def _graph(session: Session, flow_id: str, seq: int) -> Graph:
-    def read() -> Graph:
-        nodes = rows_now(session, flow_id, "flow_node", _OF_NODES)
-        edges = rows_now(session, flow_id, "flow_edge", _OF_EDGES)
+    def rows(some: Touched | None = None) -> Graph:
+        of_nodes, of_edges = (
+            None if some is None else some.get(table, ()) for table in ("flow_node", "flow_edge")
+        )
+        nodes = rows_now(session, flow_id, "flow_node", _OF_NODES, of_nodes)
+        edges = rows_now(session, flow_id, "flow_edge", _OF_EDGES, of_edges)
         return migrated(Graph(tuple(map(node_of, nodes)), tuple(map(edge_of, edges))))
 
-    return remembered(session, flow_id, seq, read)
+    def follow(before: Graph, touched: Touched) -> Graph:
+        fresh = rows(touched)
+        nodes = [node for node in before.nodes if node.id not in touched.get("flow_node", ())]
+        edges = [edge for edge in before.edges if edge.id not in touched.get("flow_edge", ())]
+        return Graph(
+            tuple(sorted([*nodes, *fresh.nodes], key=_by_id)),
+            tuple(sorted([*edges, *fresh.edges], key=_by_id)),
+        )
+
+    return remembered(session, flow_id, seq, rows, follow)
+
+
+_by_id = attrgetter("id")
 
 
 _OF_NODES = (
@@ -243,7 +278,7 @@ def edit(
     session: Session,
     flow_id: str,
     operation: Mapping[str, Json],
-    facts: Facts,
+    facts_of: Callable[[Graph], Facts],
     client_id: str | None = None,
 ) -> Recorded:
     """Do one edit and write it down.
@@ -252,7 +287,7 @@ def edit(
         session: a unit of work.
         flow_id: the flow.
         operation: as `flows.operations` describes it, with `op_id` and `base_seq`.
-        facts: what the flow may refer to.
+        facts_of: returns what the flow, as it stands, may refer to.
         client_id: the view that sent it.
 
     Raises:
@@ -266,11 +301,11 @@ def edit(
     require_on(session, "edit", "prompt_flow", flow_id)
     stream = Stream("flow", flow_id)
     lock(session, stream)
-    graph = head(session, flow_id).graph
     repeated = recorded(session, op_id)
     if repeated is not None:
         return repeated
-    done = changes(graph, flow_id, operation, facts)
+    graph = head(session, flow_id).graph
+    done = changes(graph, flow_id, operation, facts_of(graph))
     return record(
         session,
         stream,
@@ -339,6 +374,11 @@ def save_version(session: Session, flow_id: str) -> FlowVersion:
     return FlowVersion(row.version, row.at_seq, row.content_hash, row.document)
 
 
+def saved(session: Session, flow_id: str) -> list[PromptFlowVersion]:
+    """Return the saved versions of a flow, newest first."""
+    return find(session, PromptFlowVersion, order=("-version",), flow_id=flow_id)
+
+
 def use_template(
     session: Session, flow_id: str, node_id: str, template_id: str, version: int
 ) -> None:
@@ -375,12 +415,11 @@ def listed(session: Session, lab_id: str) -> list[tuple[str, PromptFlow, int]]:
 
 
 def _row(session: Session, flow_id: str) -> PromptFlow:
-    row = first(session, PromptFlow, id=flow_id)
+    # The log counts operations behind the session's back.
+    row = session.get(PromptFlow, flow_id, populate_existing=True)
     if row is None:
         message = f"there is no flow {flow_id}"
         raise NotFound(message)
-    # The log counts operations behind the session's back.
-    session.refresh(row)
     return row
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.errors import FlowError, did_you_mean
 from promptstudio_lab.flows.graph import Graph, pointer_to
-from promptstudio_lab.flows.shorthand import prompt_config, returns_schema
+from promptstudio_lab.flows.language.shorthand import prompt_config, returns_schema
 from promptstudio_lab.nodes import kinds
+from promptstudio_lab.shown import card, named_html, printable, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,8 @@ class Patch:
 
     settings: dict[str, Json]
 
+    _repr_html_ = named_html
+
     def __and__(self, other: Patch) -> Patch:
         """Return both patches as one."""
         return Patch({**self.settings, **other.settings})
@@ -43,6 +46,20 @@ class Patch:
             for place, value in self.settings.items()
             for node, setting in [_split(place)]
         ]
+
+
+def patch_of(document: Sequence[Any]) -> Patch:  # JSON of our own
+    """Return the patch that `Patch.document` wrote down.
+
+    >>> patch = Patch({"each/say.model": "simulated:large"})
+    >>> patch_of(patch.document()) == patch
+    True
+    """
+    settings = {}
+    for change in document:
+        node, _, setting = change["path"].removeprefix("/nodes/").partition("/config/")
+        settings[f"{node.replace('~1', '/')}.{setting}"] = change["value"]
+    return Patch(settings)
 
 
 def vary(place: str, value: Json) -> Patch:
@@ -84,6 +101,23 @@ class Grid(dict[str, Patch]):
                 whole &= vary(place, levels[place][name])
                 self.factors[place][variant] = name
             self[variant] = whole
+
+    @classmethod
+    def again(cls, variants: Mapping[str, Patch], factors: Mapping[str, Mapping[str, str]]) -> Grid:
+        """Return the grid that had these variants and factors."""
+        found = cls({})
+        found.clear()
+        found.update(variants)
+        found.factors = {place: dict(levels) for place, levels in factors.items()}
+        return found
+
+    def __repr__(self) -> str:
+        """Name the variants."""
+        return f"<Grid {printable(' | '.join(self))}>"
+
+    def _repr_html_(self) -> str:
+        rows = [[name, *(levels[name] for levels in self.factors.values())] for name in self]
+        return card(f"{len(self):,} variants", table(["variant", *self.factors], rows))
 
 
 def grid(levels: Mapping[str, Mapping[str, Json] | Sequence[Json]]) -> Grid:

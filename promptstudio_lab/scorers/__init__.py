@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from promptstudio_lab.registry import Registry
+from promptstudio_lab.shown import named_html
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from promptstudio_lab.values import Json
 
@@ -27,12 +28,23 @@ class Score:
     label: str
     explanation: str
 
+    _repr_html_ = named_html
+
 
 class Scorer(Protocol):
     """Judges the outputs of one run."""
 
     def score(self, outputs: Mapping[str, Json], expected: Mapping[str, Json]) -> Score:
         """Return the judgement of `outputs` against the item's own fields."""
+        ...
+
+    def lacks(self, outputs: Collection[str], fields: Collection[str] | None) -> str | None:
+        """Return why it could judge no run at all, or None; asked before anything is paid for.
+
+        Args:
+            outputs: the names of what the flow answers.
+            fields: those of the items; None where nobody knows them yet.
+        """
         ...
 
     def describe(self) -> dict[str, Json]:

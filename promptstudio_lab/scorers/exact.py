@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.errors import did_you_mean
 from promptstudio_lab.scorers import Score, scorers
+from promptstudio_lab.shown import named_html
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from promptstudio_lab.values import Json
 
@@ -31,6 +33,8 @@ class Exact:
     output: str
     expected: str = ""
 
+    _repr_html_ = named_html
+
     def score(self, outputs: Mapping[str, Json], expected: Mapping[str, Json]) -> Score:
         """Return 1 for equal values and 0 for others; an item without the field is missing."""
         field = self.expected or self.output
@@ -40,6 +44,19 @@ class Exact:
         if _same(found) == _same(wanted):
             return Score(1.0, "pass", f"{self.output} is {wanted!r}")
         return Score(0.0, "fail", f"{self.output} is {found!r}, expected {wanted!r}")
+
+    def lacks(self, outputs: Collection[str], fields: Collection[str] | None) -> str | None:
+        """Return which of its two names there is not.
+
+        >>> Exact("label").lacks(["lable"], ["label"])
+        "the flow has no output 'label'. Hint: did you mean 'lable'?"
+        """
+        field = self.expected or self.output
+        if self.output not in outputs:
+            return f"the flow has no output {self.output!r}.{did_you_mean(self.output, outputs)}"
+        if fields is not None and field not in fields:
+            return f"no item has a field {field!r} to compare with.{did_you_mean(field, fields)}"
+        return None
 
     def describe(self) -> dict[str, Json]:
         """Return the scorer's name and arguments."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import unified_diff
-from html import escape
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.rendering import variables
+from promptstudio_lab.shown import card, changes, printable
 
 if TYPE_CHECKING:
     from promptstudio_lab.templates.store import TemplateVersion
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TemplateDiff:
     """What differs between two versions of a template.
 
@@ -37,10 +37,12 @@ class TemplateDiff:
 
     def __str__(self) -> str:
         """Return the unified diff."""
-        return self.text or f"{self.before} and {self.after} have the same text"
+        return printable(self.text) or f"{self.before} and {self.after} have the same text"
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return card(f"{self.before} → {self.after}", changes(str(self).split("\n")))
 
 
 def diff(before: TemplateVersion, after: TemplateVersion) -> TemplateDiff:

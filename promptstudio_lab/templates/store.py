@@ -110,7 +110,7 @@ def load(session: Session, lab_id: str, reference: str) -> TemplateVersion:
         message = f"there is no template {path!r} in this lab"
         raise NotFound(message)
     if isinstance(version, str):
-        version = labelled(session, template.id, path, version)
+        version = labelled(session, "template", template.id, path, version)
     wanted = template.current_version if version is None else version
     row = first(session, PromptTemplateVersion, prompt_template_id=template.id, version=wanted)
     if row is None:

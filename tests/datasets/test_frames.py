@@ -25,12 +25,12 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_polars_frames_are_rows() -> None:
-    assert rows_of(pl.DataFrame(ROWS)) == ROWS
+    assert list(rows_of(pl.DataFrame(ROWS))) == ROWS
 
 
 def test_pandas_frames_are_rows_without_nan() -> None:
     plain = [{name: row[name] for name in ("id", "n", "x", "ok")} for row in ROWS]
-    found = rows_of(pd.DataFrame(plain))
+    found = list(rows_of(pd.DataFrame(plain)))
     assert found == plain
     assert [dumps(row) for row in found] == [dumps(row) for row in plain]
 

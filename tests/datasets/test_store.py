@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promptstudio_lab.datasets import store
-from promptstudio_lab.datasets.store import Item, digest, items
+from promptstudio_lab.datasets.items import Item, items
+from promptstudio_lab.datasets.store import digest
 from promptstudio_lab.errors import DatasetError, NotFound, ValueRefused
 from promptstudio_lab.warehouse.entities import Dataset, DatasetItem
 from promptstudio_lab.warehouse.rows import find

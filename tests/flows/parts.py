@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.flows.graph import FORMAT, Graph, from_document
+from promptstudio_lab.flows.language.builder import Builder
 from promptstudio_lab.flows.validate import Problem, validate
 from promptstudio_lab.nodes import Port, Signature
 

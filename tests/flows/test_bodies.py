@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptstudio_lab.errors import Conflict, FlowError, OperationRefused
-from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.diff import diff
 from promptstudio_lab.flows.draw import svg
 from promptstudio_lab.flows.gestures.changes import applied
 from promptstudio_lab.flows.graph import Edge, Graph, from_document
+from promptstudio_lab.flows.language.builder import Builder
 from promptstudio_lab.flows.layout import absolute, places, size
 from promptstudio_lab.flows.operations import changes, flaw
 from promptstudio_lab.flows.variants import Patch, patched, vary

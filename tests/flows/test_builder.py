@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from promptstudio_lab.errors import FlowError, PromptStudioError
-from promptstudio_lab.flows.builder import Builder
+from promptstudio_lab.errors import FlowError
 from promptstudio_lab.flows.graph import from_document
-from promptstudio_lab.flows.shorthand import prompt_config, returns_schema
+from promptstudio_lab.flows.language.builder import Builder
+from promptstudio_lab.flows.language.shorthand import prompt_config, returns_schema
 from promptstudio_lab.flows.validate import errors, validate
 from tests.flows.parts import FACTS, triage, triage_graph
 
@@ -114,7 +114,7 @@ def test_what_cannot_be_is_said_with_a_hint() -> None:
 def test_an_unknown_kind_in_a_branch_is_refused() -> None:
     f = build()
     x = f.input("x")
-    with f.switch(x) as s, pytest.raises(PromptStudioError, match="did you mean 'llm'"):
+    with f.switch(x) as s, pytest.raises(AttributeError, match="did you mean 'llm'"):
         s.default.lllm("a", prompt="Hi")
     with pytest.raises(AttributeError):
         _ = s.default._hidden

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptstudio_lab.errors import FlowError, OperationRefused
-from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.formats.mermaid import to_mermaid
 from promptstudio_lab.flows.formats.python import to_python
 from promptstudio_lab.flows.formats.text import read, to_json, to_yaml
 from promptstudio_lab.flows.graph import FORMAT, Graph, from_document
+from promptstudio_lab.flows.language.builder import Builder
 from promptstudio_lab.flows.validate import validate
+from promptstudio_lab.flows.validation.problem import errors
+from promptstudio_lab.ids import new_id
 from tests.flows.parts import (
     FACTS,
     answer,
@@ -59,7 +61,7 @@ CONFIGS: dict[str, st.SearchStrategy[dict[str, Any]]] = {  # documents' own JSON
     "output": st.sampled_from([{"fields": ["answer"]}, {"fields": ["class", "b"]}, {}]),
     "prompt": st.fixed_dictionaries({"prompt": PROMPTS}),
     "llm": st.fixed_dictionaries({"prompt": PROMPTS}, optional={"returns": RETURNS}),
-    "switch": st.sampled_from([{"cases": ["a", "b c"]}, {"cases": []}, {}]),
+    "switch": st.sampled_from([{"cases": ["a", "b c", "v1.2", '"q".x']}, {"cases": []}, {}]),
     "merge": st.sampled_from([{"strategy": "first"}, {}]),
     "transform": st.sampled_from([{"do": "trim"}, {"nonsense": True}]),
     "map": st.just({}),
@@ -225,3 +227,33 @@ def test_a_binding_to_nothing_survives_as_an_error_and_is_never_dropped(lab: Lab
     flow.verbatim("a", graph.semantics["nodes"]["a"])
     with pytest.raises(FlowError, match=r"a\.x is fed by 'nobody', which is no node"):
         flow.head()
+
+
+@pytest.mark.parametrize("case", ["v1.2", ".", '"q"', 'a."b', "x.y[0].", "\\."])
+def test_a_case_is_called_what_people_call_it(memory: Lab, case: str) -> None:
+    flow = memory.flow("support/versions")
+    kind, text = flow.input("kind"), flow.input("text")
+    with flow.switch(kind, "route") as route:
+        route.case(case).transform("up", do="upper", value=text)
+        route.default.transform("down", do="lower", value=text)
+    flow.output(text=route.merge("said"))
+    # On the canvas, where an edge is drawn by the name of its port.
+    ids = {key: node.id for key, node in flow.head().graph.by_key.items()}
+    drawn = {"source": ids["route"], "source_port": case, "target": ids["down"]}
+    gone = [edge.id for edge in flow.head().graph.into(ids["up"]) if edge.target_port == "when"]
+    flow.apply({"type": "remove", "edges": gone})
+    flow.apply({"type": "connect", "edge": new_id(), **drawn, "target_port": "when"})
+    flow.undo()
+    flow.undo()
+    number = flow.save()
+    made: dict[str, Any] = {"lab": memory}
+    exec(flow.to_python().replace("support/versions", "support/again"), made)  # noqa: S102 — ours
+    brought = memory.import_flow(flow.to_yaml(), "support/brought")
+    for one in (flow, made["f"], brought, flow.fork("support/mine", version=number)):
+        assert not errors(tuple(one.check()))
+        assert one.head().graph.semantics == flow.head().graph.semantics
+        assert one.run(kind=case, text="Aa").outputs == {"text": "AA"}
+        assert one.run(kind="v1", text="Aa").outputs == {"text": "aa"}
+    flow.apply({"type": "remove", "edges": gone})
+    flow.restore_version(number)
+    assert flow.run(kind=case, text="Aa").outputs == {"text": "AA"}

@@ -98,6 +98,9 @@ def test_every_moment_can_be_seen_again(lab: Lab) -> None:
         assert view.graph.hash == graph.hash
     head = flow.head()
     assert state(replayed(flow, head.seq)) == state(head.graph)
+    # Followed operation by operation, it is what somebody reads who opens it now.
+    lab.warehouse._known.clear()
+    assert flow.head() == head
     with flow.reading() as session:
         assert verify(session).ok
         done = {row.op_type for row in find(session, ChangeLog, stream_id=flow.id)}
@@ -175,7 +178,9 @@ def test_versions_the_head_and_the_past_are_compared(lab: Lab) -> None:
     assert str(flow.diff(1, flow.head())) == "~ a is called b\nmoved: b"
     with pytest.raises(NotFound, match="versions 1 to 2, not 3"):
         flow.diff(3)
-    for wrong in ("tail", True, None):
+    with pytest.raises(NotFound, match="no label 'tail'"):
+        flow.diff("tail")
+    for wrong in (True, None):
         with pytest.raises(FlowError, match="is no version's number"):
             flow.diff(wrong)  # type: ignore[arg-type]  # what somebody may type
 

@@ -11,6 +11,7 @@ from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.editing import Editing
 from promptstudio_lab.nodes import kinds
 from tests.flows.parts import FACTS, answer, graph_of, prompt, triage_graph
+from tests.lab.parts import as_somebody
 
 if TYPE_CHECKING:
     from promptstudio_lab.flows.facts import Facts
@@ -227,6 +228,17 @@ def test_whatever_a_view_has_added_the_flow_can_still_be_opened(
         assert view.answer({"do": "view"})["ok"]
         assert flow.check()
         assert flow._repr_svg_()
+
+
+def test_who_else_edits_is_told_and_ones_own_code_is_nobody_else(memory: Lab) -> None:
+    mine, theirs = memory.flow("shared"), as_somebody(memory, "ben").flow("shared")
+    view, seq = Editing(mine, "my-view"), mine.head().seq
+    mine.apply({"type": "add", "node": new_id(), "kind": "note", "key": "own"})
+    assert view.changes(seq)["by"] == []
+    mine.apply({"type": "add", "node": new_id(), "kind": "note", "key": "tab"}, "other-view")
+    theirs.apply({"type": "add", "node": new_id(), "kind": "note", "key": "code"})
+    told = [(one["client"], one["name"]) for one in view.changes(seq)["by"]]
+    assert told == [("other-view", memory.actor.id), ("", "ben")]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.facts import Price, code_hash
 from promptstudio_lab.flows.gestures.changes import applied
 from promptstudio_lab.flows.graph import Graph, Node, from_document
+from promptstudio_lab.flows.language.builder import Builder
 from promptstudio_lab.flows.operations import changes
 from promptstudio_lab.flows.shape import migrated
 from promptstudio_lab.flows.validate import errors, validate
@@ -104,6 +104,7 @@ def test_f107_an_answer_that_some_or_all_paths_skip() -> None:
 
     problem = only(built(some), "F107")
     assert (problem.severity, problem.node) == ("warning", "output")
+    assert "where switch takes 'default', no answer is given" in problem.message
 
     def none(f: Builder) -> None:
         s = f.switch(f.input("ask"), cases=["a", "b"])
@@ -112,6 +113,17 @@ def test_f107_an_answer_that_some_or_all_paths_skip() -> None:
 
     problem = only(built(none), "F107")
     assert (problem.severity, problem.node) == ("error", "output")
+
+
+def test_f107_a_case_for_every_value_needs_no_default() -> None:
+    def make(f: Builder, *labels: str) -> None:
+        kind = f.llm("kind", prompt="Which?", returns={"label": list(labels)})
+        s = f.switch(kind.label, cases=["a", "b"])
+        f.output(answer=f.merge("m", *(s.case(c).prompt(f"p{c}", prompt="Hi") for c in "ab")))
+
+    assert not validate(built(lambda f: make(f, "a", "b")), FACTS)
+    found = validate(built(lambda f: make(f, "a", "b", "c")), FACTS)
+    assert {problem.code for problem in found} == {"F107", "F108"}
 
 
 def test_f107_two_switches_in_a_row_that_cover_everything() -> None:

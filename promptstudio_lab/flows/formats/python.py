@@ -10,11 +10,12 @@ import keyword
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, TypeAlias
 
-from promptstudio_lab.flows.builder import POLICY, Body, Builder
 from promptstudio_lab.flows.facts import Facts
-from promptstudio_lab.flows.graph import NOTE
+from promptstudio_lab.flows.graph import NOTE, binding_of
+from promptstudio_lab.flows.language.adding import POLICY
+from promptstudio_lab.flows.language.builder import Body, Builder
+from promptstudio_lab.flows.language.shorthand import prompt_config, returns_schema
 from promptstudio_lab.flows.shape import ports_of
-from promptstudio_lab.flows.shorthand import prompt_config, returns_schema
 from promptstudio_lab.nodes import Ports, kinds
 from promptstudio_lab.nodes.logic.switch import DEFAULT
 from promptstudio_lab.nodes.ports import WHEN
@@ -97,8 +98,7 @@ class _Writer:
 
     def _text(self, edge: Edge) -> str:
         source = self.graph.by_id.get(edge.source)
-        path = f".{edge.source_path}" if edge.source_path else ""
-        return f"{source.key if source else edge.source}.{edge.source_port}{path}"
+        return binding_of(source.key if source else edge.source, edge.source_port, edge.source_path)
 
     def _write(self, node: Node, name: str, builder: str, space: str) -> None:
         if node.kind == NOTE:

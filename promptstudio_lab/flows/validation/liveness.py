@@ -118,25 +118,31 @@ def _short(terms: set[Term]) -> Condition:
     return frozenset(terms) if len(terms) <= _MOST_TERMS else ALWAYS
 
 
-def holds_always(condition: Condition, cases: dict[str, list[str]]) -> bool:
-    """Tell whether a condition holds whatever the switches choose; True if it takes too long.
+def fails_where(condition: Condition, cases: dict[str, list[str]]) -> dict[str, str] | None:
+    """Return what switches have to choose for a condition to fail; None if it always holds.
+
+    None, too, if it takes too long to tell.
 
     >>> a, b = frozenset({("s", "a")}), frozenset({("s", "default")})
     >>> cases = {"s": ["a", "default"]}
-    >>> holds_always(frozenset({a, b}), cases), holds_always(frozenset({a}), cases)
-    (True, False)
+    >>> fails_where(frozenset({a, b}), cases), fails_where(frozenset({a}), cases)
+    (None, {'s': 'default'})
     """
-    waiting, steps = [condition], 0
+    waiting: list[tuple[Condition, dict[str, str]]] = [(condition, {})]
+    steps = 0
     while waiting:
-        here = waiting.pop()
+        here, chosen = waiting.pop()
         steps += 1
         if here == ALWAYS or frozenset() in here or steps > _MOST_STEPS:
             continue
         if not here:
-            return False
-        switch = next(iter(next(iter(here))))[0]
-        waiting += [_assumed(here, switch, case) for case in cases.get(switch, [])]
-    return True
+            return chosen
+        switch = min(pair[0] for term in here for pair in term)
+        waiting += [
+            (_assumed(here, switch, case), {**chosen, switch: case})
+            for case in cases.get(switch, [])
+        ]
+    return None
 
 
 def _assumed(condition: Condition, switch: str, case: str) -> Condition:
@@ -157,14 +163,25 @@ def _answers(subject: Subject, inside: list[Node], conditions: _Conditions) -> I
     for node in inside:
         yield from _joins(subject, node, conditions)
     cases = {
-        node.id: [port.name for port in subject.shapes[node.id].outputs]
+        node.id: _possible(subject, node)
         for node in inside
         if node.kind == "switch" and node.id in subject.shapes
     }
     reached = any_of([conditions.of(node.id) for node in outputs])
-    if outputs and reached != NEVER and not holds_always(reached, cases):
-        message = "some branches end without an answer; join them with a merge node"
+    if outputs and reached != NEVER and (chosen := fails_where(reached, cases)) is not None:
+        keys = {node.id: node.key for node in inside}
+        where = " and ".join(f"{keys[one]} takes {case!r}" for one, case in chosen.items())
+        message = f"where {where}, no answer is given; join that branch to the others by a merge"
         yield from warnings([subject.problem("F107", outputs[0], "", message)])
+
+
+def _possible(subject: Subject, node: Node) -> list[str]:
+    """Return the branches of a switch that can open: no default where each value has its case."""
+    ports = [port.name for port in subject.shapes[node.id].outputs]
+    words, cases = _words(subject, node), node.config.get("cases", [])
+    if words is not None and isinstance(cases, list) and all(word in cases for word in words):
+        return [name for name in ports if name in words]
+    return ports
 
 
 def _joins(subject: Subject, node: Node, conditions: _Conditions) -> Iterator[Problem]:

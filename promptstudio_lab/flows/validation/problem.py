@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from promptstudio_lab.flows.graph import NOTE, pointer_to
 from promptstudio_lab.flows.shape import Surroundings
 from promptstudio_lab.nodes import kinds
+from promptstudio_lab.shown import card, named_html, printable, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,10 +40,32 @@ class Problem:
     message: str
     fix: dict[str, Json] | None = None
 
+    _repr_html_ = named_html
+
     def __str__(self) -> str:
         """Return the problem as one line."""
         where = f" {self.node}:" if self.node else ""
         return f"{self.code} {self.severity}{where} {self.message}"
+
+
+class Problems(tuple[Problem, ...]):
+    """Every problem of a flow, in the order of its nodes.
+
+    >>> Problems()
+    <no problems>
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Say each in one line."""
+        return printable("\n".join(map(str, self))) or "<no problems>"
+
+    def _repr_html_(self) -> str:
+        rows = [(each.severity, each.code, each.node or "", each.message) for each in self]
+        title = f"{len(self):,} problems" if len(self) > 1 else "1 problem"
+        heads = ("severity", "code", "node", "what is wrong")
+        return card(title, table(heads, rows)) if rows else card("No problems")
 
 
 def errors(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -12,6 +12,7 @@ from promptstudio_lab.errors import (
     did_you_mean,
 )
 from promptstudio_lab.flows.validation.problem import warnings
+from promptstudio_lab.nodes.data.input import unfit
 from promptstudio_lab.nodes.expressions import parse_expression
 from promptstudio_lab.nodes.kind import POLICY_SCHEMA
 from promptstudio_lab.nodes.shapes import checker, misfits
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
 
 _MOST = "max_iterations"
-_SCHEMAS: dict[str, dict[str, Json]] = {
-    "text": {"type": "string"},
-    "int": {"type": "integer"},
-    "float": {"type": "number"},
-    "bool": {"type": "boolean"},
-    "list": {"type": "array"},
-    "table": {"type": "array", "items": {"type": "object"}},
-}
 
 
 @lru_cache
@@ -46,11 +39,6 @@ def _config_checker(kind: Kind) -> Draft202012Validator:
 @lru_cache
 def _policy_checker() -> Draft202012Validator:
     return checker(POLICY_SCHEMA)
-
-
-@lru_cache
-def _type_checker(name: str) -> Draft202012Validator:
-    return checker(_SCHEMAS[name])
 
 
 def policy(subject: Subject, node: Node) -> Iterator[Problem]:
@@ -156,10 +144,10 @@ def _expressions(subject: Subject, node: Node, kind: Kind) -> Iterator[Problem]:
 
 def _default(subject: Subject, node: Node) -> Iterator[Problem]:
     """F205: an input whose default is not of its type."""
-    kind = str(node.config.get("type", "text"))
-    if node.kind != "input" or "default" not in node.config or kind not in _SCHEMAS:
+    if node.kind != "input" or "default" not in node.config:
         return
-    for place, reason in misfits(_type_checker(kind), node.config["default"]):
+    kind = str(node.config.get("type", "text"))
+    for place, reason in unfit(node.config, node.config["default"]):
         fix: dict[str, Json] = {"do": "remove_setting", "node": node.id, "setting": "default"}
         message = f"the default of a {kind} does not fit: {reason}"
         yield subject.problem("F205", node, f"/config/default{place}", message, fix)

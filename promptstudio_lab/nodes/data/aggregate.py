@@ -40,6 +40,16 @@ class Aggregate(Kind):
     """Works out figures over the rows of a batch; a row without a value does not count.
 
     Each figure is kept as a metric of the node too.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").flow("lengths")
+    >>> n = f.transform("count", do="length", value=f.input("word"))
+    >>> mean = {"name": "mean", "of": "mean", "port": "n"}
+    >>> _ = f.aggregate("typical", metrics=[mean], n=n)
+    >>> _ = f.output(n=n)
+    >>> _ = f.batch([{"word": "a"}, {"word": "abc"}])
+    >>> f.aggregates
+    {'typical': {'mean': 2.0, 'n': 2}}
     """
 
     name = "aggregate"

@@ -22,6 +22,13 @@ class Guard(Kind):
     """Gives the value on, or fails, or gives a default instead.
 
     A refusal names what was found and never shows it: it may be personal.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> safe = f.guard("safe", check="pii", action="default", default="-", value=f.input("text"))
+    >>> _ = f.output(text=safe)
+    >>> f.run(text="write to ada@example.com").outputs
+    {'text': '-'}
     """
 
     name = "guard"

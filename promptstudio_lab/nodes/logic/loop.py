@@ -20,6 +20,15 @@ class Loop(Kind):
     """Runs the nodes inside it until a condition holds, at most so many times.
 
     The body's inputs are the state; a field of its output replaces the input of the same name.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> with f.loop("grow", max_iterations=9, until="len(text) >= 8", text=f.input("x")) as grow:
+    ...     twice = grow.transform("twice", do="expression", expression="t + t", t=grow.text)
+    ...     _ = grow.output(text=twice)
+    >>> _ = f.output(text=grow.text)
+    >>> f.run(x="ab").outputs
+    {'text': 'abababab'}
     """
 
     name = "loop"

@@ -22,6 +22,14 @@ class Map(Kind):
     """Runs the nodes inside it for each item, several at a time, and keeps the items' order.
 
     The body's inputs `item` and `index` are the item's; its other inputs are ports of the node.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> with f.map("each", items=f.input("words", "list"), concurrency=4) as each:
+    ...     _ = each.output(loud=each.transform("up", do="upper", value=each.item))
+    >>> _ = f.output(all=each.items)
+    >>> f.run(words=["one", "two"]).outputs
+    {'all': ['ONE', 'TWO']}
     """
 
     name = "map"

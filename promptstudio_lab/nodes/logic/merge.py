@@ -17,7 +17,15 @@ _TYPES = {"list": "list", "all": "json"}
 
 
 class Merge(Kind):
-    """Gives what its live inputs give: the first, all of them, or what most of them say."""
+    """Gives what its live inputs give: the first, all of them, or what most of them say.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> first, last = f.input("first"), f.input("last")
+    >>> _ = f.output(name=f.merge("name", first, last, strategy="concat", separator=" "))
+    >>> f.run(first="Ada", last="Lovelace").outputs
+    {'name': 'Ada Lovelace'}
+    """
 
     name = "merge"
     title = "Merge"

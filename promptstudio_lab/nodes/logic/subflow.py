@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
 
 class Subflow(Kind):
-    """Runs a version of another flow; its inputs and outputs are the node's."""
+    """Runs a version of another flow; its inputs and outputs are the node's.
+
+    >>> import promptstudio_lab as ps
+    >>> lab = ps.connect("memory")
+    >>> inner = lab.flow("loud")
+    >>> _ = inner.output(loud=inner.transform("up", do="upper", value=inner.input("word")))
+    >>> _ = inner.save()
+    >>> f = lab.draft()
+    >>> _ = f.output(said=f.subflow("say", flow="loud@1", word=f.input("x")).loud)
+    >>> f.run(x="hello").outputs
+    {'said': 'HELLO'}
+    """
 
     name = "subflow"
     title = "Subflow"

@@ -21,6 +21,16 @@ class Switch(Kind):
     """Opens the first branch that is named like the value or whose condition holds.
 
     Where none does, the default one opens.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> kind, text = f.input("kind"), f.input("text")
+    >>> with f.switch(kind, "route") as route:
+    ...     _ = route.case("loud").transform("up", do="upper", value=text)
+    ...     _ = route.default.transform("down", do="lower", value=text)
+    >>> _ = f.output(text=route.merge("said"))
+    >>> f.run(kind="loud", text="Hello").outputs
+    {'text': 'HELLO'}
     """
 
     name = "switch"

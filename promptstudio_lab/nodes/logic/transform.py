@@ -20,7 +20,14 @@ _EXPRESSION = "expression"
 
 
 class Transform(Kind):
-    """Changes one value in a fixed, named way, or works out an expression over its inputs."""
+    """Changes one value in a fixed, named way, or works out an expression over its inputs.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> _ = f.output(words=f.transform("words", do="split", separator=" ", value=f.input("text")))
+    >>> f.run(text="one two").outputs
+    {'words': ['one', 'two']}
+    """
 
     name = "transform"
     title = "Transform"

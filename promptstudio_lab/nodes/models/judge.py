@@ -23,6 +23,13 @@ class Judge(Kind):
     """Gives a score from 0 to 1, a label and the reason.
 
     Where there is nothing to compare with, the label is `missing` and there is no score.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> short = f.judge("short", scorer="length", most=5, output=f.input("text"))
+    >>> _ = f.output(score=short.score, label=short.label)
+    >>> f.run(text="too long").outputs
+    {'score': 0.0, 'label': 'fail'}
     """
 
     name = "judge"

@@ -17,7 +17,20 @@ if TYPE_CHECKING:
 
 
 class Llm(Kind):
-    """Fills a prompt, asks a model and gives its answer as text, or as JSON of a known shape."""
+    """Fills a prompt, asks a model and gives its answer as text, or as JSON of a known shape.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> kind = f.llm(
+    ...     "classify",
+    ...     prompt="Label this ticket: {{ ticket }}",
+    ...     returns={"label": ["billing", "technical"]},
+    ...     ticket=f.input("ticket"),
+    ... )
+    >>> _ = f.output(label=kind.label)
+    >>> f.run(ticket="My invoice is wrong").outputs["label"] in {"billing", "technical"}
+    True
+    """
 
     name = "llm"
     title = "LLM"

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 
 class Prompt(Kind):
-    """Gives the filled text, or messages made of it, for a model further down."""
+    """Gives the filled text, or messages made of it, for a model further down.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> _ = f.output(text=f.prompt("greet", prompt="Dear {{ name }},", name=f.input("name")))
+    >>> f.run(name="Ada").outputs
+    {'text': 'Dear Ada,'}
+    """
 
     name = "prompt"
     title = "Prompt"

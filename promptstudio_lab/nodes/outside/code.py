@@ -30,10 +30,19 @@ _TIMEOUT_S = 30
 
 
 class Code(Kind):
-    """Calls `run` of the source, or the source as a function's body, and gives what it returns.
+    r"""Calls `run` of the source, or the source as a function's body, and gives what it returns.
 
     Nothing runs before the user has approved this very source. The process of its own keeps a
     fault inside; it is no sandbox.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> source = "def run(text):\n    return {'n': len(text)}"
+    >>> outputs = {"n": "int"}
+    >>> n = f.code("count", source=source, outputs=outputs, text=f.input("text"))
+    >>> _ = f.output(n=n.n)
+    >>> f.check()
+    F405 warning count: nobody has approved this code yet; read it, then approve it
     """
 
     name = "code"

@@ -29,6 +29,13 @@ class Http(Kind):
 
     A header may hold `secret:NAME`: it is looked up when the request is made, and sent only where
     the user's own settings let it go.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> page = f.http("read", url="https://example.com/{{ page }}", page=f.input("page"))
+    >>> _ = f.output(text=page.text)
+    >>> f.check()
+    <no problems>
     """
 
     name = "http"

@@ -20,7 +20,17 @@ _SCHEMA: dict[str, Json] = {"type": "string"}
 
 
 class Human(Kind):
-    """Shows a person a question, and a value where one comes in, and gives what they answer."""
+    """Shows a person a question, and a value where one comes in, and gives what they answer.
+
+    >>> import promptstudio_lab as ps
+    >>> lab = ps.connect("memory")
+    >>> f = lab.flow("asks")
+    >>> _ = f.output(good=f.human("rate", question="Is it good?", schema={"type": "boolean"}))
+    >>> f.run().status
+    'waiting'
+    >>> lab.answer(lab.questions()["question_id"][0], value=True).outputs
+    {'good': True}
+    """
 
     name = "human"
     title = "Human"

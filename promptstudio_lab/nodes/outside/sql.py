@@ -22,6 +22,14 @@ class Sql(Kind):
     r"""Gives the rows of one SELECT; values are bound to its :parameters and never written into it.
 
     A colon that begins no parameter is written `\:`.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").draft()
+    >>> query = "SELECT name FROM customer WHERE id = :who"
+    >>> found = f.sql("find", connection="crm", query=query, who=f.input("who", "int"))
+    >>> _ = f.output(rows=found.rows)
+    >>> f.check()
+    F404 error find: there is no connection 'crm'.
     """
 
     name = "sql"

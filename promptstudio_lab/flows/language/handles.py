@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.flows.graph import binding_of
 from promptstudio_lab.nodes.ports import type_at
+from promptstudio_lab.shown import card, facts, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,12 +49,15 @@ class Handle:
 
     def __repr__(self) -> str:
         """Show the binding as documents write it."""
-        return f"<{self.binding}>"
+        return f"<{printable(self.binding)}>"
+
+    def _repr_html_(self) -> str:
+        return card(self.binding, facts({"gives": type_given(self)}))
 
     @property
     def binding(self) -> str:
         """Return the binding as documents write it."""
-        return f"{self._key}.{self._port}" + (f".{self._path}" if self._path else "")
+        return binding_of(self._key, self._port, self._path)
 
 
 def place_of(handle: Handle) -> str:

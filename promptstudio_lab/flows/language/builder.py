@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from promptstudio_lab.errors import FlowError, did_you_mean
 from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.flows.graph import DEEPEST, FORMAT, KEY, NOTE, parse_binding
-from promptstudio_lab.flows.handles import (
+from promptstudio_lab.flows.language.adding import POLICY, Adding
+from promptstudio_lab.flows.language.handles import (
     Around,
     Handle,
     handles,
@@ -15,10 +17,11 @@ from promptstudio_lab.flows.handles import (
     place_of,
     type_given,
 )
-from promptstudio_lab.flows.shorthand import config_value
+from promptstudio_lab.flows.language.shorthand import config_value
 from promptstudio_lab.nodes import Port, Ports, Signature, kinds
 from promptstudio_lab.nodes.logic.switch import DEFAULT
 from promptstudio_lab.nodes.ports import WHEN
+from promptstudio_lab.shown import MOST, card, more, printable, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.values import Json
 
-POLICY = ("retry", "timeout_s", "budget", "on_error", "cache")
 # What a container itself gives to each time that its body runs.
 _GIVEN: dict[str, dict[str, str]] = {"map": {"item": "any", "index": "int"}}
 _Settings: TypeAlias = dict[str, Any]  # JSON or handles
@@ -65,6 +67,14 @@ class Builder:
         self._implied: set[str] = set()
         self._facts = facts or (lambda _config: Facts())
 
+    def __repr__(self) -> str:
+        """Count what it has built."""
+        return f"<Builder: {len(self._nodes)} nodes>"
+
+    def _repr_html_(self) -> str:
+        rows = [(key, str(node.get("kind"))) for key, node in self._nodes.items()]
+        return card(f"{len(rows):,} nodes", table(("node", "kind"), rows[:MOST]), more(len(rows)))
+
     @property
     def built(self) -> bool:
         """Tell whether anything was built."""
@@ -85,6 +95,9 @@ class Builder:
             settings: `default` and `description`.
 
         In a body this may say more of an input that is there because of a keyword.
+
+        >>> Builder().input("ticket", "text", default="")
+        <ticket.value>
         """
         if name in self._implied:
             self._implied.discard(name)
@@ -120,6 +133,14 @@ class Builder:
             key: the node's name.
             cases: the cases that are there already; `s.case` adds to them.
             settings: further inputs, `when`, and policy.
+
+        >>> f = Builder()
+        >>> kind, text = f.input("kind"), f.input("text")
+        >>> with f.switch(kind) as route:
+        ...     _ = route.case("loud").transform("up", do="upper", value=text)
+        ...     _ = route.default.transform("down", do="lower", value=text)
+        >>> f.output(text=route.merge("said"))
+        <output.>
         """
         if value is not None:
             settings["value"] = value
@@ -162,20 +183,13 @@ class Builder:
         inner._nodes, inner._above = self._nodes, f"{self._above}{key}/"
         return inner
 
-    def __getattr__(self, kind: str) -> Callable[..., Any]:  # a handle, or a body that is one
+    def __getattr__(self, kind: str) -> Adding:
         """Return the method that adds a node of a registered kind."""
-        if kind.startswith("_"):
-            raise AttributeError(kind)
-        if kind not in kinds:
-            message = f"there is no node kind {kind!r}.{did_you_mean(kind, kinds)}"
-            raise AttributeError(message)
+        return Adding(kind, partial(self.node, kind))
 
-        def add(key: str, /, *many: Handle, **settings: Any) -> Handle:  # JSON or handles
-            # An opening that takes several edges is mostly the only one, and `in` no keyword.
-            more: _Settings = {"in": list(many)} if many else {}
-            return self.node(kind, key, **more, **settings)
-
-        return add
+    def __dir__(self) -> list[str]:
+        """List the kinds of nodes too: Tab shows them."""
+        return [*super().__dir__(), *kinds]
 
     def node(
         self, kind: str, key: str, /, *, when: _When | None = None, **settings: Any
@@ -273,9 +287,13 @@ class Builder:
             else:
                 message = (
                     f"{kind} node {key!r} has no setting {name!r}."
-                    f"{did_you_mean(name, [*known, *POLICY])}"
+                    f"{did_you_mean(name, {*known, *POLICY})}"
                 )
                 raise FlowError(message)
+        given_names = known.get("inputs", {}).get("default")
+        if given_names is not None and not set(bindings) <= set(config.get("inputs", given_names)):
+            # A kind that names its own inputs is told them by what it is given.
+            config.setdefault("inputs", [*bindings])
         return config, policy, bindings
 
     def _bound(self, handle: Handle, key: str) -> str:
@@ -349,6 +367,11 @@ class Body(Handle):
             return self[name]
         return getattr(self._body, name)
 
+    def __dir__(self) -> list[str]:
+        """List what the body takes and what builds it; after it, nothing that adds a node."""
+        inside = [*self._taken, *_GIVEN.get(self._kind, ()), *dir(self._body)]
+        return [*super().__dir__(), *(inside if self._open else [])]
+
     def __getitem__(self, name: str | int) -> Handle:
         """Return an input of the body; after it, an output."""
         if not self._open:
@@ -388,6 +411,14 @@ class Switch:
             branches = when if isinstance(when, list) else [when]
             self._parts[2][WHEN] = [_opened(branch).binding for branch in branches]
         self._settle(check=False)
+
+    def __repr__(self) -> str:
+        """Name the switch and its cases."""
+        named = [case.get("name") if isinstance(case, dict) else case for case in self._cases]
+        return f"<Switch {self._key!r}: {printable(', '.join(map(str, named)))}>"
+
+    def _repr_html_(self) -> str:
+        return card(repr(self))
 
     def __enter__(self) -> Self:
         """Begin the branches."""
@@ -441,7 +472,9 @@ class Switch:
     def _opening(self, branch: str) -> Handle:
         return Handle(self._builder._above, self._key, Ports(), branch)  # noqa: SLF001 — one class in two
 
-    def _add(self, branch: str, kind: str, key: str, settings: _Settings) -> Handle:
+    def _add(
+        self, branch: str, kind: str, key: str, /, **settings: Any
+    ) -> Handle:  # JSON or handles
         settings.setdefault("when", self._opening(branch))
         handle = self._builder.node(kind, key, **settings)
         self._last.append(handle)
@@ -455,21 +488,25 @@ class Branch:
         """Name a branch of a switch."""
         self._switch, self._name = switch, name
 
+    def __repr__(self) -> str:
+        """Name the branch."""
+        return f"<Branch {self._name!r} of {self._switch!r}>"
+
+    def _repr_html_(self) -> str:
+        return card(repr(self))
+
     @property
     def opening(self) -> Handle:
         """Return what opens when the branch is taken."""
         return self._switch._opening(self._name)  # noqa: SLF001 — one class in two
 
-    def __getattr__(self, kind: str) -> Callable[..., Any]:  # a handle, or a body that is one
+    def __getattr__(self, kind: str) -> Adding:
         """Return the method that adds a node to this branch."""
-        if kind.startswith("_"):
-            raise AttributeError(kind)
+        return Adding(kind, partial(self._switch._add, self._name, kind))  # noqa: SLF001 — one class in two
 
-        def add(key: str, /, *many: Handle, **settings: Any) -> Handle:  # JSON or handles
-            more: _Settings = {"in": list(many)} if many else {}
-            return self._switch._add(self._name, kind, key, {**more, **settings})  # noqa: SLF001 — one class in two
-
-        return add
+    def __dir__(self) -> list[str]:
+        """List the kinds of nodes too: Tab shows them."""
+        return [*super().__dir__(), *kinds]
 
 
 _When: TypeAlias = "Handle | Branch | list[Handle | Branch]"
