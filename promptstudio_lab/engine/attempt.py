@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.engine.cache import cache_key
 from promptstudio_lab.engine.call import NodeContext
+from promptstudio_lab.engine.loop import BrokenOff
 from promptstudio_lab.engine.records import NodeEnded, Status
 from promptstudio_lab.engine.replay.past import Kept
-from promptstudio_lab.errors import PromptStudioError, ProviderError
+from promptstudio_lab.errors import NodeFailed, PromptStudioError, ProviderError
 from promptstudio_lab.nodes import Waiting, kinds
 from promptstudio_lab.values import dumps, total, without_surrogates
 from promptstudio_lab.warehouse.types import now
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 async def run_node(
     live: Live,
     step: Step,
-    inputs: Mapping[str, Json] | None,
+    inputs: Mapping[str, Json] | NodeFailed | None,
     path: str,
     body: Body,
 ) -> NodeEnded:
@@ -38,7 +39,7 @@ async def run_node(
     Args:
         live: the run it belongs to.
         step: the node.
-        inputs: its values, or None to skip it.
+        inputs: its values, None to skip it, or why it cannot have them.
         path: where in the flow's bodies it runs.
         body: runs the nodes inside it once.
 
@@ -47,6 +48,11 @@ async def run_node(
     """
     begun = _Begun(now(), perf_counter())
     context = NodeContext(live, step, path, body)
+    if isinstance(inputs, NodeFailed):
+        refused = Outcome("failed", None, _code(inputs), str(inputs))
+        ended = _ended(context, begun, None, refused)
+        await live.sink.node_ended(ended)
+        return ended
     known = live.past.kept.get((step.node_id, path))
     if known is not None:
         return await _repeated(context, begun, inputs, known)
@@ -56,12 +62,12 @@ async def run_node(
     found = await live.cache.claim(key)
     if found is not None:
         return await _repeated(context, begun, inputs, found, key)
-    ended: NodeEnded | None = None
+    told: NodeEnded | None = None
     try:
-        ended = await _told(context, begun, inputs, key)
+        told = await _told(context, begun, inputs, key)
     finally:
-        live.cache.settle(key, _to_repeat(context, ended))
-    return ended
+        live.cache.settle(key, _to_repeat(context, told))
+    return told
 
 
 def _to_repeat(context: NodeContext, ended: NodeEnded | None) -> Kept | None:
@@ -92,9 +98,12 @@ async def _told(
 ) -> NodeEnded:
     try:
         outcome = await _outcome(context.step, inputs, context)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, BrokenOff) as stop:
         cut = _ended(context, begun, inputs, Outcome("cancelled"))
         await context.live.sink.node_ended(cut)
+        if isinstance(stop, BrokenOff):
+            context.live.ended.append(cut)
+            raise
         raise NodeCut(cut) from None
     ended = _ended(context, begun, inputs, outcome)
     # What is missing because something inside failed may be there the next time.
@@ -149,14 +158,23 @@ class NodeCut(asyncio.CancelledError):
 
 
 async def caught(work: Awaitable[Json]) -> Outcome:
-    """Run a node or a scorer, which may be anybody's code; whatever it raises is a record."""
+    """Run a node or a scorer, which may be anybody's code; whatever it raises is a record.
+
+    Raises:
+        BrokenOff: with whatever means to end more than this, such as `KeyboardInterrupt`.
+    """
     try:
         return Outcome("succeeded", await work)
     except Waiting as waiting:
         return Outcome("waiting", question=waiting.question)
     except PromptStudioError as failure:
         return Outcome("failed", None, _code(failure), without_surrogates(str(failure)))
-    except Exception as failure:  # noqa: BLE001 — it may be anybody's code; the record keeps it
+    except (asyncio.CancelledError, BrokenOff):
+        raise
+    except BaseException as failure:
+        if not isinstance(failure, Exception):
+            raise BrokenOff(failure) from failure
+        # It may be anybody's code; the record keeps what it raised.
         text = f"{type(failure).__name__}: {failure}"
         return Outcome("failed", None, "error", without_surrogates(text))
 

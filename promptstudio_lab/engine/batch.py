@@ -60,7 +60,7 @@ async def execute_batch(  # noqa: PLR0913 — what a batch needs, wherever it ru
     *,
     budget: Budget,
     progress: Progress,
-    on_ended: Callable[[RunEnded], None],
+    on_ended: Callable[[RunEnded], object],
     concurrency: int = CONCURRENCY,
     cache: Cache | None = None,
     on_text: Callable[[str, str], None] | None = None,

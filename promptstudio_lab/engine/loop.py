@@ -20,6 +20,21 @@ _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 
 
+class BrokenOff(BaseException):
+    """What somebody's code raised to end everything, such as `sys.exit()`, carried out of the loop.
+
+    As itself it would end the loop, and whoever waits for it would wait for ever.
+
+    Attributes:
+        error: what was raised.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        """Keep what was raised."""
+        super().__init__(str(error))
+        self.error = error
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:  # the send and yield types of a coroutine are unused
     """Run a coroutine to its end and return its result.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.engine.attempt import NodeCut, caught, run_node
 from promptstudio_lab.engine.live import Live
+from promptstudio_lab.engine.loop import BrokenOff
 from promptstudio_lab.engine.records import (
     NodeEnded,
     RunEnded,
@@ -22,7 +23,7 @@ from promptstudio_lab.engine.records import (
 from promptstudio_lab.errors import BudgetExceeded, NodeFailed
 from promptstudio_lab.nodes import Waiting, kinds
 from promptstudio_lab.scorers import Score
-from promptstudio_lab.values import total
+from promptstudio_lab.values import dumps, total
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.plan import Binding, Plan, Step
     from promptstudio_lab.values import Json
 
+_SHOWN = 60  # characters of a value in a message
 ABSENT = object()  # no value at all, which is not the same as null
 
 
@@ -63,10 +65,10 @@ async def run_item(
     scope = _Scope(live, run.variant.steps, item.values, "")
     try:
         await scope.finish()
-    except asyncio.CancelledError:
+        ended = await _ended(scope, started)
+    except (asyncio.CancelledError, BrokenOff):
         await sink.run_ended(await _ended(scope, started, cancelled=True))
         raise
-    ended = await _ended(scope, started)
     await sink.run_ended(ended)
     return ended
 
@@ -147,8 +149,8 @@ class _Scope:
                 self.live.ended.append(await task)
             except NodeCut as cut:
                 self.live.ended.append(cut.node)
-            except asyncio.CancelledError:
-                # It had not begun.
+            except (asyncio.CancelledError, BrokenOff):
+                # It had not begun; or what broke it off is being told already.
                 continue
 
     async def _go_on(self) -> None:
@@ -187,22 +189,24 @@ class _Scope:
             if not self.waiting[key]:
                 self.ready.append(self.parts[key])
 
-    def _gathered(self, part: _Part) -> dict[str, Json] | None:
-        """Return a node's inputs, or None when it must be skipped.
+    def _gathered(self, part: _Part) -> dict[str, Json] | NodeFailed | None:
+        """Return a node's inputs, None when it must be skipped, or why it cannot have them.
 
         A closed branch or a required input without a value skips the node; an input that collects
         several takes the live ones; an output gives the fields that there are.
         """
         step, outputs = part.step, self.outputs
         if step.kind == "input":
-            value = self.values.get(step.key, step.config.get("default"))
-            return {"value": value}
+            value = self.values.get(step.key)
+            return {"value": step.config.get("default") if value is None else value}
         if step.when and all(follow(binding, outputs) is ABSENT for binding in step.when):
             return None
         found: dict[str, Json] = {port: [] for port in part.collecting}
         for binding in step.bindings:
             value = follow(binding, outputs)
             if value is ABSENT:
+                if binding.path and (reason := self._nowhere(binding)):
+                    return NodeFailed(reason)
                 if not binding.many and step.kind != "output":
                     return None
             elif binding.many:
@@ -211,6 +215,20 @@ class _Scope:
                 found[binding.port] = value
         empty = any(not found[port] for port in part.collecting)
         return None if empty or (step.bindings and not found) else found
+
+    def _nowhere(self, binding: Binding) -> str | None:
+        """Return why a place can never be there: it would lie inside a text or a number."""
+        value = self.outputs.get(binding.source, {}).get(binding.output)
+        for part in binding.path:
+            if value is not None and not isinstance(value, (dict, list)):
+                source = f"{self.parts[binding.source].step.key}.{binding.output}"
+                place = ".".join(binding.path)
+                return (
+                    f"{binding.port!r} takes {source}.{place}, and there is no {part!r} "
+                    f"in {dumps(value)[:_SHOWN]}"
+                )
+            value = value.get(part) if isinstance(value, dict) else None
+        return None
 
     async def _body(self, step: Step, values: Mapping[str, Json], place: str) -> Mapping[str, Json]:
         path = f"{self.path}/{step.key}{place}".removeprefix("/")

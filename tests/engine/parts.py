@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from promptstudio_lab.engine.records import Sink
-    from promptstudio_lab.flows.builder import Builder
+    from promptstudio_lab.flows.language.builder import Builder
     from promptstudio_lab.values import Json
 
 MODEL = "scripted:one"
@@ -72,10 +72,7 @@ class Scripted:
         self.flying += 1
         self.most = max(self.most, self.flying)
         try:
-            if self.behave is not None:
-                return await self.behave(request)
-            await asyncio.sleep(0)
-            turn = self.script.popleft() if self.script else reply()
+            turn = await self._turn(request)
             if isinstance(turn, Exception):
                 raise turn
             if on_text is not None:
@@ -83,6 +80,12 @@ class Scripted:
             return turn
         finally:
             self.flying -= 1
+
+    async def _turn(self, request: ChatRequest) -> Turn:
+        if self.behave is not None:
+            return await self.behave(request)
+        await asyncio.sleep(0)
+        return self.script.popleft() if self.script else reply()
 
 
 @dataclass

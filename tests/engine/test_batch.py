@@ -9,7 +9,7 @@ import pytest
 from promptstudio_lab.engine.batch import Progress
 from promptstudio_lab.engine.records import RunEnded
 from promptstudio_lab.errors import RunError, WarehouseError
-from promptstudio_lab.flows.builder import Builder
+from promptstudio_lab.flows.language.builder import Builder
 from tests.engine.parts import Heard, Scripted, item, many, plan_of, reply
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from promptstudio_lab.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from promptstudio_lab.flows.builder import Builder
+from promptstudio_lab.flows.language.builder import Builder
 from promptstudio_lab.providers.chat import Reply, Usage
 from tests.engine.parts import Heard, Scripted, many, one, plan_of, reply, run
 

@@ -8,9 +8,10 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import event
 
 from promptstudio_lab.engine import recorder as recorder_module
 from promptstudio_lab.engine.plan import CONTROL
@@ -18,6 +19,7 @@ from promptstudio_lab.engine.records import RunStarted
 from promptstudio_lab.errors import WarehouseError
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.warehouse.entities import FlowExecution
+from promptstudio_lab.warehouse.queries.interrupted import interrupt, lease_owners
 from promptstudio_lab.warehouse.types import now
 from tests.engine.graphs import flow_of, gives, node
 from tests.engine.parts import MODEL
@@ -25,6 +27,8 @@ from tests.engine.probe import Probe
 from tests.lab.parts import classifying, expire
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from promptstudio_lab.engine.plan import Plan
     from promptstudio_lab.engine.recorder import Recorder
     from promptstudio_lab.engine.rows import Rows
@@ -186,3 +190,44 @@ def test_what_reaches_outside_is_on_record_before_it_does(
 def attempts(lab: Lab) -> list[str]:
     """Return how the attempts stand."""
     return sorted(lab.sql("SELECT status FROM node_attempt")["status"])
+
+
+def test_what_is_running_is_found_by_its_index(lab: Lab) -> None:
+    """However many runs there were, looking for those that were cut short reads the open ones."""
+    flow = classifying(lab, "Label {{ ticket }}")
+    flow.batch([{"ticket": f"t{n}"} for n in range(300)])
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, bound: Any, *___: object) -> None:
+        if "lease" in statement:
+            asked.append((statement, bound))
+
+    with lab.warehouse.reading(lab.actor) as session:
+        event.listen(session.get_bind().engine, "before_cursor_execute", note)
+        lease_owners(session)
+        event.remove(session.get_bind().engine, "before_cursor_execute", note)
+
+    def interrupted(session: Session) -> list[str]:
+        engine = session.get_bind().engine
+        event.listen(engine, "before_cursor_execute", note)
+        interrupt(session, ["somebody"])
+        event.remove(engine, "before_cursor_execute", note)
+        return [plan(session, *each) for each in asked]
+
+    plans = lab.warehouse.transact(lab.actor, interrupted)
+    assert len(plans) == 2
+    # A month's own part of the index is named after its columns.
+    for found in plans:
+        assert "ix_flow_execution_running" in found or "_lease_until_idx" in found
+        assert "Seq Scan" not in found
+
+
+def plan(session: Session, statement: str, bound: Any) -> str:  # as the driver takes it
+    """Return how the engine would answer, if it could not simply read everything."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        rows = connection.exec_driver_sql(f"EXPLAIN {statement}", bound)
+    else:
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", bound)
+    return "\n".join(str(row[-1]) for row in rows)

@@ -315,7 +315,8 @@ def test_the_engine_waits_for_the_disk_and_not_the_other_way_round(
     class Watched(queue.SimpleQueue[Any]):  # of entries
         def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002 — as the queue's own
             super().put(item, block, timeout)
-            sizes.append(self.qsize())
+            if item is not recorder_module._STOP:
+                sizes.append(self.qsize())
 
     monkeypatch.setattr(recorder_module, "_QUEUE", 4)
     monkeypatch.setattr(queue, "SimpleQueue", Watched)

@@ -13,9 +13,9 @@ from promptstudio_lab.engine.records import NodeEnded, Nowhere, RunEnded, RunSta
 from promptstudio_lab.engine.replay.pinned import pinned, unpinned
 from promptstudio_lab.engine.run import run_item
 from promptstudio_lab.errors import FlowInvalid
-from promptstudio_lab.flows.builder import Builder
 from promptstudio_lab.flows.facts import Facts
 from promptstudio_lab.flows.graph import Graph
+from promptstudio_lab.flows.language.builder import Builder
 from promptstudio_lab.scorers import Score
 from promptstudio_lab.scorers.exact import Exact
 from tests.engine import probe
@@ -148,11 +148,31 @@ def test_a_place_inside_a_value_is_followed(path: str, value: Json) -> None:
     assert ended.outputs == ({} if value is None else {"answer": value})
 
 
-def test_an_input_takes_its_default_and_keeps_a_null() -> None:
+@pytest.mark.parametrize("path", ["text", "0", "text.more"])
+def test_a_place_inside_a_text_or_a_number_is_a_mistake_and_no_missing_value(path: str) -> None:
+    f = Builder()
+    x = f.input("x", "any")
+    every = f.merge("all", x)
+    for part in path.split("."):
+        every = every[part]
+    f.output(y=every, z=x)
+    plan = plan_of(f)
+    wrong: list[Json] = ["a word", 5, True]
+    for value in wrong:
+        ended = run(plan, {"x": value})
+        assert (ended.status, ended.failed_node) == ("failed", "output")
+        assert f"'y' takes all.value.{path}, and there is no" in str(ended.error)
+        assert ended.error_code == "node_failed"
+    missing: list[Json] = [None, {}, {"other": 1}, []]
+    for value in missing:
+        assert run(plan, {"x": value}).outputs == {"z": value}
+
+
+def test_an_input_without_a_value_takes_its_default() -> None:
     f = Builder()
     f.output(answer=f.input("x", "text", default="usual"))
     assert run(plan_of(f)).outputs == {"answer": "usual"}
-    assert run(plan_of(f), {"x": None}).outputs == {"answer": None}
+    assert run(plan_of(f), {"x": None}).outputs == {"answer": "usual"}
     assert run(plan_of(f), {"x": ""}).outputs == {"answer": ""}
 
 
@@ -331,6 +351,9 @@ class Broken:
     def score(self, outputs: Json, expected: Json) -> Score:  # noqa: ARG002 — a scorer's own
         """Fail by accident."""
         raise ZeroDivisionError
+
+    def lacks(self, outputs: Json, fields: Json) -> None:
+        """Lack nothing."""
 
     def describe(self) -> dict[str, Json]:
         """Return its name."""

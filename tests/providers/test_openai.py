@@ -109,7 +109,7 @@ def ledger(base_url: str) -> dict[str, Json]:
 
 
 def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not true() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert true()

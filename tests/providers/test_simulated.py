@@ -243,18 +243,34 @@ def test_a_limit_that_is_not_reached_cuts_nothing() -> None:
 
 
 def test_the_streamed_pieces_are_the_text_and_come_one_by_one() -> None:
-    pieces: list[tuple[float, str]] = []
+    pieces: list[tuple[float, int, str]] = []
 
-    def hear(piece: str) -> None:
-        pieces.append((time.perf_counter(), piece))
+    async def work() -> Reply:
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        beside = asyncio.create_task(others())
+        try:
+            return await SimulatedProvider().complete(
+                PLAIN, lambda text: pieces.append((time.perf_counter(), turns, text))
+            )
+        finally:
+            beside.cancel()
 
     started = time.perf_counter()
-    reply = asyncio.run(SimulatedProvider().complete(PLAIN, hear))
-    assert "".join(piece for _, piece in pieces) == reply.text == ask(PLAIN)[0].text
+    reply = asyncio.run(work())
+    times, turns, texts = zip(*pieces, strict=True)
+    assert "".join(texts) == reply.text == ask(PLAIN)[0].text
     assert reply.first_token_ms is not None
     assert reply.first_token_ms < reply.latency_ms
-    assert pieces[0][0] - started >= reply.first_token_ms / 1000
-    assert pieces[-1][0] - pieces[0][0] >= (reply.latency_ms - reply.first_token_ms) / 2000
+    assert times[0] - started >= reply.first_token_ms / 1000
+    assert times[-1] - started >= (reply.first_token_ms + reply.latency_ms) / 2000
+    assert len(set(turns)) == len(pieces) > 2, "others have their turn between two pieces"
 
 
 def test_it_really_takes_as_long_as_it_says() -> None:
