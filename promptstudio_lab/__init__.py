@@ -17,20 +17,24 @@ if TYPE_CHECKING:
     from promptstudio_lab.engine.reach.approval import approve_refused as approve_code
     from promptstudio_lab.errors import PromptStudioError
     from promptstudio_lab.experiments.frames import analyze_frame as analyze
+    from promptstudio_lab.experiments.plan.looks import Schedule
     from promptstudio_lab.flows.variants import grid
     from promptstudio_lab.lab import Lab, connect
     from promptstudio_lab.metrics import Mean, Quantile, Rate, RatioOfSums
     from promptstudio_lab.money import usd
     from promptstudio_lab.scorers.exact import Exact as exact  # noqa: N813 — a verb in notebooks
+    from promptstudio_lab.stats.bayes.effect import Prior
 
 __all__ = [
     "Alert",
     "Lab",
     "Mean",
+    "Prior",
     "PromptStudioError",
     "Quantile",
     "Rate",
     "RatioOfSums",
+    "Schedule",
     "__version__",
     "analyze",
     "approve_code",
@@ -46,10 +50,12 @@ _HOMES = {
     "Alert": ("promptstudio_lab.analytics.alerts", "Alert"),
     "Lab": ("promptstudio_lab.lab", "Lab"),
     "Mean": ("promptstudio_lab.metrics", "Mean"),
+    "Prior": ("promptstudio_lab.stats.bayes.effect", "Prior"),
     "PromptStudioError": ("promptstudio_lab.errors", "PromptStudioError"),
     "Quantile": ("promptstudio_lab.metrics", "Quantile"),
     "Rate": ("promptstudio_lab.metrics", "Rate"),
     "RatioOfSums": ("promptstudio_lab.metrics", "RatioOfSums"),
+    "Schedule": ("promptstudio_lab.experiments.plan.looks", "Schedule"),
     "analyze": ("promptstudio_lab.experiments.frames", "analyze_frame"),
     "approve_code": ("promptstudio_lab.engine.reach.approval", "approve_refused"),
     "connect": ("promptstudio_lab.lab", "connect"),
@@ -77,7 +83,7 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: Any) -> None:  # IPython ships no types
-    """Give a notebook the `%%sql` cell: `%load_ext promptstudio_lab`."""
+    """Give a notebook the cells `%%sql` and `%%prompt`: `%load_ext promptstudio_lab`."""
     import_module("promptstudio_lab.widgets.magics").register(shell)
 
 

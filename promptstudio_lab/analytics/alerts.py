@@ -13,6 +13,7 @@ from promptstudio_lab.analytics.faces.drawing import Drawing, Mark
 from promptstudio_lab.analytics.series import MEASURES, series
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.experiments.wording import amount, visible
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.stats.series.unusual import unusual
 from promptstudio_lab.values import content_hash
 
@@ -60,6 +61,8 @@ class Alert:
     every: str = "1d"
     least: int = 1
     silent: bool = False
+
+    _repr_html_ = named_html
 
     def __post_init__(self) -> None:
         """Refuse a rule that can never fire.

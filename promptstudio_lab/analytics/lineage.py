@@ -60,7 +60,7 @@ class Lineage(Answer):
 
     calls: pl.DataFrame
     layers: Layers
-    show: Callable[[Lineage], Any] | None = None  # whichever widget it is
+    show: Callable[[Lineage, str | None], Any] | None = None  # whichever widget it is
 
     @property
     def edges(self) -> pl.DataFrame:
@@ -81,8 +81,12 @@ class Lineage(Answer):
             return self.calls.clear()
         return self.calls.filter(pl.any_horizontal([_holds(where) for where in wheres]))
 
-    def graph(self) -> Any:  # whichever widget it is
+    def graph(self, by: str | None = None) -> Any:  # whichever widget it is
         """Return the graph: a click chooses a box, `.selected` is the frame of its calls.
+
+        Args:
+            by: what colours the boxes, at first their `kind`: or `status`, `cost`, `latency` or
+                `errors`. The graph's `.by` can be set later.
 
         Raises:
             PromptStudioError: with the line that installs it, if nothing can draw it.
@@ -90,7 +94,7 @@ class Lineage(Answer):
         if self.show is None:
             message = "nothing here can show 'lineage': pip install promptstudio-lab"
             raise PromptStudioError(message)
-        return self.show(self)
+        return self.show(self, by)
 
     def _repr_html_(self) -> str:
         # The picture of this answer is its layers, not its bars.
@@ -104,19 +108,19 @@ def lineage(
     where: Mapping[str, object],
     *,
     about: str,
-    show: Callable[[Lineage], Any] | None = None,  # whichever widget it is
+    show: Callable[[Lineage, str | None], Any] | None = None,  # whichever widget it is
 ) -> Lineage:
     """Return what something came from and what came of it.
 
     Args:
         source: where to read.
-        where: which chains: by column of `v_trace`, the value that their calls have; of several
-            columns whose value is the same id, any of them.
+        where: which chains: by column of `v_trace`, or `experiment_id`, the value that their calls
+            have; of several columns whose value is the same id, any of them.
         about: what it is, in words.
         show: makes the graph.
     """
     sql = _sql(source, where)
-    calls = _typed(source.ask(sql), list(_CALLS))
+    calls = source.named(_typed(source.ask(sql), list(_CALLS)))
     chains = _chains(calls, _unused(source, calls, where))
     layers = _layers(chains, calls, where)
     return Lineage(
@@ -135,7 +139,7 @@ def lineage(
 def _sql(source: Source, where: Mapping[str, object]) -> str:
     ids = ("prompt_execution_id", "node_execution_id", "flow_execution_id")
     # Ids and whole numbers of our own, none of them anybody's text.
-    parts = [f"{name} = {_literal(value)}" for name, value in where.items()]
+    parts = [_held(name, value) for name, value in where.items()]
     alike = len(set(where.values())) < len(where)
     condition = " OR ".join(parts) if alike else " AND ".join(parts)
     return (
@@ -146,6 +150,14 @@ def _sql(source: Source, where: Mapping[str, object]) -> str:
         f"FROM v_trace\nWHERE {source.held(*ids)}\n    AND ({condition})\n"
         "ORDER BY prompt_execution_id"
     )
+
+
+def _held(name: str, value: object) -> str:
+    if name != "experiment_id":
+        return f"{name} = {_literal(value)}"
+    # A call does not say which experiment its run was of, but the run does.
+    runs = f"SELECT id FROM flow_execution WHERE experiment_id = {_literal(value)}"  # noqa: S608 — our own id
+    return f"flow_execution_id IN ({runs})"
 
 
 def _literal(value: object) -> str:
@@ -159,7 +171,8 @@ def _typed(found: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
 
 def _unused(source: Source, calls: pl.DataFrame, where: Mapping[str, object]) -> pl.DataFrame:
     """Return the uses that belong here of which no call is known."""
-    uses = _typed(source.ask(_USES), [name for name in _CHAIN if name != "flow_version"])
+    columns = [name for name in _CHAIN if name != "flow_version"]
+    uses = source.named(_typed(source.ask(_USES), columns))
     asked = {name: value for name, value in where.items() if name in uses.columns}
     if not asked:
         return uses.clear()

@@ -68,32 +68,31 @@ def performance(
         pl.col("prompt_execution_id").is_not_null() & pl.col("prompt_template_id").is_not_null()
     )
     names = source.names("prompt_template_id")
-    kept, simulated, left = played(_chosen(facts, names, template).collect())
+    ids = None if template is None else source.template_ids(template)
+    if ids is not None and ids.is_empty():
+        message = f"there is no template {template!r}"
+        raise NotFound(message)
+    kept, simulated, left = played(_chosen(facts, ids).collect())
     alone = _alone_flows(source, kept)
     rows = [row for pair in _pairs(kept, alone) for row in _compared(*pair, alpha, method)]
     frame = _named(source, _adjusted(rows), names)
     return Performance(
         frame=frame,
         sentence=_sentence(frame, simulated=simulated),
-        sql=_sql(source, template),
+        sql=_sql(source, ids),
         reason=_reason(method, left),
         drawing=_drawing(frame),
         simulated=simulated,
     )
 
 
-def _chosen(facts: pl.LazyFrame, names: pl.DataFrame, template: str | None) -> pl.LazyFrame:
+def _chosen(facts: pl.LazyFrame, ids: pl.Series | None) -> pl.LazyFrame:
     asked = facts.with_columns(
         succeeded=(pl.col("status") == "succeeded").cast(pl.Float64),
         cost_usd=pl.col("cost") / 1e9,
     )
-    if template is None:
+    if ids is None:
         return asked
-    # `library/name` and `name` mean the same here: ids tell templates of one name apart.
-    ids = names.filter(template=template.rpartition("/")[2])["prompt_template_id"]
-    if ids.is_empty():
-        message = f"there is no template {template!r}"
-        raise NotFound(message)
     return asked.filter(pl.col("prompt_template_id").is_in(ids.implode()))
 
 
@@ -228,7 +227,7 @@ def _sentence(frame: pl.DataFrame, *, simulated: bool) -> str:
     return f"{said}{' (simulated)' if simulated else ''}."
 
 
-def _reason(method: str, left: int) -> str:
+def _reason(method: Method, left: int) -> str:
     matched = (
         "alone: a flow version with one node that asks a model; matched by template version,"
         " provider and model; runs are the units, their calls clustered (CR1)"
@@ -263,10 +262,10 @@ def _drawing(frame: pl.DataFrame) -> Drawing | None:
     return None
 
 
-def _sql(source: Source, template: str | None) -> str:
+def _sql(source: Source, templates: pl.Series | None) -> str:
     ids = ("prompt_execution_id", "node_execution_id", "flow_execution_id")
-    name = (template or "").rpartition("/")[2].replace("'", "''")
-    only = f" AND template = '{name}'" if template else ""
+    wanted = "" if templates is None else ", ".join(f"'{key}'" for key in templates)
+    only = f" AND prompt_template_id IN ({wanted})" if wanted else ""
     return (
         "SELECT template, template_version, provider, model, flow, flow_version, node_key,\n"
         "    count(*) AS calls, count(DISTINCT flow_execution_id) AS runs,\n"

@@ -47,15 +47,35 @@ _RUN = {
     "experiment_id": "experiment_id", "unit_key": "unit_key",
 }  # fmt: skip
 
+
+def _places(kind: str) -> str:
+    """Return the common table of all libraries of a kind with their paths."""
+    return (
+        f"{kind}(id, path) AS (SELECT id, CAST(name AS TEXT) FROM {kind}_library "  # noqa: S608 — our own words
+        "WHERE parent_id IS NULL AND organization_id = :organization_id "
+        "UNION ALL SELECT l.id, above.path || '/' || l.name "
+        f"FROM {kind}_library AS l JOIN {kind} AS above ON l.parent_id = above.id)"
+    )
+
+
+# With the place of what has a name of its own in a library; an inline prompt lies in its flow.
 # Also what is archived or of another lab of the organisation has its name here.
 NAMES = {
-    "prompt_template_id": "SELECT id AS prompt_template_id, name AS template FROM prompt_template "
-    "WHERE organization_id = :organization_id",
-    "flow_id": "SELECT id AS flow_id, name AS flow FROM prompt_flow "
-    "WHERE organization_id = :organization_id",
+    "prompt_template_id": f"WITH RECURSIVE {_places('prompt')}, {_places('workflow')} "  # noqa: S608 — our own words
+    "SELECT t.id AS prompt_template_id, t.name AS template, "
+    "coalesce(p.path, w.path || '/' || f.name) AS place FROM prompt_template AS t "
+    "LEFT JOIN prompt AS p ON p.id = t.prompt_library_id "
+    "LEFT JOIN prompt_flow AS f ON f.id = t.flow_id "
+    "LEFT JOIN workflow AS w ON w.id = f.workflow_library_id "
+    "WHERE t.organization_id = :organization_id",
+    "flow_id": f"WITH RECURSIVE {_places('workflow')} "  # noqa: S608 — our own words
+    "SELECT f.id AS flow_id, f.name AS flow, w.path AS place FROM prompt_flow AS f "
+    "LEFT JOIN workflow AS w ON w.id = f.workflow_library_id "
+    "WHERE f.organization_id = :organization_id",
     "node_id": "SELECT id AS node_id, node_key AS node FROM flow_node "
     "WHERE organization_id = :organization_id",
 }
+_TOLD = {"prompt_template_id": "template", "flow_id": "flow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +136,35 @@ class Source:
         return query(self.warehouse, self.actor, sql, parameters)
 
     def names(self, key: str) -> pl.DataFrame:
-        """Return the name of every template, flow or node, by its id."""
+        """Return the name of every template, flow or node, by its id.
+
+        Where two templates, or two flows, have one name, it is their path.
+        """
+        found = self._placed(key)
+        if key not in _TOLD:
+            return found
+        name, path = pl.col(_TOLD[key]), pl.concat_str("place", _TOLD[key], separator="/")
+        several = pl.len().over(_TOLD[key]) > 1
+        shown = pl.when(several & pl.col("place").is_not_null()).then(path).otherwise(name)
+        return found.select(key, shown.alias(_TOLD[key]))
+
+    def named(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return rows with `template` and `flow` as `names` tells them, by their ids."""
+        for key, name in _TOLD.items():
+            if key in frame.columns and name in frame.columns:
+                told = frame.drop(name).join(
+                    self.names(key), on=key, how="left", maintain_order="left"
+                )
+                frame = told.select(frame.columns)
+        return frame
+
+    def template_ids(self, template: str) -> pl.Series:
+        """Return the ids of the templates that a path means, or a name alone."""
+        path = pl.concat_str("place", "template", separator="/")
+        wanted = path if "/" in template else pl.col("template")
+        return self._placed("prompt_template_id").filter(wanted == template)["prompt_template_id"]
+
+    def _placed(self, key: str) -> pl.DataFrame:
         found = self.ask(NAMES[key])
         return found.cast(dict.fromkeys(found.columns, pl.String))  # rowless, it knows no type
 

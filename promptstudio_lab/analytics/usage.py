@@ -55,13 +55,13 @@ class Usage(Answer):
 
 def usage(source: Source, template: str | None = None) -> Usage:
     """Return where templates are used, by whom, with what."""
-    uses = _typed(source.ask(_USES))
-    versions = _typed(source.ask(_VERSIONS))
+    uses = source.named(_typed(source.ask(_USES)))
+    versions = source.named(_typed(source.ask(_VERSIONS)))
     unused = versions.join(uses, on=_KEY[:2], how="anti").sort("template", "template_version")
     frame = _beside(_counted(source, uses))
     if template is not None:
-        name = template.rpartition("/")[2]
-        frame, unused = frame.filter(template=name), unused.filter(template=name)
+        meant = pl.col("prompt_template_id").is_in(source.template_ids(template).implode())
+        frame, unused = frame.filter(meant), unused.filter(meant)
     lagging = frame.filter((pl.col("behind") > 0) & pl.col("now"))
     return Usage(
         frame=frame,

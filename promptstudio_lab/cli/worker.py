@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.lab import connect
 from promptstudio_lab.lab.running.worker import Worker
+from promptstudio_lab.values import dumps
 
 if TYPE_CHECKING:
     import argparse
@@ -25,14 +27,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--idle", type=float, metavar="SECONDS", help="end after so long without work"
     )
     parser.add_argument(
-        "--child", action="store_true", help="end when the process that started it is gone"
+        "--child",
+        action="store_true",
+        help="end when the process that started it is gone; tell it what models say, as JSON lines",
     )
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Work until it is interrupted, or nothing has come for long enough."""
     lab = connect(chosen.warehouse, organization=chosen.organization, user=chosen.user)
-    worker, parent = Worker(lab.environment, _say), os.getppid()
+    worker = Worker(lab.environment, _say, _pass_on if chosen.child else None)
+    parent = os.getppid()
     _say(f"works on {lab.warehouse.url} ({lab.choice.why}) as {lab.actor.name}")
     last = time.monotonic()
     try:
@@ -47,6 +52,12 @@ def run(chosen: argparse.Namespace) -> int:
     finally:
         worker.close()
     return 0
+
+
+def _pass_on(run: str, node: str, text: str) -> None:
+    # Nobody may listen any more; what is said is in the warehouse when it is whole.
+    with suppress(OSError):
+        _say(dumps({"run": run, "node": node, "text": text}))
 
 
 def _say(line: str) -> None:

@@ -6,10 +6,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
 
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
-from promptstudio_lab.errors import AnalysisError, did_you_mean
+from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.experiments.plan.looks import named
 from promptstudio_lab.lab.analytics import Analytics
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.experimenting.comparing import compare
+from promptstudio_lab.lab.experimenting.kept import experiments, opened
 from promptstudio_lab.lab.experimenting.offline import Experiment
 from promptstudio_lab.lab.experimenting.online import OnlineExperiment, Shares
 from promptstudio_lab.lab.facts import Environment
@@ -18,10 +20,11 @@ from promptstudio_lab.lab.flows import Flow
 from promptstudio_lab.lab.frames import Frames
 from promptstudio_lab.lab.lineage import lineage_of
 from promptstudio_lab.lab.places import Library, archived, restore
-from promptstudio_lab.lab.running.recorded import answered, go_on
-from promptstudio_lab.lab.running.results import Run
+from promptstudio_lab.lab.running.opened import Opened
 from promptstudio_lab.lab.templates import Template
+from promptstudio_lab.metrics.planned import planned
 from promptstudio_lab.settings import choose_warehouse, default_model
+from promptstudio_lab.shown import card, facts, printable
 from promptstudio_lab.warehouse.archive import archive, months, restore_month
 from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.frames.query import query as read
@@ -39,13 +42,14 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.analytics.lineage import Lineage
     from promptstudio_lab.experiments.online.allotment import Allocation, Hash
+    from promptstudio_lab.experiments.plan.looks import Looks
     from promptstudio_lab.flows.variants import Patch
     from promptstudio_lab.identity import Actor
     from promptstudio_lab.lab.experimenting.comparing import Comparison
+    from promptstudio_lab.lab.running.results import Run
     from promptstudio_lab.metrics import Metric
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.settings import WarehouseChoice
-    from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.archive import Archived, Restored
     from promptstudio_lab.warehouse.frames.period import When
     from promptstudio_lab.warehouse.history.changelog import Recorded
@@ -109,7 +113,7 @@ def _opened(choice: WarehouseChoice) -> Warehouse:
         return _warehouses[choice.url]
 
 
-class Lab:
+class Lab(Opened):
     """A team's room in the warehouse: its flows, templates, datasets and experiments.
 
     Attributes:
@@ -139,11 +143,24 @@ class Lab:
     def __repr__(self) -> str:
         """Say which lab this is, where it is kept, and why there."""
         return (
-            f"<Lab {self.name!r} as {self.actor.name} in {self.warehouse.url} ({self.choice.why})>"
+            f"<Lab {self.name!r} as {printable(self.actor.name)} in {self.warehouse.url}"
+            f" ({self.choice.why})>"
         )
 
+    def _repr_html_(self) -> str:
+        told = {"you": self.actor.name, "kept in": self.warehouse.url, "because": self.choice.why}
+        begin = "lab.flows(), lab.templates(), lab.find(…), lab.runs(), lab.sql(…)"
+        return card(f"Lab {self.name}", facts(told | {"ask": begin}))
+
     def flow(self, path: str) -> Flow:
-        """Return the flow at a path, making it if need be; without a library it is in *Drafts*."""
+        """Return the flow at a path, making it if need be; without a library it is in *Drafts*.
+
+        With a version or a label behind an `@`, as `support/triage@production`, it is the saved
+        version: it can be looked at and run, and never changes.
+
+        Raises:
+            NotFound: if there is no such version or label.
+        """
         return Flow.named(self.environment, path)
 
     def import_flow(self, source: str | Path, path: str) -> Flow:
@@ -163,7 +180,7 @@ class Lab:
         >>> f = lab.flow("echo")
         >>> _ = f.output(answer=f.input("question"))
         >>> lab.import_flow(f.to_yaml(), "copy").check()
-        ()
+        <no problems>
         """
         return Flow.imported(self.environment, source, path)
 
@@ -284,6 +301,10 @@ class Lab:
         data: Any,  # a Dataset, or a frame of either library
         scorer: Scorer,
         alpha: float = ...,
+        goals: Sequence[Metric] | None = ...,
+        costs: Sequence[Metric] | None = ...,
+        guards: Sequence[Metric] | None = ...,
+        looks: Looks = ...,
     ) -> Experiment: ...
 
     @overload
@@ -292,9 +313,13 @@ class Lab:
         name: str,
         *,
         flow: Flow,
-        variants: Mapping[str, Patch | None] | None = ...,
+        variants: Mapping[str, Patch | None],
         scorer: Scorer | None = ...,
         alpha: float = ...,
+        goals: Sequence[Metric] | None = ...,
+        costs: Sequence[Metric] | None = ...,
+        guards: Sequence[Metric] | None = ...,
+        looks: Looks = ...,
         unit: str = ...,
         weights: Sequence[float] | None = ...,
         coverage: float = ...,
@@ -304,30 +329,45 @@ class Lab:
         allocation: Allocation = ...,
     ) -> OnlineExperiment: ...
 
+    @overload
+    def experiment(
+        self, name: str, *, flow: Flow | None = ..., scorer: Scorer | None = ...
+    ) -> Any: ...  # an Experiment or an OnlineExperiment, as it began
+
     def experiment(  # noqa: PLR0913 — what is compared, on whom, and how it is judged
         self,
         name: str,
         *,
-        flow: Flow,
+        flow: Flow | None = None,
         variants: Mapping[str, Patch | None] | None = None,
         data: Any = None,  # a Dataset, or a frame of either library
         scorer: Scorer | None = None,
         alpha: float = 0.05,
+        goals: Sequence[Metric] | None = None,
+        costs: Sequence[Metric] | None = None,
+        guards: Sequence[Metric] | None = None,
+        looks: Looks = "anytime",
         unit: str = "unit",
         **shares: Any,  # as `Shares` names them
     ) -> Experiment | OnlineExperiment:
         """Return an experiment: with data every variant runs on every item, so results are paired.
 
-        Without data it is online: `start()` it, and each unit that comes meets one variant.
+        Without data it is online: `start()` it, and each unit that comes meets one variant. One
+        that has begun is opened by its name alone, in any session; `experiments()` lists them.
 
         Args:
             name: unique among the flow's experiments.
-            flow: the flow that the variants change.
+            flow: the flow that the variants change; it tells apart two of one name.
             variants: patches by name; the first is the control, None leaves the flow as it is.
-                An online experiment that has begun is found without them.
             data: a dataset, a frame, or a list of mappings.
             scorer: judges each run; online a run succeeds without one by ending well.
             alpha: the chance of naming a winner where there is none.
+            goals: the metrics that decide, frozen with the plan; success by default. What a report
+                is asked for besides is told as exploratory.
+            costs: what is named beside the decision.
+            guards: what may hold it back, as `ps.Quantile("latency_ms", 0.95,
+                max_regression="10%")`.
+            looks: `anytime`, `fixed` or `ps.Schedule(5)`: looks planned beforehand see more.
             unit: what meets a variant online, such as `user_id`; also the column of `batch`.
             shares: online: `weights` of the variants (equal by default); `coverage`, the share of
                 the units that take part (raise it later with `.cover`); `namespace`, its name and
@@ -335,22 +375,37 @@ class Lab:
                 experiment; `hash`, `blake2b` or `growthbook`; `allocation`, `fixed` or `thompson`.
 
         Raises:
-            AnalysisError: for fewer than two variants, or shares that nobody can be given.
+            AnalysisError: for fewer than two variants, shares that nobody can be given, metrics
+                that cannot be planned, or a name under which nothing has begun.
         """
+        metrics, looks = planned(goals, costs, guards), named(looks)
+        if data is None and variants is None:
+            changed = bool(metrics or shares or looks != "anytime")
+            return opened(self.environment, name, flow, scorer, changed=changed)
+        if flow is None:
+            message = f"whose variants does {name!r} compare? Hint: flow=lab.flow('library/name')"
+            raise AnalysisError(message)
+        judged: Any = {"alpha": alpha, "metrics": metrics, "looks": looks}  # as both kinds take it
         if data is None:
-            known = Shares._fields
-            for word in shares:
-                if word not in known:
-                    message = f"an experiment has no {word!r}.{did_you_mean(word, known)}"
-                    raise AnalysisError(message)
-            return OnlineExperiment(
-                name, flow, variants, Shares(**shares), unit=unit, scorer=scorer, alpha=alpha
-            )
+            how = Shares.named(**shares)
+            return OnlineExperiment(name, flow, variants, how, unit=unit, scorer=scorer, **judged)
         if scorer is None or variants is None or shares:
             message = "an experiment on data needs variants and a scorer, and shares nothing out"
             raise AnalysisError(message)
         dataset = data if isinstance(data, Dataset) else Dataset.of(self.environment, data)
-        return Experiment(name, flow, variants, dataset, scorer, alpha)
+        return Experiment(name, flow, variants, dataset, scorer, **judged)
+
+    def experiments(self) -> pl.DataFrame:
+        """Return the experiments that have begun, one a row, the newest first.
+
+        `units` are the items or users that were met, `looks` how often somebody has seen new data,
+        `decision` what the newest report said. `lab.experiment(name)` opens one.
+
+        >>> lab = connect("memory")
+        >>> lab.experiments().columns[:5]
+        ['experiment', 'flow', 'design', 'status', 'variants']
+        """
+        return experiments(self.environment)
 
     def compare(
         self,
@@ -395,41 +450,6 @@ class Lab:
         """Return the lab's templates, one a row."""
         return self.environment.templates()
 
-    def runs(self, limit: int = 100) -> pl.DataFrame:
-        """Return the newest runs, one a row; runs whose process died show as `interrupted`."""
-        return self.environment.runs(limit)
-
-    def resume(self, run_id: str, budget: int | None = None) -> Run:
-        """Go on with a run that waits, failed or was cut short: what is over is kept.
-
-        Args:
-            run_id: its `flow_execution_id`, as `runs()` lists it.
-            budget: what may be spent at most, as `ps.usd(1)`.
-
-        Raises:
-            NotFound: if there is no such run.
-            Conflict: if it goes on already, or has succeeded.
-        """
-        return Run(go_on(self.environment, run_id, budget), self.environment)
-
-    def questions(self) -> pl.DataFrame:
-        """Return what people are asked by runs that wait for them, oldest first."""
-        return self.environment.questions()
-
-    def answer(self, question_id: str, value: Json) -> Run:
-        """Answer a question, and go on with the run that waits for it.
-
-        Args:
-            question_id: as `questions()` lists it.
-            value: the answer.
-
-        Raises:
-            NotFound: if there is no such question.
-            ValueRefused: if the answer does not fit the question's form.
-            Conflict: if it is answered already.
-        """
-        return self.resume(answered(self.environment, question_id, value))
-
     def outcomes(self, experiment: str, metric: str, within: timedelta) -> pl.DataFrame:
         """Return each exposure of an experiment with what was measured within a window after it.
 
@@ -454,7 +474,7 @@ class Lab:
 
     def lineage(
         self,
-        thing: Template | Flow | Run | str,
+        thing: Template | Flow | Run | Experiment | OnlineExperiment | str,
         since: When | None = None,
         until: When | None = None,
     ) -> Lineage:
@@ -464,8 +484,8 @@ class Lab:
         wherever one stands, in both directions. `.graph()` draws it; a click chooses.
 
         Args:
-            thing: a template, a flow or a run, `library/name@version` of a template, or the id of
-                a run, a node's execution, a call, a template, a flow or a node.
+            thing: a template, a flow, a run or an experiment, `library/name@version` of a template,
+                or the id of a run, a node's execution, a call, a template, a flow or a node.
             since: the first moment of a run.
             until: the moment after the last.
 

@@ -15,6 +15,7 @@ from promptstudio_lab.analytics.series import series
 from promptstudio_lab.analytics.source import Source
 from promptstudio_lab.analytics.trends import Trend, trend
 from promptstudio_lab.analytics.usage import Usage, usage
+from promptstudio_lab.shown import offered, offered_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,12 @@ class Analytics:
     def __init__(self, environment: Environment) -> None:
         """Bind to a lab."""
         self._environment = environment
+
+    def __repr__(self) -> str:
+        """Name the questions."""
+        return f"<Analytics {', '.join(name for name, _ in offered(self))}>"
+
+    _repr_html_ = offered_html
 
     def facts(self, since: When | None = None, until: When | None = None) -> pl.LazyFrame:
         """Return what every other answer is made of: one row a call, or a node without a call.

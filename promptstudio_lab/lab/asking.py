@@ -40,6 +40,7 @@ def ask(flow: Flow, environment: Environment, question: Mapping[str, Json]) -> J
     | `python` | the code that builds the flow as it stands |
     | `versions` | the flow's saved versions, newest first |
     | `difference` | what differs between version `version` and the flow as it stands |
+    | `merge` | what a fork changed and its origin has not, one change each |
     | `runs` | the flow's newest runs |
     | `run` | run `run`, with what each node came to, and which were edited since |
     | `values` | what `node` took, gave and asked in run `run`, the `nth` time it ran there |
@@ -59,6 +60,7 @@ def ask(flow: Flow, environment: Environment, question: Mapping[str, Json]) -> J
         "python": flow.to_python,
         "versions": lambda: _versions(flow),
         "difference": lambda: _difference(flow, question.get("version")),
+        "merge": lambda: flow.merge_back().document(),
         **about_runs(environment, str(flow.id), flow.graph_now, question),
     }
     about = question.get("about")
@@ -104,7 +106,7 @@ def _template(environment: Environment, path: str) -> Json:
         found = template_store.load(session, environment.lab_id, path)
         return {
             "path": path,
-            "labels": labels(session, found.template_id),
+            "labels": labels(session, "template", found.template_id),
             "versions": [
                 {
                     "version": row.version,
@@ -176,6 +178,7 @@ def _versions(flow: Flow) -> list[Json]:
     head = flow.head()
     with flow.reading() as session:
         rows = find(session, PromptFlowVersion, order=("-version",), flow_id=head.id)
+        named = labels(session, "flow", head.id)
         return [
             {
                 "version": row.version,
@@ -184,6 +187,7 @@ def _versions(flow: Flow) -> list[Json]:
                 "by": row.created_by,
                 "at": row.created_at.isoformat(),
                 "current": row.content_hash == head.graph.hash,
+                "labels": sorted(name for name, at in named.items() if at == row.version),
             }
             for row in rows
         ]

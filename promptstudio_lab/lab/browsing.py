@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from promptstudio_lab.flows import store as flow_store
 from promptstudio_lab.lab.facts import Environment
 from promptstudio_lab.lab.flows import Flow
+from promptstudio_lab.lab.forks import origin_view
 from promptstudio_lab.templates import store as template_store
 from promptstudio_lab.warehouse.queries.contents import (
     Look,
@@ -56,6 +58,38 @@ def flow_by_id(lab: Lab, flow_id: str) -> Flow:
     there = Environment(lab.warehouse, lab.actor, place.lab_id, lab.environment.default_model)
     there.trigger = "tab"
     return Flow(there, flow_id, place.path)
+
+
+def versions_of(flow: Flow) -> dict[str, Json]:
+    """Return a flow's saved versions, newest first, its labels' numbers, and a fork's origin.
+
+    >>> import promptstudio_lab as ps
+    >>> f = ps.connect("memory").flow("echo")
+    >>> _ = f.output(answer=f.input("question"))
+    >>> found = versions_of(f.label("production"))
+    >>> found["labels"], found["versions"][0]["version"]
+    ({'production': 1}, 1)
+    """
+    flow_id = flow.head().id
+    with flow.reading() as session:
+        rows = flow_store.saved(session, flow_id)
+        versions = [
+            {
+                "version": row.version,
+                "seq": row.at_seq,
+                "hash": row.content_hash,
+                "created_by": row.created_by,
+                "created_at": row.created_at.isoformat(),
+            }
+            for row in rows
+        ]
+    return {
+        "id": flow_id,
+        "path": flow.path,
+        "versions": versions,
+        "labels": flow.labels(),
+        "origin": origin_view(flow.origin),
+    }
 
 
 def template_by_id(lab: Lab, template_id: str) -> dict[str, Json]:

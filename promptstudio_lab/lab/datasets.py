@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.datasets import store
 from promptstudio_lab.datasets.frames import rows_of
+from promptstudio_lab.datasets.items import items
 from promptstudio_lab.errors import DatasetError
+from promptstudio_lab.experiments.wording import ITEMS
+from promptstudio_lab.shown import MOST, card, facts, more, table
+from promptstudio_lab.values import dumps
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from promptstudio_lab.datasets.store import Item
+    from promptstudio_lab.datasets.items import Items
     from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.values import Json
 
 
 class Dataset:
@@ -21,20 +26,20 @@ class Dataset:
     Attributes:
         name: what it is called; empty for rows that are not kept.
         version: the dataset's version, 0 for rows that are not kept.
-        items: the rows.
+        items: the rows, each read as it is asked for.
         classification: how closely they are kept; `public` for rows that are not kept.
 
     >>> import promptstudio_lab as ps
     >>> lab = ps.connect("memory")
     >>> lab.dataset("greetings", [{"id": "a", "text": "Hi"}])
-    <Dataset 'greetings' version 1: 1 items>
+    <Dataset 'greetings' version 1: 1 item>
     >>> lab.dataset("greetings").to_polars()["text"].to_list()
     ['Hi']
     """
 
     def __init__(
         self,
-        items: list[Item],
+        items: Items,
         name: str = "",
         version: int = 0,
         id: str | None = None,  # noqa: A002 — the row's own id
@@ -48,7 +53,7 @@ class Dataset:
     @classmethod
     def of(cls, environment: Environment, data: Any) -> Dataset:  # a frame of either library  # noqa: ARG003 — one signature for all three
         """Return rows that are not kept."""
-        return cls(store.items(rows_of(data)))
+        return cls(items(rows_of(data)))
 
     @classmethod
     def at(cls, environment: Environment, name: str) -> Dataset:
@@ -64,7 +69,7 @@ class Dataset:
         cls, environment: Environment, name: str, data: Any, key: str | None
     ) -> Dataset:  # a frame of either library
         """Keep rows and return them."""
-        wanted = store.items(rows_of(data), key)
+        wanted = items(rows_of(data), key)
         environment.warehouse.transact(
             environment.actor,
             lambda session: store.save(session, environment.lab_id, name, wanted),
@@ -94,7 +99,18 @@ class Dataset:
     def __repr__(self) -> str:
         """Name the dataset and count its rows."""
         name = f"{self.name!r} version {self.version}" if self.name else "not kept"
-        return f"<Dataset {name}: {len(self.items)} items>"
+        return f"<Dataset {name}: {ITEMS.counted(len(self.items))}>"
+
+    def _repr_html_(self) -> str:
+        title = f"{self.name} · version {self.version}" if self.name else "rows that are not kept"
+        columns = list(dict.fromkeys(name for item in self.items for name in item.values))
+        rows = [
+            [item.key, *(_told(item.values.get(name)) for name in columns)]
+            for item in self.items[:MOST]
+        ]
+        below = more(len(self.items), ".to_polars()")
+        kept = facts({"items": f"{len(self.items):,}", "kept as": self.classification})
+        return card(title, kept, table(["key", *columns], rows), below)
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -109,3 +125,7 @@ class Dataset:
     def digest(self) -> str:
         """Return the content hash of the rows."""
         return store.digest(self.items)
+
+
+def _told(value: Json) -> str:
+    return value if isinstance(value, str) else "" if value is None else dumps(value)

@@ -25,7 +25,7 @@ class Bar(Protocol):
         ...
 
 
-# A face is `edit(flow)`, `graph(flow)` or `progress(title, progress)`.
+# A face is `edit(flow)`, `graph(thing, by)`, `lineage(found, by)` or `progress(title, progress)`.
 Face: TypeAlias = "Callable[..., Any]"  # each returns its own widget, Any of them
 faces: Registry[Face] = Registry("promptstudio_lab.faces", "face")
 

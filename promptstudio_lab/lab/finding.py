@@ -6,13 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from promptstudio_lab.errors import NotFound, did_you_mean
-from promptstudio_lab.lab.running.results import printable
 from promptstudio_lab.nodes import kinds
+from promptstudio_lab.shown import MOST, card, more, named_html, printable, table
 from promptstudio_lab.warehouse.places.references import split_reference
 from promptstudio_lab.warehouse.queries.catalogue import catalogue, stamp, uses, versions
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from promptstudio_lab.warehouse.queries.catalogue import Catalogue, Item, Use
 
 _PLACES = ("library", "flow", "template")
-_SHOWN = 20
 
 
 class Hit(NamedTuple):
@@ -59,6 +57,9 @@ class Hit(NamedTuple):
     version: int
     words: str
 
+    def _repr_html_(self) -> str:
+        return named_html(self)
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -91,8 +92,8 @@ class Found:
 
     def __repr__(self) -> str:
         """Say how many things of which kind were found, and name the first."""
-        lines = [f"  {hit.kind:8} {printable(hit.path)}" for hit in self.hits[:_SHOWN]]
-        rest = len(self.hits) - _SHOWN
+        lines = [f"  {hit.kind:8} {printable(hit.path)}" for hit in self.hits[:MOST]]
+        rest = len(self.hits) - MOST
         return "\n".join(
             [f"<Found {self._counts()}>", *lines, *([f"  … {rest:,} more"] * (rest > 0))]
         )
@@ -103,14 +104,9 @@ class Found:
         return ", ".join(words) or "nothing"
 
     def _repr_html_(self) -> str:
-        rows = "".join(map(_row, self.hits[:_SHOWN]))
-        rest = len(self.hits) - _SHOWN
-        more = f"<p>… {rest:,} more</p>" if rest > 0 else ""
-        return (
-            f'<div class="{_CLASSES}"><style>{_STYLE}</style><p><b>{self._counts()}</b></p>'
-            "<table><thead><tr><th>kind</th><th>path</th><th>description</th><th>category</th>"
-            f"<th>tags</th></tr></thead><tbody>{rows}</tbody></table>{more}</div>"
-        )
+        heads = ("kind", "path", "description", "category", "tags")
+        below = more(len(self.hits), ".items")
+        return card(self._counts(), table(heads, map(_row, self.hits[:MOST])), below)
 
 
 class Using(NamedTuple):
@@ -268,8 +264,8 @@ def _hits(everything: Catalogue, *, words: bool) -> list[Hit]:
         table: _paths(everything.items[table]) for table in ("workflow_library", "prompt_library")
     }
     places: dict[str, list[Item]] = {}
-    for table, known in paths.items():
-        for item in everything.items[table]:
+    for kind, known in paths.items():
+        for item in everything.items[kind]:
             places.setdefault(known[item.id], []).append(item)
     return [
         *(_hit("library", path, twins, everything, words=words) for path, twins in places.items()),
@@ -381,22 +377,7 @@ def _plural(kind: str, count: int) -> str:
     return "libraries" if kind == "library" else f"{kind}s"
 
 
-def _row(hit: Hit) -> str:
+def _row(hit: Hit) -> tuple[str, ...]:
     mark = "📌 " if hit.pinned else ""
-    cells = [
-        hit.kind,
-        mark + hit.path,
-        hit.description or "",
-        hit.category or "",
-        ", ".join(hit.tags),
-    ]
-    return "<tr>" + "".join(f"<td>{escape(printable(cell))}</td>" for cell in cells) + "</tr>"
-
-
-# Prices between dollar signs are not formulas, whatever JupyterLab's typesetter thinks.
-_CLASSES = "psl-found tex2jax_ignore mathjax_ignore"
-_STYLE = """
-.psl-found{font-size:13px;color:var(--jp-ui-font-color1,#212121)}
-.psl-found table{font-size:11px;border-collapse:collapse}
-.psl-found th,.psl-found td{padding:2px 16px 2px 0;text-align:left;border:0;white-space:pre-wrap}
-"""
+    description, category = hit.description or "", hit.category or ""
+    return hit.kind, mark + hit.path, description, category, ", ".join(hit.tags)

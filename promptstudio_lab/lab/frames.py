@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.shown import offered, offered_html
 from promptstudio_lab.warehouse.frames.tables import scan
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ class Frames:
     def __init__(self, warehouse: Warehouse, actor: Actor) -> None:
         """Bind the frames to whoever reads them."""
         self._warehouse, self._actor = warehouse, actor
+
+    def __repr__(self) -> str:
+        """Name the frames."""
+        return f"<Frames {', '.join(name for name, _ in offered(self))}>"
+
+    _repr_html_ = offered_html
 
     def flow_executions(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from promptstudio_lab.analytics.lineage import Lineage, lineage
 from promptstudio_lab.analytics.source import Source
 from promptstudio_lab.ids import is_id
+from promptstudio_lab.lab.experimenting.looking import Looking
 from promptstudio_lab.lab.faces import face
 from promptstudio_lab.lab.flows import Flow
 from promptstudio_lab.lab.running.results import Run
@@ -26,7 +27,7 @@ _ANY = (
 
 def lineage_of(
     environment: Environment,
-    thing: Template | Flow | Run | str,
+    thing: Template | Flow | Run | Looking | str,
     since: When | None,
     until: When | None,
 ) -> Lineage:
@@ -40,17 +41,19 @@ def lineage_of(
     return lineage(source, where, about=about, show=_drawn)
 
 
-def _drawn(found: Lineage) -> Any:  # the graph widget
-    return face("lineage")(found)
+def _drawn(found: Lineage, by: str | None) -> Any:  # the graph widget
+    return face("lineage")(found, by)
 
 
 def _where(
-    environment: Environment, thing: Template | Flow | Run | str
+    environment: Environment, thing: Template | Flow | Run | Looking | str
 ) -> tuple[dict[str, object], str]:
     if isinstance(thing, Template):
         return _template(environment, thing.reference), thing.reference
     if isinstance(thing, Flow):
         return {"flow_id": thing.head().id}, thing.path
+    if isinstance(thing, Looking):
+        return {"experiment_id": thing.id}, f"experiment {thing.name}"
     if isinstance(thing, Run):
         return {"flow_execution_id": thing.id}, f"run {thing.id}"
     if is_id(thing):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
+from promptstudio_lab.shown import card, facts
 from promptstudio_lab.warehouse.access import FORBIDDEN
 from promptstudio_lab.warehouse.places import archiving, copying, labels, permits, verbs
 from promptstudio_lab.warehouse.places.things import Thing, clean_path, locate, take
@@ -219,6 +220,11 @@ class Library(Placed):
         """Name the path."""
         return f"<Library {self.path!r}>"
 
+    def _repr_html_(self) -> str:
+        return card(
+            self.path, facts({"holds": "lab.find(…) and lab.libraries() tell"}), tag="library"
+        )
+
     def create(self) -> Library:
         """Make it, with whatever is missing around it; what is there stays."""
         here = self._environment
@@ -293,14 +299,14 @@ class Library(Placed):
 
 
 class Labelled(Placed):
-    """A template, whose versions can have names."""
+    """A flow or a template, whose versions can have names."""
 
     def label(self, name: str, version: int | None = None) -> Self:
         """Let a label such as `production` name a version; one that stands elsewhere moves.
 
         Args:
             name: the label; a flow then refers to `library/name@label`.
-            version: the version's number; this version by default.
+            version: the version's number; by default this one: a flow is saved as it stands.
         """
         self._do(labels.label, name, self._version() if version is None else version)
         return self
@@ -312,7 +318,9 @@ class Labelled(Placed):
 
     def labels(self) -> dict[str, int]:
         """Return the versions by their labels."""
-        return self._look(lambda session, thing: labels.labels(session, thing.rows[0][1]))
+        return self._look(
+            lambda session, thing: labels.labels(session, thing.kind, thing.rows[0][1])
+        )
 
     def _version(self) -> int:
         """Return the number of the version at hand."""

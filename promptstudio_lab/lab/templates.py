@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.lab.places import Labelled
 from promptstudio_lab.rendering import render, variables
+from promptstudio_lab.shown import block, card, facts
 from promptstudio_lab.templates import store
 from promptstudio_lab.templates.diff import diff
 
@@ -66,6 +67,10 @@ class Template(Labelled):
         """Name the version and its variables."""
         return f"<Template {self.reference!r} ({', '.join(self.variables)})>"
 
+    def _repr_html_(self) -> str:
+        needed = ", ".join(self.variables) or "nothing"
+        return card(self.reference, block(self.text), facts({"needs": needed}))
+
     @property
     def reference(self) -> str:
         """Return how a flow names this very version."""
@@ -119,7 +124,7 @@ class Template(Labelled):
         Raises:
             FlowError: naming the variable that has no value.
         """
-        ran: Run = self._tried(model).run(**values)
+        ran: Run = self.flow(model).run(**values)
         return ran
 
     def batch(
@@ -135,11 +140,15 @@ class Template(Labelled):
             model: `provider:model`; the lab's own by default.
             settings: `scorer`, `budget`, `concurrency` and `name`.
         """
-        rows: pl.DataFrame = self._tried(model).batch(data, **settings)
+        rows: pl.DataFrame = self.flow(model).batch(data, **settings)
         return rows
 
-    def _tried(self, model: str) -> Any:  # a Flow, which lies above templates
-        """Return the flow of this one prompt, which lies among the lab's flows like any other."""
+    def flow(self, model: str = "") -> Any:  # a Flow, which lies above templates
+        """Return the flow of this one prompt, which lies among the lab's flows like any other.
+
+        Args:
+            model: `provider:model`; the lab's own by default.
+        """
         flow = self._environment.flow_named(f"Prompts/{self._found.path}")
         given = {name: flow.input(name, "any") for name in self.variables}
         chosen = {"model": model} if model else {}

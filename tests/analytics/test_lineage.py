@@ -9,7 +9,7 @@ import pytest
 
 from promptstudio_lab.analytics.faces.layers import Box, Layers
 from promptstudio_lab.analytics.lineage import KINDS
-from promptstudio_lab.errors import NotFound, PromptStudioError
+from promptstudio_lab.errors import FlowError, NotFound, PromptStudioError
 from promptstudio_lab.lab.invented.past import PastCall, PastRun, write_past
 
 if TYPE_CHECKING:
@@ -75,17 +75,34 @@ def test_what_is_not_there(told: Lab, room: Lab) -> None:
 def test_a_click_chooses_and_the_choice_is_a_frame(told: Lab) -> None:
     found = told.lineage("desk/answer@2")
     graph = found.graph()
-    labels = {node.data["label"]: node.data["id"] for node in graph.widget.graph.nodes}
+    nodes = graph.widget.graph.nodes
+    labels = {node.data["kind"].partition("\n")[0]: node.data["id"] for node in nodes}
     alone = labels["alone v1"]
-    graph._click({"data": {"id": alone}})
+
+    def click(node_id: object) -> None:
+        event = {"event": "click", "widget": "node", "data": {"data": {"id": node_id}}}
+        graph.widget._handle_custom_msg(event, [])
+
+    click(alone)
     assert graph.selected.equals(found.calls.filter(flow="alone"))
-    assert [node.classes for node in graph.widget.graph.nodes].count("chosen") == 1
-    graph._click({"data": {"id": labels["answer@2"]}})
+    click(labels["answer@2"])
     assert graph.selected.height == found.calls.height
     for node_id in (alone, labels["answer@2"], "99", "x", None):
-        graph._click({"data": {"id": node_id}})
+        click(node_id)
     assert graph.selected.height == 0
-    assert graph._repr_mimebundle_()["image/svg+xml"] == found.layers.svg
+    assert "alone v1" in graph._repr_mimebundle_()["image/svg+xml"]
+    with pytest.raises(FlowError, match="nothing to edit"):
+        graph.edit()
+
+
+def test_a_lineage_is_coloured_by_what_its_calls_took(told: Lab) -> None:
+    found = told.lineage("desk/answer@2")
+    graph = found.graph(by="cost")
+    graph.select("answer@2")
+    (box,) = (box for box in graph._shown.boxes if box.label == "answer@2")
+    assert box.figures.times == graph.selected.height == found.calls.height
+    assert box.figures.cost_usd == pytest.approx(found.calls["cost_usd"].sum())
+    assert graph.legend[-1][1].startswith("≤ $")
 
 
 def test_names_are_only_ever_text(room: Lab) -> None:
@@ -97,9 +114,8 @@ def test_names_are_only_ever_text(room: Lab) -> None:
     assert "<img" not in found._repr_html_() + found.layers.svg
     widget = found.graph().widget
     assert widget.tooltip_source == ""
-    assert {frozenset(node.data) for node in widget.graph.nodes} == {
-        frozenset({"id", "label", "kind"})
-    }
+    names = {"id", "kind", "status", "cost", "latency", "errors"}
+    assert {frozenset(node.data) for node in widget.graph.nodes} == {frozenset(names)}
 
 
 def test_boxes_of_a_column_do_not_overlap() -> None:

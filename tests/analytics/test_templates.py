@@ -109,7 +109,8 @@ def test_where_templates_are_used(told: Lab) -> None:
     rows = {(row["flow"], row["node"]): row for row in usage.frame.iter_rows(named=True)}
     answer = rows["triage", "answer"]
     assert (answer["template_version"], answer["current_version"], answer["behind"]) == (2, 3, 1)
-    assert answer["with"] == ["classify", "shorten"]
+    # Two flows have an inline prompt of this name.
+    assert answer["with"] == ["classify", "desk/triage/shorten"]
     assert answer["users"] == ["ada", "bo", "cy"]
     assert rows["digest", "answer"]["users"] == ["bo"]
     assert rows["alone", "answer"]["with"] == []
@@ -138,3 +139,27 @@ def test_a_flow_that_was_brought_up_to_date_lags_no_more(room: Lab) -> None:
 def test_names_that_are_not_there(told: Lab) -> None:
     with pytest.raises(NotFound, match="there is no template 'none'"):
         told.analytics.performance("none")
+
+
+def test_templates_and_flows_of_one_name_are_told_by_their_paths(room: Lab) -> None:
+    for place in ("desk", "sales/eu"):
+        room.template(f"{place}/greet", f"{place}: greet {{{{ name }}}}")
+        flow = room.flow(f"{place}/hello")
+        said = flow.llm("say", prompt=f"{place}/greet@1", name=flow.input("name"))
+        flow.output(said=said)
+        flow.run(name="Ada")
+    paths = {"desk/greet", "sales/eu/greet"}
+    usage = room.analytics.usage()
+    assert set(usage.frame["template"]) == paths
+    assert set(usage.frame["flow"]) == {"desk/hello", "sales/eu/hello"}
+    assert set(room.analytics.usage("sales/eu/greet").frame["template"]) == {"sales/eu/greet"}
+    assert set(room.analytics.cost(by="template").frame["template"]) == paths
+    calls = [
+        room.sql(room.analytics.performance(name).sql)["calls"].to_list()
+        for name in ("sales/eu/greet", "greet")
+    ]
+    assert calls == [[1], [2]]
+    with pytest.raises(NotFound, match="'eu/greet'"):
+        room.analytics.performance("eu/greet")
+    lineage = room.lineage(room.template("desk/greet"))
+    assert lineage.frame["template"].to_list() == ["desk/greet"]

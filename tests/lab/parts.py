@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from promptstudio_lab.warehouse.types import now
 from tests.warehouse.parts import settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from promptstudio_lab.lab import Flow
     from promptstudio_lab.values import Json
@@ -72,6 +73,14 @@ def change_runs(lab: Lab, **values: Json) -> None:
 def expire(lab: Lab) -> None:
     """Let every lease be over, as if its holder had stood still for long."""
     change_runs(lab, lease_until=now() - timedelta(minutes=5))
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait for something that another thread brings about."""
+    late = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < late
+        time.sleep(0.02)
 
 
 def classifying(lab: Lab, prompt: str, path: str = "support/classify", **settings: Json) -> Flow:

@@ -94,7 +94,7 @@ def test_a_batch_that_was_stopped_runs_only_what_is_missing(
     over = set(part.filter(status="succeeded")["item"])
     with monkeypatch.context() as patch:
         # It is stopped again, before what was taken up has begun.
-        patch.setattr(execution, "execute", stopped)
+        patch.setattr(execution, "execute_each", stopped)
         with pytest.raises(KeyboardInterrupt):
             flow.batch(ITEMS, name="nightly")
     assert "running" not in begun(lab)

@@ -65,7 +65,7 @@ def test_items_of_one_batch_only_are_named(lab: Lab) -> None:
     assert found.items.height == 35
     assert found.only_before == tuple(f"w{n}" for n in range(5))
     assert len(found.only_after) == 40
-    assert "40 items that only the second ran on are left out" in repr(found)
+    assert "40 items left out that only the second ran on" in repr(found)
     with pytest.raises(AnalysisError, match="no item in common"):
         lab.compare(before[:5], after)
     with pytest.raises(AnalysisError, match="stands there twice"):

@@ -66,7 +66,12 @@ def test_flows_of_one_name_are_not_one_flow(room: Lab, scripted: Scripted) -> No
     rows = cost.frame.select("flow", "user", "calls", "coverage", "cache_hits").rows()
     me = room.actor.id
     assert sorted(rows, key=str) == sorted(
-        [("one", me, 3, 2 / 3, 1), ("one", "bo", 1, 1.0, 0), ("classify", me, 0, None, 0)], key=str
+        [
+            ("a/one", me, 3, 2 / 3, 1),
+            ("b/one", "bo", 1, 1.0, 0),
+            ("classify", me, 0, None, 0),
+        ],
+        key=str,
     )
     models = room.analytics.cost("model").frame
     assert models.filter(model="large")["calls"].to_list() == [1]

@@ -34,12 +34,13 @@ def calls(lab: Lab) -> int:
     return int(lab.sql("SELECT count(*) AS n FROM prompt_execution")["n"].item())
 
 
-def test_the_controls_own_prompt_is_no_difference_at_all(lab: Lab) -> None:
-    experiment = compared(lab, CONTROL)
+def test_the_controls_own_prompt_is_no_difference(lab: Lab) -> None:
+    data = [{**row, "id": f"{n} {row['id']}"} for n in range(3) for row in DATA]
+    experiment = compared(lab, CONTROL, data=data)
     experiment.run()
     report = experiment.report()
     assert report.decision.action == "hold"
-    assert "no difference at all" in f"{report.decision.text} {report.decision.because}"
+    assert "no difference seen" in f"{report.decision.text} {report.decision.because}"
     assert report["success"].estimate == 0.0
     assert report["success"].identical
 
@@ -59,7 +60,9 @@ def test_several_treatments_are_compared_with_the_control_at_once(lab: Lab) -> N
     assert [report.treatment for report in found] == ["asks", "orders"]
     assert "2 questions about goals share the error" in found["asks"].reason
     alone = experiment.report("orders")
-    assert alone["cost_usd"] == found["orders"]["cost_usd"]
+    for told in ("estimate", "low", "high", "p_value"):  # what is added up may round otherwise
+        both = (getattr(one["cost_usd"], told) for one in (alone, found["orders"]))
+        assert next(both) == pytest.approx(next(both), rel=1e-9), told
     assert "share the error" not in alone.reason
     with pytest.raises(AnalysisError, match="'orders'"):
         experiment.report("order")
@@ -262,3 +265,65 @@ def test_two_experiments_on_one_flow_do_not_mix(lab: Lab) -> None:
     assert set(one["flow_execution_id"]).isdisjoint(other["flow_execution_id"])
     assert compared(lab, name="one").results().equals(one)
     assert new_id() not in set(one["flow_execution_id"])
+
+
+def test_what_was_planned_is_reported_without_being_asked_again(lab: Lab) -> None:
+    slow = ps.Mean("latency_ms", max_regression="900%")
+    plan: dict[str, Any] = {  # the lab's own arguments
+        "goals": [ps.Rate("success"), ps.Mean("quality")],
+        "guards": [slow],
+        "costs": [],
+    }
+    compared(lab, **plan).run()
+    report = compared(lab).report()
+    assert list(report.effects) == ["success", "quality", "latency_ms"]
+    assert "2 questions about goals share the error" in report.reason
+    check = report.health[-1]
+    assert (check.name, check.state) == ("plan", "ok")
+    (kept,) = lab.sql("SELECT plan_hash FROM experiment")["plan_hash"]
+    assert kept[:8] in check.meaning
+    with pytest.raises(Conflict, match="another plan: metrics changed"):
+        compared(lab).run()
+
+
+def test_what_was_not_planned_is_exploratory_and_decides_nothing(lab: Lab) -> None:
+    experiment = compared(lab, goals=[ps.Rate("success")])
+    experiment.run()
+    planned = experiment.report()
+    report = experiment.report(metrics=[ps.Mean("quality"), ps.Mean("output_tokens")])
+    assert report["success"] == planned["success"], "it shares its error with nothing new"
+    assert report.decision.action == planned.decision.action
+    assert "quality and output tokens were not in the plan: exploratory" in report.reason
+    assert any("exploratory" in line for line in report.decision.because)
+    for shown in (repr(report), report.to_html(), report.to_markdown()):
+        assert "exploratory" in shown
+    assert "exploratory" in report.to_polars()["role"].to_list()
+    kept = set(lab.sql("SELECT DISTINCT metric FROM experiment_analysis")["metric"])
+    assert "quality" not in kept, "so no variant is called significant for it"
+
+
+def test_a_plan_sizes_its_own_goals(memory: Lab) -> None:
+    one = compared(memory, goals=[ps.Rate("success")]).plan(0.1)
+    two = compared(memory, goals=[ps.Rate("success"), ps.Mean("quality")]).plan(0.1)
+    assert two.items > one.items, "two goals share the error"
+    assert "a difference of 10.0 points" in one.text
+
+
+def test_what_an_experiment_came_from_is_a_table_and_a_graph_whose_selection_is_a_frame(
+    lab: Lab,
+) -> None:
+    experiment = compared(lab)
+    with pytest.raises(AnalysisError, match="no finished runs"):
+        lab.lineage(experiment)
+    experiment.run()
+    compared(lab, name="another", treatment="Say the label: {{ ticket }}").run()
+    found = lab.lineage(experiment)
+    mine = set(experiment.results()["flow_execution_id"])
+    assert set(found.calls["flow_execution_id"]) == mine
+    assert found.frame["calls"].sum() == 24
+    assert "experiment e" in found.sentence
+    graph = found.graph()
+    version = next(box.label for box in found.layers.boxes if box.kind == "template version")
+    graph.select(version)
+    assert 0 < graph.selected.height < 24
+    assert set(graph.selected["flow_execution_id"]) <= mine

@@ -13,14 +13,17 @@ import pytest
 
 from promptstudio_lab.engine.recorder import Recorder
 from promptstudio_lab.errors import BadReply, Conflict, NotFound, ValueRefused
+from promptstudio_lab.lab.running.recorded import answered
+from promptstudio_lab.lab.running.worker import Worker
 from tests.engine import conftest as engine
 from tests.engine.graphs import ask, flow_of, gives, mapped, node
 from tests.engine.parts import Scripted, reply
-from tests.lab.parts import expire, opened
+from tests.lab.parts import expire, opened, until
 
 if TYPE_CHECKING:
     from promptstudio_lab.engine.records import RunEnded
     from promptstudio_lab.lab import Lab
+    from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.providers.chat import ChatRequest, Reply
     from promptstudio_lab.values import Json
     from tests.engine.graphs import Nodes
@@ -94,6 +97,31 @@ def test_the_second_who_answers_is_told_who_was_first(lab: Lab) -> None:
     with pytest.raises(NotFound, match="there is no question"):
         lab.answer(lab.runs()["flow_execution_id"].item(), 5)
     assert lab.sql("SELECT status FROM flow_execution")["status"].to_list() == ["succeeded"]
+
+
+def test_where_a_worker_is_faster_its_end_is_waited_for(
+    lab: Lab, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(_: ChatRequest) -> Reply:
+        await asyncio.sleep(0.3)
+        return reply("the end")
+
+    scripted.script.append(reply("a draft"))
+    flow_of(lab, "a/asks", asking()).run(x="a")
+    scripted.behave = slow
+    worker = Worker(lab.environment, lambda _: None)
+
+    def and_a_worker_looks(environment: Environment, key: str, value: Json) -> str:
+        run = answered(environment, key, value)
+        worker.look()
+        until(lambda: lab.run(run).status != "waiting")
+        return run
+
+    monkeypatch.setattr("promptstudio_lab.lab.running.opened.answered", and_a_worker_looks)
+    done = lab.answer(lab.questions()["question_id"].item(), 4)
+    worker.close()
+    assert (done.status, done.outputs) == ("succeeded", {"y": "the end", "n": 4})
+    assert len(scripted.requests) == 2
 
 
 @pytest.mark.parametrize("wrong", [0, "four", None, [4]])

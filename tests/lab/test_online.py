@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
 import promptstudio_lab as ps
 from promptstudio_lab.engine.recorder import write
 from promptstudio_lab.engine.records import RunInput, RunStarted
 from promptstudio_lab.engine.rows import Rows
 from promptstudio_lab.errors import AnalysisError, Conflict, DatasetError, FlowError
+from promptstudio_lab.experiments import analysis
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.stats.assignment.hashing import growthbook_hash
@@ -66,9 +68,8 @@ def test_a_unit_gets_one_variant_and_keeps_it(lab: Lab) -> None:
     assert isinstance(again, ps.lab.OnlineExperiment)
     assert again.run("user-3", name="Bob").variant == "warm"
     exposed = lab.sql("SELECT * FROM v_experiment_exposure")
-    assert exposed.select("variant", "unit_key", "propensity", "executions").rows() == [
-        ("warm", "user-3", 0.5, 2)
-    ]
+    told = exposed.select("variant", "unit_key", "propensity", "exposure_count", "executions")
+    assert told.rows() == [("warm", "user-3", 0.5, 2, 2)]
     assert not exposed["multi"].item()
     assert lab.sql("SELECT runs FROM experiment_unit")["runs"].to_list() == [2]
 
@@ -205,6 +206,64 @@ def test_a_report_compares_units_that_met_one_variant_each(lab: Lab) -> None:
     assert lab.sql("SELECT max(look) AS n FROM experiment_analysis")["n"].item() == 1
 
 
+@pytest.mark.parametrize(("until", "state"), [("u15", "warn"), ("u9", "ok")])
+def test_whether_an_effect_lasts_is_told_from_sums_where_rows_are_too_many(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, until: str, state: str
+) -> None:
+    experiment = compared(lab, goals=[ps.Rate("success")]).start()
+    for start in (100, 150):
+        experiment.batch([{"user": f"u{start + n}", "name": "x"} for n in range(50)])
+    # The control fails those who came first, or every second one of all.
+    fails = (
+        "UPDATE experiment_unit SET success = 0 WHERE unit_key < :until "
+        "AND (:until = 'u15' OR CAST(substr(unit_key, 2) AS INTEGER) % 2 = 0) "
+        "AND variant_id IN (SELECT id FROM flow_variant WHERE is_control)"
+    )
+    lab.warehouse.transact(
+        lab.actor, lambda session: session.execute(text(fails), {"until": until})
+    )
+    monkeypatch.setattr(analysis, "FEW_ROWS", 50)
+    report = experiment.report()
+    (found,) = (check for check in report.health if check.name == "novelty")
+    assert found.state == state
+    assert "first and second half" in found.meaning
+    assert report.health is report.health, "asked once"
+
+
+def test_a_plan_says_how_many_units_and_how_many_days(lab: Lab) -> None:
+    experiment = compared(lab, weights=[0.7, 0.3])
+    before = experiment.plan("10pp", per_day=200)
+    assert before.have == 0
+    assert before.units["formal"] > 2 * before.units["warm"]
+    assert before.days == -(-before.total // 200)
+    with pytest.raises(AnalysisError, match="run some users first"):
+        experiment.plan(5.0, metric=ps.Mean("latency_ms"))
+    with pytest.raises(AnalysisError, match="is not known before something has run"):
+        experiment.plan("10%")
+    experiment.start()
+    assert experiment.plan(0.1).per_day is None
+    experiment.batch([{"user": f"u{n}", "name": "x" * (n % 9)} for n in range(120)])
+    after = experiment.plan("50%", metric=ps.Mean("latency_ms"))
+    assert (after.have, after.per_day) == (120, 120)
+    assert after.cost_usd == 0
+    assert "the runs so far" in after.text
+    again = lab.experiment("greeting", flow=lab.flow("greet"))
+    assert isinstance(again, ps.lab.OnlineExperiment)
+    assert again.plan("50%", metric=ps.Mean("latency_ms")).units == after.units
+
+
+def test_results_of_a_batch_are_reported_without_those_who_took_no_part(lab: Lab) -> None:
+    experiment = compared(lab, coverage=0.5).start()
+    results = experiment.batch([{"user": f"u{n}", "name": "x" * (n % 7)} for n in range(120)])
+    expected = experiment.report()
+    for data in (results, results.to_pandas()):
+        found = experiment.report(data)
+        assert found.counts == expected.counts
+        assert sum(found.counts.values()) < 120
+        assert found["latency_ms"].estimate == pytest.approx(expected["latency_ms"].estimate)
+        assert "each user met one variant" in found.reason
+
+
 def test_lost_traffic_makes_the_decision_invalid(lab: Lab) -> None:
     experiment = compared(lab).start()
     rows = [{"user": user, "name": user} for user, name in of(experiment).items() if name == "warm"]
@@ -218,7 +277,7 @@ def test_too_few_units_are_said(lab: Lab) -> None:
     with pytest.raises(AnalysisError, match="no finished runs"):
         experiment.report()
     experiment.run("user-3", name="Ada")
-    with pytest.raises(AnalysisError, match=r"0 unit\(s\) met 'formal'"):
+    with pytest.raises(AnalysisError, match=r"0 users met 'formal'"):
         experiment.report()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,11 +16,9 @@ from promptstudio_lab.lab.running.worker import Worker
 from tests.engine import conftest as engine
 from tests.engine.graphs import ask, each_asks, flow_of, gives, node
 from tests.engine.parts import reply
-from tests.lab.parts import LABELS, classifying
+from tests.lab.parts import LABELS, classifying, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from promptstudio_lab.lab import Lab
     from promptstudio_lab.lab.flows import Flow
     from promptstudio_lab.providers.chat import ChatRequest, Reply
@@ -58,6 +55,18 @@ def test_a_run_up_to_a_node_makes_no_call_behind_it(room: Lab, scripted: Scripte
         flow.run_to("frist", x="tea")
     with pytest.raises(FlowError, match="'x' gets no value"):
         flow.run_to("first")
+
+
+def test_a_switch_says_which_branch_opened(room: Lab) -> None:
+    flow = room.flow("a/switch")
+    kind = flow.input("kind", "text")
+    with flow.switch(kind, "route") as route:
+        up = route.case("loud").transform("up", do="upper", value=kind)
+    flow.output(said=up)
+    run = flow.run(kind="loud")
+    found = question(flow, "run", run=run.id)["nodes"]
+    assert found[flow.graph_now.by_key["route"].id]["output"] == "loud: true"
+    assert found[flow.graph_now.by_key["up"].id]["output"] == "LOUD"
 
 
 def test_what_is_not_finished_behind_a_node_does_not_stop_a_run_up_to_it(
@@ -167,17 +176,10 @@ def test_a_run_in_a_workers_hand_is_broken_off(room: Lab, scripted: Scripted) ->
     run = flow.queue(x="tea", z="u")
     worker = Worker(room.environment, lambda _: None)
     worker.look()
-    _until(lambda: bool(begun))
+    until(lambda: bool(begun))
     stop_run(room.environment, run)
-    _until(lambda: worker.look() == 0)
+    until(lambda: worker.look() == 0)
     worker.close()
     found = question(flow, "run", run=run)
     assert (found["status"], found["cost_usd"]) == ("cancelled", None)
     assert len(begun) == 1
-
-
-def _until(done: Callable[[], bool]) -> None:
-    late = time.monotonic() + 30
-    while not done():
-        assert time.monotonic() < late
-        time.sleep(0.02)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 import promptstudio_lab as ps
 from promptstudio_lab.errors import AnalysisError
+from promptstudio_lab.experiments import analysis
+from promptstudio_lab.experiments.wording import amount, p_value
+from promptstudio_lab.lab.experimenting.own import measured
+from promptstudio_lab.metrics import default_metrics
+from promptstudio_lab.stats.sums import Sums
 from tests.lab.parts import TICKETS, classifying
 from tests.lab.test_looks import look_again
+from tests.lab.test_online import compared as online
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from promptstudio_lab.lab import Experiment, Lab
 
 DATA = [
@@ -22,8 +32,12 @@ DATA = [
 
 @pytest.fixture
 def ran(memory: Lab) -> Experiment:
-    flow = classifying(memory, "Label {{ ticket }}")
-    experiment = memory.experiment(
+    return made(memory)
+
+
+def made(lab: Lab) -> Experiment:
+    flow = classifying(lab, "Label {{ ticket }}")
+    experiment = lab.experiment(
         "e",
         flow=flow,
         variants={"a": None, "b": flow.vary("classify.prompt", "Which label? {{ ticket }}")},
@@ -71,6 +85,25 @@ def test_a_report_reads_its_rows_for_pictures_and_halves(ran: Experiment) -> Non
     assert report.plot("timeline").to_dict()["layer"]
 
 
+def test_halves_of_pairs_add_up_to_all_of_them(
+    ran: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ran.report()
+    monkeypatch.setattr(analysis, "FEW_ROWS", 10)
+    report = ran.report(metrics=[ps.Rate("success"), ps.Mean("cost_usd")])
+    assert states(report)["novelty"] == states(whole)["novelty"] == "ok"
+    started = ran._found()
+    columns = ("success", "cost_usd")
+    first, second = ran._halved(started, dict(started.variants), columns)
+    assert isinstance(first, Sums)
+    assert isinstance(second, Sums)
+    both = first.merge(second)
+    assert both.n == 48
+    assert 20 <= first.n <= 28, "in halves, but for those that were running at the same time"
+    for name in (f"{arm}.{column}" for arm in "ab" for column in columns):
+        assert both.mean(name) == pytest.approx(report.sums.mean(name))
+
+
 def test_a_metric_that_no_run_has_is_said_to_be_missing(ran: Experiment) -> None:
     report = ran.report(metrics=[ps.Rate("success"), ps.Mean("politeness")])
     check = next(check for check in report.health if check.name == "scores")
@@ -93,7 +126,117 @@ def test_what_was_taken_for_unpaired_is_paired_and_said(ran: Experiment) -> None
     assert "an unpaired analysis was asked for" in report.reason
 
 
-def test_the_sums_behind_the_numbers_are_there(ran: Experiment) -> None:
-    report = ran.report()
-    assert report.sums.mean("b.success") == pytest.approx(report["success"].treatment)
-    assert report.sql.startswith("WITH pair AS")
+@pytest.mark.parametrize("by", [None, "language"])
+def test_each_number_of_a_page_can_be_followed_to_its_sums_its_sql_and_its_rows(
+    lab: Lab, by: str | None
+) -> None:
+    experiment = made(lab)
+    metrics = [*default_metrics(), ps.Quantile("latency_ms", 0.5)] if by else None
+    report = experiment.report(by=by, metrics=metrics)
+    page = report.to_html()
+    for finding in report.findings:
+        again = finding.metric.effect(report.sums, "a", "b", finding.effect.alpha, report.method)
+        assert again == finding.effect, "the sums give every number of a metric"
+        for shown in (amount(again.control, finding.metric.unit), p_value(finding.p_adjusted)):
+            assert escape(shown) in page
+    found = lab.sql(report.sql)
+    if by is None:
+        (row,) = found.rows()
+        width = len(report.sums.columns)
+        assert row[0] == report.sums.n
+        assert row[1 : width + 1] == pytest.approx(report.sums.totals)
+    else:
+        assert found.height == 96
+        rows = report.rows.to_polars().filter(language="de", variant="b")
+        segment = next(row for row in report.segments.rows if row.name == "de")
+        assert segment.finding.effect.treatment == pytest.approx(rows["success"].mean())
+        assert segment.n == rows.height
+        (line,) = [one for one in report.findings if one.metric.name == "latency_ms_p50"]
+        whole = report.rows.to_polars().filter(variant="b")
+        assert line.effect.treatment == pytest.approx(whole["latency_ms"].median())
+    assert escape(report.sql.splitlines()[0]) in page
+    assert "The sums behind these numbers" in page
+    assert "report.rows.to_polars()" in page
+
+
+def test_rows_say_what_they_are_in_either_library(ran: Experiment) -> None:
+    rows = ran.report(cluster="document").rows
+    assert repr(rows).startswith("<Rows of 48 units under a and b: success, cost_usd")
+    assert "48 units" in rows._repr_html_()
+    frame = rows.to_polars()
+    assert frame.columns[:3] == ["unit", "cluster", "variant"]
+    assert frame["cluster"].n_unique() == 12
+    assert rows.to_pandas()["unit"].tolist() == frame["unit"].to_list()
+
+
+def test_the_sql_of_arms_apart_runs_again(lab: Lab) -> None:
+    experiment = online(lab).start()
+    experiment.batch([{"user": f"u{n}", "name": "x" * (n % 7)} for n in range(60)])
+    report = experiment.report()
+    found = lab.sql(report.sql)
+    counts = {str(row[0]): row[1] for row in found.rows()}
+    variants = experiment._found().variants
+    assert {name: counts[key] for name, key in variants.items()} == report.counts
+    assert set(report.rows.to_polars()["unit"]) == {f"u{n}" for n in range(60)}
+
+
+@pytest.mark.parametrize("kind", ["polars", "pandas", "lazy", "parquet"])
+def test_results_are_reported_as_the_warehouse_reports_them(
+    ran: Experiment, tmp_path: Path, kind: str
+) -> None:
+    results, expected = ran.results(), ran.report(by="language", cluster="document")
+    whole = measured(results)
+    path = str(tmp_path / "runs.parquet")
+    whole.write_parquet(path)
+    data = {"polars": results, "pandas": results.to_pandas(), "lazy": whole.lazy(), "parquet": path}
+    found = ran.report(data[kind], by="language", cluster="document")
+    for name, effect in expected.effects.items():
+        assert found[name].estimate == pytest.approx(effect.estimate), name
+        assert found[name].se == pytest.approx(effect.se), name
+    assert found.decision.action == expected.decision.action
+    assert [(row.name, row.n) for row in found.segments.rows] == [
+        (row.name, row.n) for row in expected.segments.rows
+    ]
+    assert found.simulated
+    assert found.rows.n == expected.rows.n == 48
+    assert found.shares.test is not None, "shares as promised"
+
+
+def test_rows_of_ones_own_are_judged_by_the_plan_and_are_no_look(memory: Lab) -> None:
+    flow = classifying(memory, "Label {{ ticket }}")
+    variants = {"a": None, "b": flow.vary("classify.prompt", "Which label? {{ ticket }}")}
+    experiment = memory.experiment(
+        "planned",
+        flow=flow,
+        variants=variants,
+        data=DATA,
+        scorer=ps.exact("label"),
+        goals=[ps.Rate("success")],
+        guards=[ps.Quantile("latency_ms", 0.5, max_regression="90%")],
+        alpha=0.1,
+    )
+    experiment.run()
+    again = experiment.results().with_columns(politeness=pl.lit(0.5))
+    report = experiment.report(again, metrics=[ps.Mean("politeness")])
+    assert report["success"].alpha == 0.1
+    assert report["latency_ms_p50"].n == 48
+    assert states(report)["plan"] == "warn"
+    assert "politeness was not in the plan" in report.reason
+    assert memory.sql("SELECT count(*) AS n FROM experiment_analysis")["n"].item() == 0
+    experiment.report(method="fixed")
+    assert experiment.report(again, method="fixed").method == "anytime", "somebody has looked"
+
+
+def test_what_rows_of_ones_own_lack_is_said(ran: Experiment) -> None:
+    results = ran.results()
+    for data, words in (
+        (results.drop("variant"), "no column 'variant'"),
+        (results.drop("score"), "no column 'success'"),
+        (results.filter(variant="a"), "no row is of the variant 'b'"),
+    ):
+        with pytest.raises(AnalysisError, match=words):
+            ran.report(data)
+    found = ran.report(results.drop("latency_ms"))
+    assert states(found)["scores"] == "warn"
+    with pytest.raises(AnalysisError, match="no variant 'c'"):
+        ran.report(results, "c")

@@ -219,6 +219,19 @@ def test_a_draft_runs_and_leaves_no_trace(lab: Lab) -> None:
     assert lab.sql("SELECT count(*) AS n FROM prompt_template")["n"].item() == 0
 
 
+def test_a_draft_runs_saved_flows_and_says_which_are_not_there(lab: Lab) -> None:
+    inner = lab.flow("inner")
+    inner.output(text=inner.prompt("say", prompt="Say {{ x }}", x=inner.input("x")))
+    inner.save()
+    draft = lab.draft()
+    draft.output(text=draft.subflow("say", flow="inner@1", x=draft.input("x")).text)
+    assert draft.run(x="a").outputs == {"text": "Say a"}
+    missing = lab.draft()
+    missing.output(text=missing.subflow("say", flow="other@1", x=missing.input("x")).text)
+    with pytest.raises(FlowInvalid, match="other@1"):
+        missing.run(x="a")
+
+
 def test_the_same_content_makes_no_new_version(lab: Lab) -> None:
     flow = classifying(lab, BARE)
     assert flow.save() == 1

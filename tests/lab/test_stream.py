@@ -9,6 +9,7 @@ import pytest
 from promptstudio_lab.errors import FlowError, FlowInvalid, RunError
 from tests.engine import conftest as engine
 from tests.engine.graphs import ask, each_asks, flow_of, gives, node
+from tests.engine.parts import reply
 
 if TYPE_CHECKING:
     from promptstudio_lab.lab import Lab
@@ -67,14 +68,16 @@ def test_leaving_early_breaks_the_call_off(lab: Lab, scripted: Scripted) -> None
     flow = flow_of(lab, "a/left", parts)
     flow.save()
 
-    async def hangs(_: ChatRequest) -> Reply:
-        await asyncio.sleep(60)
-        raise AssertionError
+    async def hangs_at_the_second(request: ChatRequest) -> Reply:
+        if "Then" in str(request.messages[-1].content):
+            await asyncio.sleep(60)
+            raise AssertionError
+        return reply("one")
 
+    scripted.behave = hangs_at_the_second
     stream = flow.stream(x="a")
     for said in stream:
         assert said.node == "first"
-        scripted.behave = hangs
         break
     begun = time.monotonic()
     with pytest.raises(RunError, match="left before its end"):

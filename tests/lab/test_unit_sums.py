@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from promptstudio_lab.errors import WarehouseUnavailable
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.warehouse import payloads
-from promptstudio_lab.warehouse.queries.experiments.units import still_open
+from promptstudio_lab.warehouse.queries.experiments.units import fold, still_open, unfold
 from promptstudio_lab.warehouse.types import now
 from tests.lab.parts import TICKETS, classifying
 
@@ -83,6 +84,22 @@ def test_a_unit_that_runs_again_adds_to_its_sums(lab: Lab) -> None:
     lab.warehouse.append(lab.actor, lambda connection: write(connection, one))
     kept = agree(lab)
     assert kept.filter(unit_key="t3")["runs"].sort().to_list() == [1, 2]
+
+
+def test_runs_of_one_unit_in_one_group_all_count(lab: Lab) -> None:
+    experiment = compared(lab)
+    experiment.run()
+    for _ in range(2):
+        again = rows_of(lab, experiment, "t3")
+        lab.warehouse.append(lab.actor, partial(write, rows=again))
+    ids = lab.sql("SELECT id FROM flow_execution")["id"].to_list()
+    before = agree(lab)
+    lab.warehouse.append(lab.actor, lambda connection: unfold(connection, ids))
+    assert lab.sql("SELECT count(*) AS n FROM v_experiment_unit")["n"].item() == 0
+    sums = lab.sql("SELECT sum(cost) AS cost, sum(output_runs) AS runs FROM experiment_unit")
+    assert sums.row(0) == (0, 0)
+    lab.warehouse.append(lab.actor, lambda connection: fold(connection, [*ids, *ids]))
+    assert agree(lab).equals(before)
 
 
 def test_a_group_that_is_written_twice_counts_once(lab: Lab) -> None:

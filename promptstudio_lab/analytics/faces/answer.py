@@ -12,6 +12,7 @@ from promptstudio_lab.analytics.faces.charts import Plot, Theme, plotted
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.experiments.faces.html import MUTED, REPORT, STYLE, query
 from promptstudio_lab.experiments.wording import UNKNOWN, amount, visible
+from promptstudio_lab.shown import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,7 @@ class Answer:
         named = self.frame.select(name for name in self.frame.columns if not name.endswith("_id"))
         with pl.Config(tbl_cols=-1, tbl_width_chars=160, tbl_hide_column_data_types=True):
             table = str(named)
-        return "\n".join(filter(None, (self.sentence, table, self.reason)))
+        return printable("\n".join(filter(None, (self.sentence, table, self.reason))))
 
     def _repr_html_(self) -> str:
         badge = '<span class="psl-report-badge">simulated</span>' if self.simulated else ""

@@ -37,11 +37,15 @@ class Plot:
     chart: Any  # whichever of Altair's charts it is
     svg: str
 
+    def __repr__(self) -> str:
+        """Say that there is something to see."""
+        return "<Plot: a chart, shown by notebooks>"
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:  # by MIME type
         return {
             MIME: self.chart.to_dict(),
             "image/svg+xml": self.svg,
-            "text/plain": "<Plot>",
+            "text/plain": repr(self),
         }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments.frames import analyze_frame
-from promptstudio_lab.experiments.wording import visible
+from promptstudio_lab.experiments.wording import ITEMS, visible
+from promptstudio_lab.lab.experimenting.own import success
 from promptstudio_lab.lab.running.results import Run
-from promptstudio_lab.values import dumps
+from promptstudio_lab.shown import block, card, printable
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.queries.experiments.steps import given_by_nodes
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from promptstudio_lab.warehouse.connect import Session
     from promptstudio_lab.warehouse.queries.experiments.steps import Given
 
-_GOOD = 0.5
 _NEEDED = ("item", "status", "score", "cost_usd", "latency_ms", "flow_execution_id")
 BEFORE, AFTER = "before", "after"
 
@@ -99,21 +100,30 @@ class Comparison:
 
     def __repr__(self) -> str:
         """Say what flipped and where, then the report."""
+        told = [*self._told(), *(["", repr(self.report)] if self.report is not None else [])]
+        return "\n".join(told)
+
+    def _repr_html_(self) -> str:
+        first, *rest = self._told()
+        report = self.report._repr_html_() if self.report is not None else ""
+        return card(first, block("\n".join(rest)) if rest else "") + report
+
+    def _told(self) -> list[str]:
         import polars as pl
 
         better = self.items.filter(pl.col("flipped") == "better").height
         worse = self.items.filter(pl.col("flipped") == "worse").height
-        lines = [f"{self.items.height:,} items: {better} better, {worse} worse"]
+        lines = [f"{ITEMS.counted(self.items.height)}: {better} better, {worse} worse"]
         for name, alone in (("first", self.only_before), ("second", self.only_after)):
             if alone:
-                lines.append(f"{len(alone):,} items that only the {name} ran on are left out")
+                lines.append(f"{ITEMS.counted(len(alone))} left out that only the {name} ran on")
         lines += [
-            f"first apart at {visible(node)}: {count:,} items"
+            f"first apart at {visible(node)}: {ITEMS.counted(count)}"
             for node, count in self.nodes.select("node", "items").rows()
         ]
         if self.items.height == 1 and (text := self.diff()):
-            lines.append(text)
-        return "\n".join([*lines, *(["", repr(self.report)] if self.report is not None else [])])
+            lines.append(printable(text))
+        return lines
 
 
 def compare(
@@ -162,10 +172,9 @@ def _frame(environment: Environment, side: Any) -> pl.DataFrame:  # as `compare`
     if frame["item"].is_duplicated().any():
         message = "an item stands there twice: choose one variant, as results.filter(variant='a')"
         raise AnalysisError(message)
-    judged = pl.when(pl.col("score").is_not_null()).then(pl.col("score") >= _GOOD)
     return frame.select(
         pl.col("item").cast(pl.String),
-        judged.otherwise(pl.col("status") == "succeeded").alias("success"),
+        success().alias("success"),
         pl.col("score").alias("quality"),
         *("cost_usd", "latency_ms"),
         pl.col("flow_execution_id").alias("run"),
@@ -264,7 +273,9 @@ def _given(session: Session, given: Given | None) -> list[str]:
 
 def _text(value: Json) -> list[str]:
     """Return outputs as lines that people read: one text as it is, anything else as JSON."""
-    if isinstance(value, dict) and len(value) == 1:
+    if isinstance(value, dict) and set(value) == {"json", "text"}:
+        value = value["json"]  # the text says the same
+    if isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), str):
         (value,) = value.values()
-    text = value if isinstance(value, str) else dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     return [visible(line) for line in text.split("\n")]

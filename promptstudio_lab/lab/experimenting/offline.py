@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,22 +11,25 @@ from promptstudio_lab.engine.replay.interrupted import mark_interrupted
 from promptstudio_lab.errors import AnalysisError, did_you_mean
 from promptstudio_lab.experiments import store
 from promptstudio_lab.experiments.analysis import analyze_all
+from promptstudio_lab.experiments.plan.looks import Schedule, frozen_looks, named
+from promptstudio_lab.experiments.plan.looks import read as looks_of
+from promptstudio_lab.experiments.plan.sizing import Sizing, size, smallest
 from promptstudio_lab.experiments.several import Comparisons
-from promptstudio_lab.experiments.sizing import Sizing, size
+from promptstudio_lab.experiments.wording import ITEMS
 from promptstudio_lab.flows.variants import Grid
 from promptstudio_lab.ids import derived_id
 from promptstudio_lab.lab.experimenting.looking import (
-    Asked,
     Looking,
     columns_of,
+    frozen_metrics,
     level_parts,
     paired_parts,
     templates_of,
 )
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.results import results_frame
-from promptstudio_lab.metrics import Mean, Rate, default_metrics
 from promptstudio_lab.money import to_usd
+from promptstudio_lab.shown import card, facts, printable
 from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.archive.manifest import archived_months
 from promptstudio_lab.warehouse.queries.results import experiment_results
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.engine.plan import Plan
+    from promptstudio_lab.experiments.behind import Columns
+    from promptstudio_lab.experiments.plan.looks import Looks
     from promptstudio_lab.experiments.store import Started
     from promptstudio_lab.flows.variants import Patch
     from promptstudio_lab.lab.datasets import Dataset
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session
 
+DESIGN = "every variant on every item"
 _TWO = 2
 
 
@@ -58,14 +63,19 @@ class Experiment(Looking):
     was cut short goes on where it stopped, and a finished one costs nothing.
     """
 
-    def __init__(
+    variants: Mapping[str, Patch | None]
+
+    def __init__(  # noqa: PLR0913 — what is compared, on what, and how it is judged
         self,
         name: str,
         flow: Flow,
         variants: Mapping[str, Patch | None],
-        dataset: Dataset,
-        scorer: Scorer,
+        dataset: Dataset | None,
+        scorer: Scorer | None,
+        *,
         alpha: float,
+        metrics: tuple[Metric, ...] = (),
+        looks: Looks = "anytime",
     ) -> None:
         """Bind the parts; use `lab.experiment` to make one.
 
@@ -76,9 +86,25 @@ class Experiment(Looking):
             message = f"an experiment compares at least two variants, not {list(variants)}"
             raise AnalysisError(message)
         self.name, self.flow, self.variants = name, flow, variants
-        self.dataset, self.scorer, self.alpha = dataset, scorer, alpha
+        self._dataset, self.scorer, self.alpha = dataset, scorer, alpha
+        self.metrics, self.looks = metrics, looks
         self._environment = flow._environment  # noqa: SLF001 — one package, and not for users
         self._started: Started | None = None
+
+    @property
+    def dataset(self) -> Dataset:
+        """Return what it runs on.
+
+        Raises:
+            AnalysisError: if it was opened by its name and its rows are not kept.
+        """
+        if self._dataset is None:
+            message = (
+                f"the rows of {self.name!r} are not kept, so name them again with its flow,"
+                " variants and scorer. Hint: lab.dataset(name, rows) keeps rows"
+            )
+            raise AnalysisError(message)
+        return self._dataset
 
     def run(self, *, budget: int | None = None, concurrency: int = CONCURRENCY) -> pl.DataFrame:
         """Run what has not run yet and return one row for every item and variant.
@@ -89,9 +115,13 @@ class Experiment(Looking):
 
         Raises:
             Conflict: if an experiment of this name has begun with another plan.
-            AnalysisError: if some of its runs are archived.
+            AnalysisError: if some of its runs are archived, or nothing is left to judge them by.
+            FlowError: if a row lacks an input, or the scorer could judge nothing.
         """
-        self.flow.check_rows(self.dataset)
+        if self.scorer is None:
+            message = f"nothing here judges {self.name!r}: give its scorer when you open it"
+            raise AnalysisError(message)
+        self.flow.check_rows(self.dataset, self.scorer)
         plan = execution.prepare(
             self._environment,
             self.flow.head().id,
@@ -105,7 +135,7 @@ class Experiment(Looking):
             for name, variant in plan.variants.items()
         }
         plan = replace(plan, variants=variants, experiment_id=started.id, batch_id=started.id)
-        inputs = self._missing(started)
+        inputs, items = self._missing(started), ITEMS.counted(len(self.dataset))
         ended = execution.execute(
             self._environment,
             plan,
@@ -113,7 +143,7 @@ class Experiment(Looking):
             lambda run: run.status,
             budget=budget,
             concurrency=concurrency,
-            title=f"{self.name} · {len(self.dataset):,} items under {len(variants)} variants",
+            title=f"{self.name} · {items} under {len(variants)} variants",
         )
         if len(ended) == len(inputs) and "cancelled" not in ended:
             self._environment.warehouse.transact(
@@ -123,11 +153,11 @@ class Experiment(Looking):
 
     def plan(
         self,
-        mde: float,
+        mde: float | str,
         *,
         metric: Metric | None = None,
         power: float = 0.8,
-        method: str = "anytime",
+        method: Looks | None = None,
     ) -> Sizing:
         """Return how many items show a difference, and what running them costs.
 
@@ -135,46 +165,34 @@ class Experiment(Looking):
         the widest spread that a share can have, and the price of the flow's earlier runs.
 
         Args:
-            mde: the smallest difference that matters, in the metric's unit: 0.05 is 5 points.
-            metric: the goal; success by default.
+            mde: the smallest difference that matters, in the metric's unit: 0.05 is 5 points; or in
+                words: "5pp", "200 ms", or "2%" of what the control had so far.
+            metric: the goal; the first of the plan by default, or success.
             power: the chance to see the difference.
-            method: `anytime`, which allows looking at any time, or `fixed`.
+            method: `anytime`, which allows looking at any time, `fixed`, or `ps.Schedule(5)`; the
+                experiment's own `looks` by default.
 
         Raises:
             AnalysisError: if a number is impossible, or the metric is no share and nothing has run.
         """
-        goal = metric or Rate("success")
-        seen = self._seen(goal)
-        if seen is None and goal.unit != "share":
+        goals = self._goals
+        goal = metric or goals[0]
+        known = self._seen(goal)
+        if known is None and goal.unit != "share":
             message = f"how {goal.name!r} varies is not known yet: run some items first"
             raise AnalysisError(message)
-        sd, cost = seen or (None, self._cost_of_a_run())
         return size(
             goal,
-            mde,
+            smallest(mde, goal, None if known is None else known.control),
             have=len(self.dataset),
             treatments=len(self.variants) - 1,
-            sd=sd,
-            cost_per_run=cost,
-            method="fixed" if method == "fixed" else "anytime",
+            goals=len(goals),
+            sd=None if known is None else known.sd,
+            cost_per_run=self._cost_of_a_run() if known is None else known.cost_usd,
+            method=self._looks if method is None else named(method),
             alpha=self.alpha,
             power=power,
         )
-
-    def _seen(self, goal: Metric) -> tuple[float, float | None] | None:
-        """Return the widest spread of a goal's difference so far, and what a run costs."""
-        usual = {metric.name: metric for metric in (Rate("success"), Mean("cost_usd"))}
-        try:
-            wanted = list({**usual, goal.name: goal}.values())
-            _, _, reports = self._reports(None, wanted, Asked("fixed"))
-        except AnalysisError:
-            return None
-        effects = [report[goal.name] for report in reports]
-        spreads = [effect.se * math.sqrt(effect.n) for effect in effects]
-        costs = [report["cost_usd"] for report in reports if "cost_usd" in report.effects]
-        paid = [value for cost in costs for value in (cost.control, cost.treatment)]
-        sd = max(spreads, default=0.0)
-        return (sd, sum(paid) / len(paid) if paid else None) if sd > 0 else None
 
     def _cost_of_a_run(self) -> float | None:
         expected = self.flow.cost(self.dataset).expected_nano_usd
@@ -199,9 +217,11 @@ class Experiment(Looking):
             raise self._none()
         return found
 
-    def _frame(self, session: Session, started: Started, asked: Asked) -> tuple[pl.DataFrame, str]:
+    def _frame(
+        self, session: Session, started: Started, where: Columns
+    ) -> tuple[pl.DataFrame, str]:
         _require_hot(session, started.id)
-        return super()._frame(session, started, asked)
+        return super()._frame(session, started, where)
 
     def _field(self, name: str) -> dict[str, str]:
         fields = {item.key: item.values for item in self.dataset.items}
@@ -220,7 +240,7 @@ class Experiment(Looking):
         an item counts with its mean over them, so every run tells about every factor.
 
         Args:
-            metrics: what to measure; success, cost, latency and cost per success by default.
+            metrics: as `report` takes them.
             method: `anytime` or `fixed`.
 
         Returns:
@@ -234,12 +254,13 @@ class Experiment(Looking):
         if factors is None:
             message = "the variants are no grid: make them by ps.grid({'node.setting': [...]})"
             raise AnalysisError(message)
-        wanted = list(metrics or default_metrics())
+        wanted, plan = self._asked(started, metrics)
         with self._environment.warehouse.reading(self._environment.actor) as session:
             found = {
                 factor: level_parts(session, started, levels, columns_of(wanted))
                 for factor, levels in factors.items()
             }
+        beside = "main effects stand beside the looks that were planned, and decide nothing of them"
         reports: dict[str, Any] = {}  # as above
         for factor, (control, parts, known) in found.items():
             if not parts:
@@ -251,6 +272,8 @@ class Experiment(Looking):
                 metrics=[metric for metric in wanted if set(metric.columns) <= set(known)],
                 alpha=self.alpha,
                 method="fixed" if method == "fixed" else "anytime",
+                plan=plan,
+                remarks=(beside,) if isinstance(looks_of(started.plan), Schedule) else (),
             )
             several = Comparisons(f"{self.name}: {factor}", control, tuple(each))
             reports[factor] = each[0] if len(each) == 1 else several
@@ -258,7 +281,19 @@ class Experiment(Looking):
 
     def __repr__(self) -> str:
         """Name the experiment and what it compares."""
-        return f"<Experiment {self.name!r}: {' vs '.join(self.variants)} on {self.dataset!r}>"
+        names = printable(" vs ".join(self.variants))
+        return f"<Experiment {self.name!r}: {names} on {self._dataset or 'rows not kept'!s}>"
+
+    def _repr_html_(self) -> str:
+        rows = self._dataset
+        told = {
+            "compares": " vs ".join(self.variants),
+            "of": self.flow.path,
+            "on": "rows that are not kept" if rows is None else _named(rows),
+            "alpha": f"{self.alpha:g}",
+            "then": ".run(), and .report() for the decision",
+        }
+        return card(self.name, facts(told), tag="experiment")
 
     def _start(self, plan: Plan) -> Started:
         patches = {name: patch.document() if patch else [] for name, patch in self.variants.items()}
@@ -268,9 +303,11 @@ class Experiment(Looking):
             "templates": templates_of(plan),
             "variants": [[name, patch] for name, patch in patches.items()],
             "dataset": {"name": self.dataset.name, "digest": self.dataset.digest()},
-            "scorer": self.scorer.describe(),
+            "scorer": self.scorer.describe() if self.scorer else None,
             "alpha": self.alpha,
-            "design": "every variant on every item",
+            "design": DESIGN,
+            **frozen_metrics(self.metrics),
+            **frozen_looks(self.looks, len(self.dataset)),
         }
         if isinstance(self.variants, Grid):
             frozen["factors"] = {name: dict(of) for name, of in self.variants.factors.items()}
@@ -304,6 +341,10 @@ class Experiment(Looking):
                     key = derived_id(started.id, name, item.key, tries)
                     found.append(RunInput(key, name, item.values, item.key, item.id))
         return found
+
+
+def _named(rows: Dataset) -> str:
+    return f"{rows.name or 'rows that are not kept'}, {ITEMS.counted(len(rows))}"
 
 
 def readable(value: Json) -> str:

@@ -11,25 +11,32 @@ from promptstudio_lab.datasets.frames import rows_of
 from promptstudio_lab.engine.batch import CONCURRENCY
 from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.pinned import pinned, unpinned
-from promptstudio_lab.errors import AnalysisError, DatasetError, FlowError, did_you_mean
+from promptstudio_lab.errors import AnalysisError, DatasetError, did_you_mean
 from promptstudio_lab.experiments import store
-from promptstudio_lab.experiments.analysis import Part
+from promptstudio_lab.experiments.analysis import Part, two_variants
 from promptstudio_lab.experiments.online.allotment import Allotment
 from promptstudio_lab.experiments.online.bandit import Known, shares
-from promptstudio_lab.experiments.online.reasons import of_independent_arms
+from promptstudio_lab.experiments.plan.arriving import Arriving, arriving
+from promptstudio_lab.experiments.plan.looks import Schedule, frozen_looks, named
+from promptstudio_lab.experiments.plan.sizing import smallest
+from promptstudio_lab.experiments.wording import Noun
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.experimenting.looking import (
     Looking,
     Sources,
+    frozen_metrics,
     known_in,
     near,
     sums_of,
     templates_of,
 )
 from promptstudio_lab.lab.running import execution
+from promptstudio_lab.lab.running.given import check_given, check_scorer
 from promptstudio_lab.lab.running.results import Run, batch_row, results_frame
+from promptstudio_lab.lab.running.told import ended_here
+from promptstudio_lab.shown import card, facts, printable
 from promptstudio_lab.stats.sums import LEAST_ROWS, SumsApart
-from promptstudio_lab.warehouse.queries.experiments.exposures import Met, first_met
+from promptstudio_lab.warehouse.queries.experiments.exposures import Came, Met, came, first_met
 from promptstudio_lab.warehouse.queries.experiments.sums import (
     arm_sums,
     multi_units,
@@ -43,11 +50,12 @@ if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.engine.plan import Plan
-    from promptstudio_lab.experiments.report import Report
+    from promptstudio_lab.experiments.behind import Columns
+    from promptstudio_lab.experiments.plan.looks import Looks
     from promptstudio_lab.experiments.store import Started
     from promptstudio_lab.flows.variants import Patch
-    from promptstudio_lab.lab.experimenting.looking import Asked
     from promptstudio_lab.lab.flows import Flow
+    from promptstudio_lab.metrics import Metric
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.connect import Session
@@ -75,6 +83,19 @@ class Shares(NamedTuple):
     holdout: float = 0.0
     hash: Any = "blake2b"  # a caller without a type checker may give anything
     allocation: Any = "fixed"  # the same
+
+    @classmethod
+    def named(cls, **words: Any) -> Shares:  # what a caller gave, whatever it is
+        """Return shares by name.
+
+        Raises:
+            AnalysisError: for a name that there is not.
+        """
+        for word in words:
+            if word not in cls._fields:
+                message = f"an experiment has no {word!r}.{did_you_mean(word, cls._fields)}"
+                raise AnalysisError(message)
+        return cls(**words)
 
 
 class OnlineExperiment(Looking):
@@ -104,6 +125,8 @@ class OnlineExperiment(Looking):
         unit: str,
         scorer: Scorer | None,
         alpha: float,
+        metrics: tuple[Metric, ...] = (),
+        looks: Looks = "anytime",
     ) -> None:
         """Bind the parts; use `lab.experiment` to make one.
 
@@ -114,12 +137,14 @@ class OnlineExperiment(Looking):
             message = f"an experiment compares at least two variants, not {list(variants)}"
             raise AnalysisError(message)
         self.name, self.flow, self.unit, self.alpha = name, flow, unit, alpha
-        self.variants, self.scorer = variants, scorer
-        self._how = how
+        self.variants, self.scorer, self.metrics = variants, scorer, metrics
+        self._how, self.looks = how, looks
         self._environment = flow._environment  # noqa: SLF001 — one package, and not for users
         self._started: Started | None = None
-        self._left_out = 0
         self._moved: tuple[float, tuple[float, ...]] | None = None
+        if isinstance(looks, Schedule) and how.allocation == "thompson":
+            message = "a bandit's shares change on the way, so no number of units can be planned"
+            raise AnalysisError(message)
         if variants is not None:
             self._allotment(variants, flow.path)
 
@@ -135,6 +160,8 @@ class OnlineExperiment(Looking):
             return self
         variants = dict(self.variants)
         head = self.flow.head()
+        if self.scorer is not None:
+            check_scorer(self.scorer, head.graph, self.flow.facts(head.graph))
         flow_id = head.id
         plan = execution.prepare(self._environment, flow_id, variants, self.scorer)
         allotment = self._allotment(variants, head.path)
@@ -150,6 +177,8 @@ class OnlineExperiment(Looking):
             "salt": allotment.salt,
             "allotment": allotment.document(),
             "design": "each unit one variant",
+            **frozen_metrics(self.metrics),
+            **frozen_looks(self.looks),
         }
 
         def work(session: Session) -> Started:
@@ -199,6 +228,65 @@ class OnlineExperiment(Looking):
         met = self._met([unit])[unit]
         return None if met is None else self._name_of(met)
 
+    def plan(
+        self,
+        mde: float | str,
+        *,
+        metric: Metric | None = None,
+        power: float = 0.8,
+        method: Looks | None = None,
+        per_day: float | None = None,
+    ) -> Arriving:
+        """Return how many units show a difference, how many days that takes, and what it costs.
+
+        The spread, the traffic and the price are those of the experiment so far; before it has any,
+        the widest spread that a share can have.
+
+        Args:
+            mde: the smallest difference that matters, in the metric's unit: 0.05 is 5 points; or in
+                words: "5pp", "200 ms", or "2%" of what the control had so far.
+            metric: the goal; the first of the plan by default, or success.
+            power: the chance to see the difference.
+            method: `anytime`, which allows looking at any time, `fixed`, or `ps.Schedule(5)`; the
+                experiment's own `looks` by default.
+            per_day: how many units come in a day, where you know better.
+
+        Raises:
+            AnalysisError: if a number is impossible, or the metric is no share and nothing has run.
+        """
+        goals = self._goals
+        goal = metric or goals[0]
+        known, came = self._seen(goal), self._came()
+        if known is None and goal.unit != "share":
+            message = f"how {goal.name!r} varies is not known yet: run some {self._noun.many} first"
+            raise AnalysisError(message)
+        return arriving(
+            goal,
+            smallest(mde, goal, None if known is None else known.control),
+            shares=self._promised_now(),
+            goals=len(goals),
+            sd=None if known is None else known.sd,
+            have=0 if came is None else came.units,
+            per_day=per_day or (None if came is None else came.per_day),
+            cost_per_run=None if known is None else known.cost_usd,
+            method=self._looks if method is None else named(method),
+            alpha=self.alpha,
+            power=power,
+            noun=self._noun,
+        )
+
+    def _came(self) -> Came | None:
+        if self.variants is not None and self._started is None:
+            return None
+        with self._environment.warehouse.reading(self._environment.actor) as session:
+            return came(session, self._found().id)
+
+    def _promised_now(self) -> dict[str, float]:
+        if self._started is None and self.variants is not None:
+            weights = self._allotment(self.variants, self.flow.path).weights
+            return dict(zip(self.variants, weights, strict=True))
+        return self._promised()
+
     def shares(self) -> dict[str, float]:
         """Return the share of each variant among the units that come now, worked out afresh."""
         found = self._found()
@@ -221,14 +309,14 @@ class OnlineExperiment(Looking):
             FlowError: if an input lacks its value, or there is none of that name.
         """
         plan = self._plan()
-        _check_inputs(plan, inputs, exactly=True)
+        _check_inputs(plan, inputs)
         met = self._met([unit])[unit]
         plan, item = self._item(plan, unit, met, inputs)
         (run,) = execution.execute(
             self._environment,
             plan,
             [item],
-            lambda ended: Run(ended, self._environment),
+            lambda ended: Run(ended_here(ended), self._environment),
             ack="commit",
             title=f"{self.name} · {unit}",
         )
@@ -261,7 +349,7 @@ class OnlineExperiment(Looking):
             if row.get(self.unit) is None:
                 message = f"row {number} has no {self.unit!r}, so nobody knows whose it is"
                 raise DatasetError(message)
-            _check_inputs(plan, row)
+            _check_inputs(plan, row, extra=True)
         met = self._met({str(row[self.unit]) for row in rows})
         found: list[dict[str, Json]] = []
         for inside in (True, False):
@@ -279,7 +367,7 @@ class OnlineExperiment(Looking):
                     batch_row,
                     budget=budget,
                     concurrency=concurrency,
-                    title=f"{self.name} · {len(each):,} units",
+                    title=f"{self.name} · {self._noun.counted(len(each))}",
                 )
         return results_frame(found)
 
@@ -289,8 +377,22 @@ class OnlineExperiment(Looking):
 
     def __repr__(self) -> str:
         """Name the experiment and what it compares."""
-        names = self.variants if self.variants is not None else self._found().variants
-        return f"<OnlineExperiment {self.name!r}: {' vs '.join(names)} by {self.unit}>"
+        what = f"{printable(self._names)} by {printable(self.unit)}"
+        return f"<OnlineExperiment {self.name!r}: {what}>"
+
+    def _repr_html_(self) -> str:
+        told = {
+            "compares": self._names,
+            "of": self.flow.path,
+            "each": self.unit,
+            "alpha": f"{self.alpha:g}",
+            "then": ".start(), .run(unit, …), and .report() for the decision",
+        }
+        return card(self.name, facts(told), tag="online experiment")
+
+    @property
+    def _names(self) -> str:
+        return " vs ".join(self.variants if self.variants is not None else self._found().variants)
 
     def _parts(
         self,
@@ -310,10 +412,12 @@ class OnlineExperiment(Looking):
         for name in (control, *treatments):
             units = sums[started.variants[name]].n if started.variants[name] in sums else 0
             if units < LEAST_ROWS:
-                message = f"{units} unit(s) met {name!r} so far: at least 2 are needed"
+                message = f"{self._noun.counted(units)} met {name!r} so far: at least 2 are needed"
                 raise AnalysisError(message)
         promised = dict(zip(started.variants, allotment.weights, strict=True))
-        self._left_out = multi_units(session, started.id)
+        left_out = multi_units(session, started.id)
+        moved = "shares changed on the way, so units weigh 1 / their propensity"
+        notes = [moved] * drawn + [two_variants(left_out)] * bool(left_out)
         parts = []
         for treatment in treatments:
             ids = {name: started.variants[name] for name in (control, treatment)}
@@ -325,32 +429,35 @@ class OnlineExperiment(Looking):
                     expected=None if drawn else {name: promised[name] for name in ids},
                     simulated=any(found[key].simulated for key in ids.values()),
                     sql=sums[ids[control]].sql,
-                    multi=self._left_out,
+                    multi=left_out,
+                    noun=self._noun,
+                    notes=tuple(notes),
                 )
             )
         return Sources(parts, known, state_of(found))
+
+    @property
+    def _noun(self) -> Noun:
+        return Noun.of(self.unit)
+
+    @property
+    def _steady_shares(self) -> bool:
+        return self._frozen().allocation == "fixed"
 
     def _promised(self) -> dict[str, float]:
         started = self._found()
         return dict(zip(started.variants, self._frozen().weights, strict=True))
 
-    def _frame(self, session: Session, started: Started, asked: Asked) -> tuple[pl.DataFrame, str]:
+    def _frame(
+        self, session: Session, started: Started, where: Columns
+    ) -> tuple[pl.DataFrame, str]:
         if self._frozen().allocation == "thompson":
             message = (
                 "a bandit's shares changed on the way, so its rows cannot be compared as they are;"
                 " ask for the metrics that sums can answer"
             )
             raise AnalysisError(message)
-        self._left_out = multi_units(session, started.id)
-        return super()._frame(session, started, asked)
-
-    def _worded(self, report: Report) -> Report:
-        more = []
-        if self._frozen().allocation == "thompson":
-            more.append("shares changed on the way, so units weigh 1 / their propensity")
-        if self._left_out:
-            more.append(f"{self._left_out} that met two variants are left out")
-        return of_independent_arms(report, self.unit, *more)
+        return super()._frame(session, started, where)
 
     def _allotment(self, variants: Collection[str], path: str) -> Allotment:
         how, count = self._how, len(variants)
@@ -454,14 +561,8 @@ def _bound(plan: Plan, begun: Started) -> Plan:
     return replace(plan, variants=variants, experiment_id=begun.id)
 
 
-def _check_inputs(plan: Plan, given: Mapping[str, Json], *, exactly: bool = False) -> None:
+def _check_inputs(plan: Plan, given: Mapping[str, Json], *, extra: bool = False) -> None:
     steps = next(iter(plan.variants.values())).steps
-    wanted = {step.key: step for step in steps if step.kind == "input"}
-    for key, step in wanted.items():
-        if key not in given and "default" not in step.config:
-            message = f"the flow's input {key!r} gets no value.{did_you_mean(key, given)}"
-            raise FlowError(message)
-    for name in given if exactly else ():
-        if name not in wanted:
-            message = f"the flow has no input {name!r}.{did_you_mean(name, wanted)}"
-            raise FlowError(message)
+    check_given(
+        {step.key: step.config for step in steps if step.kind == "input"}, given, extra=extra
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from promptstudio_lab.datasets.items import text_columns
+from promptstudio_lab.engine.batch import Progress
 from promptstudio_lab.engine.plan import CONTROL, Variant
 from promptstudio_lab.engine.records import RunInput
 from promptstudio_lab.engine.replay.interrupted import mark_interrupted
@@ -19,9 +20,16 @@ from promptstudio_lab.lab.running.results import Rows, batch_row
 from promptstudio_lab.nodes import kinds
 from promptstudio_lab.values import content_hash
 from promptstudio_lab.warehouse.queries.kept import is_run, run_given
-from promptstudio_lab.warehouse.queries.results import batch_outputs, batch_results, batch_runs
+from promptstudio_lab.warehouse.queries.results import (
+    batch_outputs,
+    batch_results,
+    batch_runs,
+    first_run,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars as pl
 
     from promptstudio_lab.engine.plan import Plan, Step
@@ -30,7 +38,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.values import Json
     from promptstudio_lab.warehouse.queries.kept import RunGiven
 
-_OVER = frozenset({"succeeded", "failed", "partial", "running"})
+_OVER = ["succeeded", "failed", "partial", "running"]
 
 
 class Batch:
@@ -59,6 +67,7 @@ class Batch:
         self._named = name is not None
         self._id = _id_of(plan.flow_id, name) if name is not None else new_id()
         self._plan = replace(plan, batch_id=self._id)
+        self._begun: set[str] = set()
         self.aggregates: dict[str, dict[str, Json]] = {}
 
     def run(
@@ -70,35 +79,37 @@ class Batch:
         on: Any = None,  # a Dask client, which has no types
     ) -> pl.DataFrame:
         """Run what is not over yet, here or on a cluster, and return one row for each item."""
-        before = self._before() if self._named else {}
+        parent, before = self._before() if self._named else (None, None)
         # The first runs of a batch tell its time, and later ones have the same keys.
-        parent = min((key for _, key in before.values()), default=new_id())
-        every = execution.batch_inputs(parent, self._dataset.items, [CONTROL])
-        inputs = [item for item in every if self._open(item, before)]
+        inputs = self._inputs(parent or new_id(), before)
+        over = 0 if before is None else int(before["over"].sum())
+        progress = Progress(len(self._dataset) - over)
         rows = Rows()
+        how: dict[str, Any] = {
+            "budget": budget,
+            "concurrency": concurrency,
+            "title": title,
+        }  # as both take it
         if on is not None:
-            self._spread(on, inputs, budget=budget, concurrency=concurrency, title=title)
+            self._spread(on, inputs, progress=progress, **how)
         else:
-            execution.execute(
+            execution.execute_each(
                 self._environment,
                 self._plan,
                 inputs,
                 lambda run: rows.add(batch_row(run)),
-                budget=budget,
-                concurrency=concurrency,
-                title=title,
+                progress=progress,
                 keep=self._keep,
-                take_up=partial(self._take_up, before),
+                take_up=self._take_up,
+                **how,
             )
-        runs = [*(key for _, key in before.values()), *(item.run_id for item in inputs)]
-        # The same rows are summed up under the same key.
-        self.aggregates = self._aggregated(min(runs, default=parent), budget)
-        if before or on is not None:
+        self.aggregates = self._aggregated(budget)
+        if before is not None or on is not None:
             self._results(rows)
-        return rows.frame([str(item.unit_key) for item in every])
+        return rows.frame(self._dataset.items.keys)
 
     def _spread(
-        self, client: Any, inputs: list[RunInput], **how: Any
+        self, client: Any, inputs: Iterator[RunInput], **how: Any
     ) -> None:  # as `spread` takes them
         if not self._keep:
             message = "a draft is kept nowhere, so no cluster can run it; use lab.flow(name)"
@@ -108,21 +119,39 @@ class Batch:
 
         spread(self._environment, client, self._plan, inputs, **how)
 
-    def _before(self) -> dict[str, tuple[str, str]]:
-        """Return the status and the run of each item that has begun, by its key."""
+    def _before(self) -> tuple[str | None, pl.DataFrame | None]:
+        """Return the first run, and for each item whether it is over, and where it goes on."""
+        import polars as pl
+
         mark_interrupted(self._environment.warehouse, self._environment.actor)
         with self._environment.warehouse.reading(self._environment.actor) as session:
-            return batch_runs(session, self._id)
+            first = first_run(session, self._id)
+            if first is None:
+                return None, None
+            columns = text_columns(batch_runs(session, self._id), 3)
+        begun = pl.DataFrame(dict(zip(("item", "status", "run"), columns, strict=True)))
+        over = pl.col("status").is_in(_OVER).fill_null(value=False)
+        found = pl.DataFrame({"item": self._dataset.items.keys}).join(
+            begun.unique("item"), on="item", how="left", maintain_order="left"
+        )
+        return first, found.select(over.alias("over"), pl.when(~over).then("run").alias("run"))
 
-    def _open(self, item: RunInput, before: dict[str, tuple[str, str]]) -> bool:
-        status, _ = before.get(str(item.unit_key), ("new", ""))
-        return status not in _OVER
+    def _inputs(self, parent: str, before: pl.DataFrame | None) -> Iterator[RunInput]:
+        if before is None:
+            yield from execution.batch_inputs(parent, self._dataset.items, [CONTROL])
+            return
+        for item, over, run in zip(self._dataset.items, before["over"], before["run"], strict=True):
+            if not over:
+                (new,) = execution.batch_inputs(parent, [item], [CONTROL])
+                if run is not None:
+                    self._begun.add(run)
+                yield new if run is None else replace(new, run_id=run)
 
-    async def _take_up(
-        self, before: dict[str, tuple[str, str]], item: RunInput, owner: str
-    ) -> RunInput | None:
-        _, key = before.get(str(item.unit_key), ("", ""))
-        return await self._taken(key, owner) if key else item
+    async def _take_up(self, item: RunInput, owner: str) -> RunInput | None:
+        if item.run_id not in self._begun:
+            return item
+        self._begun.discard(item.run_id)
+        return await self._taken(item.run_id, owner)
 
     async def _taken(self, run_id: str, owner: str) -> RunInput | None:
         try:
@@ -131,7 +160,7 @@ class Batch:
             # Somebody else goes on with it.
             return None
 
-    def _aggregated(self, parent: str, budget: int | None) -> dict[str, dict[str, Json]]:
+    def _aggregated(self, budget: int | None) -> dict[str, dict[str, Json]]:
         """Run what runs once over all items, and whatever only that feeds, as one more run."""
         steps = self._plan.variants[CONTROL].steps
         once = [step for step in steps if kinds[step.kind].once_a_batch]
@@ -140,9 +169,12 @@ class Batch:
         sources = {binding.source for step in once for binding in step.bindings}
         with self._environment.warehouse.reading(self._environment.actor) as session:
             given = batch_outputs(session, self._id, sorted(sources))
+            first = first_run(session, self._id)
         whole = _once(steps, once, given)
         plan = replace(self._plan, variants={CONTROL: Variant(CONTROL, whole.steps)}, scorer=None)
-        item = RunInput(derived_id(parent, "aggregate", len(given)), CONTROL, {}, past=whole.past)
+        # The same rows are summed up under the same key.
+        key = derived_id(first or new_id(), "aggregate", len(given))
+        item = RunInput(key, CONTROL, {}, past=whole.past)
         names = {step.node_id: step.name for step in once}
         found = self._found(item.run_id)
         if found is not None and found.status == "succeeded":

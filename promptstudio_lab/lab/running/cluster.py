@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptstudio_lab.engine.batch import Progress
@@ -22,7 +23,7 @@ from promptstudio_lab.warehouse.connect import Warehouse
 from promptstudio_lab.warehouse.queries.results import statuses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from promptstudio_lab.engine.plan import Plan
     from promptstudio_lab.engine.records import RunInput
@@ -71,20 +72,22 @@ def spread(  # noqa: PLR0913 — what a batch needs, and where it runs
     environment: Environment,
     client: Any,  # a `distributed.Client`, which has no types
     plan: Plan,
-    inputs: Sequence[RunInput],
+    inputs: Iterator[RunInput],
     *,
+    progress: Progress,
     budget: int | None,
     concurrency: int,
     title: str,
 ) -> None:
     """Run items on a cluster; all that ran is committed when this returns."""
     url = environment.warehouse.url
-    parts = [inputs[at : at + ITEMS_A_TASK] for at in range(0, len(inputs), ITEMS_A_TASK)]
+    tasks = -(-progress.total // ITEMS_A_TASK)
     share = partial(Share, url, environment.actor, environment.lab_id, environment.default_model)
     # Tasks do not know of each other: together they stay below the budget if each does.
-    each = None if budget is None else budget // max(1, len(parts))
-    shares = [share(plan, tuple(part), each, concurrency) for part in parts]
-    progress = Progress(len(inputs))
+    each = None if budget is None else budget // max(1, tasks)
+    shares = []
+    while part := tuple(islice(inputs, ITEMS_A_TASK)):
+        shares.append(share(plan, part, each, concurrency))
     with execution.Watch(progress, title):
         for counts in completed(client, run_share, shares):
             progress.done += counts.done

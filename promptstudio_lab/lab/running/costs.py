@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.experiments.wording import ITEMS
 from promptstudio_lab.money import format_usd
 from promptstudio_lab.providers.chat import ChatRequest, Message
 from promptstudio_lab.providers.prices import worst_case
+from promptstudio_lab.shown import named_html
 from promptstudio_lab.stats.planning.totals import total_of_more
 from promptstudio_lab.values import dumps
 from promptstudio_lab.warehouse.queries.spent import spent
@@ -24,7 +26,7 @@ _FEW = 5  # earlier runs, below which they say too little
 _BYTES_A_TOKEN = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Estimate:
     """What a batch is expected to cost.
 
@@ -45,9 +47,15 @@ class Estimate:
     worst_nano_usd: int
     basis: str
 
+    _repr_html_ = named_html
+
+    def __repr__(self) -> str:
+        """Say it in words."""
+        return str(self)
+
     def __str__(self) -> str:
         """Say it in one line."""
-        most = f"at most {format_usd(self.worst_nano_usd)} for {self.items:,} items"
+        most = f"at most {format_usd(self.worst_nano_usd)} for {ITEMS.counted(self.items)}"
         if self.expected_nano_usd is None:
             return f"{most} ({self.basis})"
         ends = f"{format_usd(self.low_nano_usd)} to {format_usd(self.high_nano_usd)}"
@@ -65,7 +73,8 @@ def estimate(
         with environment.warehouse.reading(environment.actor) as session:
             past = spent(session, flow_id)
     if len(past) < _FEW:
-        basis = f"only {len(past)} earlier runs: too few to expect anything"
+        runs = "run" if len(past) == 1 else "runs"
+        basis = f"{len(past) or 'no'} earlier {runs}: too few to expect anything"
         return Estimate(count, None, None, None, worst, basis)
     found = total_of_more(past, count)
     return Estimate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from promptstudio_lab.engine import loop
 from promptstudio_lab.engine.batch import CONCURRENCY, Progress, execute_batch
@@ -33,11 +33,12 @@ from promptstudio_lab.warehouse.access import require_on
 from promptstudio_lab.warehouse.queries.kept import cached
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     from promptstudio_lab.engine.plan import Step
     from promptstudio_lab.engine.records import RunEnded
     from promptstudio_lab.flows.graph import Graph, Node
+    from promptstudio_lab.flows.store import FlowVersion
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.scorers import Scorer
     from promptstudio_lab.warehouse.connect import Session
@@ -49,12 +50,14 @@ _BAR_EVERY_S = 0.1
 _DRAFT = "00000000-0000-7000-8000-000000000000"
 
 
-def prepare(
+def prepare(  # noqa: PLR0913 — what a run needs
     environment: Environment,
     flow_id: str,
     patches: Mapping[str, Patch | None],
     scorer: Scorer | None = None,
     data: str = CLASSES[0],
+    *,
+    saved: FlowVersion | None = None,
     until: str | None = None,
 ) -> Plan:
     """Save what is about to run and return its plan.
@@ -68,6 +71,7 @@ def prepare(
         patches: what each variant changes.
         scorer: judges each run.
         data: how closely what it runs on is kept.
+        saved: the version that runs; by default the flow as it stands, which is saved first.
         until: the id of the node to run up to; whatever does not lead there may be unfinished.
 
     Raises:
@@ -77,7 +81,7 @@ def prepare(
 
     def work(session: Session) -> Plan:
         require_on(session, "run", "prompt_flow", flow_id)
-        graph = store.head(session, flow_id).graph
+        graph = saved.graph if saved else store.head(session, flow_id).graph
         graphs = {
             name: patched(graph, patch) if patch else graph for name, patch in patches.items()
         }
@@ -88,7 +92,7 @@ def prepare(
         for checked in graphs.values():
             # What cannot run is refused before anything is written.
             compile_steps(checked, facts, {}, answers=whole)
-        version = store.save_version(session, flow_id)
+        version = saved or store.save_version(session, flow_id)
         variants = {}
         for name, chosen in graphs.items():
             prompts = _prompts(environment, session, flow_id, chosen)
@@ -130,7 +134,11 @@ def prepare_draft(
         for node in graph.nodes
         if isinstance(node.config.get("prompt"), dict)
     }
-    steps = compile_steps(graph, facts, prompts, answers=answers)
+    compile_steps(graph, facts, {}, answers=answers)
+    called = environment.warehouse.transact(
+        environment.actor, lambda session: _called(environment, session, graph)
+    )
+    steps = compile_steps(graph, facts, prompts, called, answers=answers)
     variants = {CONTROL: Variant(CONTROL, steps)}
     return _plan(environment, _DRAFT, 0, 0, variants, scorer)
 
@@ -159,20 +167,12 @@ def _plan(
     )
 
 
-def execute(  # noqa: PLR0913 — what a batch needs
+def execute(
     environment: Environment,
     plan: Plan,
     inputs: Sequence[RunInput],
     remember: Callable[[RunEnded], T],
-    *,
-    ack: str = "queued",
-    budget: int | None = None,
-    concurrency: int = CONCURRENCY,
-    title: str = "",
-    keep: bool = True,
-    on_text: Callable[[str, str], None] | None = None,
-    progress: Progress | None = None,
-    take_up: Callable[[RunInput, str], Awaitable[RunInput | None]] | None = None,
+    **how: Any,  # as `execute_each` takes them
 ) -> list[T]:
     """Run items and return what is remembered of each, in the order of the inputs.
 
@@ -183,26 +183,63 @@ def execute(  # noqa: PLR0913 — what a batch needs
         plan: the compiled flow.
         inputs: the items.
         remember: takes from a run what is wanted of it; the rest is let go, however many there are.
+        how: see `execute_each`.
+    """
+    ended: dict[str, T] = {}
+    how.setdefault("progress", Progress(len(inputs)))
+    execute_each(
+        environment,
+        plan,
+        inputs,
+        lambda run: ended.__setitem__(run.run.input.run_id, remember(run)),
+        **how,
+    )
+    return [ended[item.run_id] for item in inputs if item.run_id in ended]
+
+
+def execute_each(  # noqa: PLR0913 — what a batch needs
+    environment: Environment,
+    plan: Plan,
+    inputs: Iterable[RunInput],
+    on_ended: Callable[[RunEnded], object],
+    *,
+    progress: Progress,
+    ack: str = "queued",
+    budget: int | None = None,
+    concurrency: int = CONCURRENCY,
+    title: str = "",
+    keep: bool = True,
+    on_text: Callable[[str, str], None] | None = None,
+    take_up: Callable[[RunInput, str], Awaitable[RunInput | None]] | None = None,
+) -> None:
+    """Run items; only those that are under way are in memory.
+
+    An interrupt from the keyboard stops the batch; what has ended by then is kept. So it is when a
+    node or a scorer raises one itself, or leaves by `sys.exit()`: then that is raised.
+
+    Args:
+        environment: the lab.
+        plan: the compiled flow.
+        inputs: the items, each taken as its turn comes.
+        on_ended: gets each item as it ends, in the order of ending.
+        progress: how many items there are; kept up to date.
         ack: when a run counts as over: at its `commit`, or once it is `queued`.
         budget: nano-dollars that may be spent.
         concurrency: how many items run at once.
         title: what the progress bar says.
         keep: whether the executions are recorded.
         on_text: gets (node name, text) as models answer.
-        progress: kept up to date; by default nobody else looks at it.
         take_up: gets each item just before it runs, and under which name its lease is held; gives
             it with what it has behind it, or None to leave it to somebody else.
     """
     recorder = environment.recorder(ack) if keep else None
-    progress = progress or Progress(len(inputs))
-    ended: dict[str, T] = {}
     work = execute_batch(
         plan,
         inputs,
         recorder or Nowhere(),
         budget=Budget(budget),
         progress=progress,
-        on_ended=lambda run: ended.__setitem__(run.run.input.run_id, remember(run)),
+        on_ended=on_ended,
         concurrency=concurrency,
         cache=Cache(partial(_cached, environment)) if keep and _remembers(plan) else None,
         on_text=on_text,
@@ -211,14 +248,15 @@ def execute(  # noqa: PLR0913 — what a batch needs
     try:
         with Watch(progress, title):
             loop.run(work)
+    except loop.BrokenOff as broken:
+        raise broken.error from None
     except KeyboardInterrupt:
         progress.stop = True
-        if not ended:
+        if not progress.done:
             raise
     finally:
         if recorder is not None:
             recorder.close()
-    return [ended[item.run_id] for item in inputs if item.run_id in ended]
 
 
 def _remembers(plan: Plan) -> bool:
@@ -255,15 +293,13 @@ def plain_input(values: Mapping[str, object], variant: str = CONTROL) -> RunInpu
 
 def batch_inputs(
     batch_id: str,
-    items: Sequence[tuple[str | None, str, Mapping[str, object]]],
+    items: Iterable[tuple[str | None, str, Mapping[str, object]]],
     variants: Sequence[str],
-) -> list[RunInput]:
-    """Return the items of a batch, the variants of each side by side."""
-    return [
-        RunInput(derived_id(batch_id, variant, key), variant, values, key, item_id)
-        for item_id, key, values in items
-        for variant in variants
-    ]
+) -> Iterator[RunInput]:
+    """Give the items of a batch as their turn comes, the variants of each side by side."""
+    for item_id, key, values in items:
+        for variant in variants:
+            yield RunInput(derived_id(batch_id, variant, key), variant, values, key, item_id)
 
 
 class Watch:

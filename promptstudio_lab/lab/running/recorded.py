@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from promptstudio_lab.engine.batch import Progress
 from promptstudio_lab.engine.plan import CONTROL
 from promptstudio_lab.engine.recorder import LEASE, write
 from promptstudio_lab.engine.records import RunInput, RunStarted
@@ -27,10 +28,9 @@ from promptstudio_lab.warehouse.queries.kept import OPEN, answer, claim, release
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-    from promptstudio_lab.engine.batch import Progress
     from promptstudio_lab.engine.plan import Plan, Step
     from promptstudio_lab.engine.records import Measured, RunEnded
     from promptstudio_lab.lab.facts import Environment
@@ -51,6 +51,7 @@ def go_on(
     *,
     standing: tuple[str, ...] = OPEN,
     progress: Progress | None = None,
+    on_text: Callable[[str, str], None] | None = None,
 ) -> RunEnded:
     """Go on with a run that stands still: what is over is kept, the rest runs.
 
@@ -60,6 +61,7 @@ def go_on(
         budget: nano-dollars that may be spent.
         standing: in which states it may be taken.
         progress: kept up to date, and the way to end it.
+        on_text: gets (node name, text) as models answer.
 
     Raises:
         NotFound: if there is no such run.
@@ -74,7 +76,8 @@ def go_on(
         lambda run: run,
         ack="commit",
         budget=budget,
-        progress=progress,
+        progress=progress or Progress(1),
+        on_text=on_text,
         take_up=lambda item, owner: taken(environment, item.run_id, owner, standing),
     )
     if not ended:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from promptstudio_lab.engine.records import measured
 from promptstudio_lab.errors import FlowError, NodeFailed
+from promptstudio_lab.lab.faces import face
 from promptstudio_lab.lab.running.recorded import go_on, measure, repeat, run_again
+from promptstudio_lab.lab.running.told import ended_here
 from promptstudio_lab.money import format_usd, to_usd
+from promptstudio_lab.shown import card, facts, failure, printable, table
 from promptstudio_lab.values import Json, dumps
 
 if TYPE_CHECKING:
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from promptstudio_lab.engine.records import NodeEnded, RunEnded
+    from promptstudio_lab.engine.records import RunEnded
     from promptstudio_lab.lab.facts import Environment
+    from promptstudio_lab.lab.running.told import NodeTold, RunTold
 
-_SHOWN = 2_000
+_HEADS = ("node", "status", "ms", "tokens", "cost")
 _FOLD = 4_096
 _FIRST = frozenset({"item", "variant", "status"})
 _OWN_COLUMNS = _FIRST | {
@@ -30,28 +33,27 @@ _OWN_COLUMNS = _FIRST | {
 
 
 class Run:
-    """One finished run.
+    """One run: as it ended here, or as it is recorded.
 
     Attributes:
         id: its flow execution.
         variant: which variant of an experiment it was, or None where it was part of none.
-        status: `succeeded`, `failed`, `partial` or `cancelled`.
+        status: `succeeded`, `failed`, `partial`, `cancelled` or `waiting`; of one that
+            `lab.run(id)` opened also `running` or `interrupted`.
         cost_nano_usd: what it cost, or None when a price is unknown.
-        latency_ms: how long it took.
+        latency_ms: how long it took, or None while it is not over.
+        input_tokens: what its calls read, or None when one of them did not say.
+        output_tokens: what they wrote, likewise.
         simulated: whether a stand-in answered, and not a language model.
     """
 
-    def __init__(self, ended: RunEnded, environment: Environment | None = None) -> None:
-        """Wrap a record; without an environment the run is kept nowhere."""
-        self._ended, self._environment = ended, environment
-        self.id = ended.run.input.run_id
-        variant = ended.run.variant
-        self.variant = variant.name if variant.variant_id is not None else None
-        self.status = ended.status
-        self.cost_nano_usd = ended.cost
-        self.latency_ms = ended.execution_time_ms
-        self.simulated = ended.simulated
-        self.error = ended.error
+    def __init__(self, told: RunTold, environment: Environment | None = None) -> None:
+        """Wrap what is told of a run; without an environment it is kept nowhere."""
+        self._told, self._environment = told, environment
+        self.id, self.variant, self.status = told.id, told.variant, told.status
+        self.cost_nano_usd, self.latency_ms = told.cost, told.latency_ms
+        self.input_tokens, self.output_tokens = told.input_tokens, told.output_tokens
+        self.simulated, self.error = told.simulated, told.error
 
     @property
     def outputs(self) -> dict[str, Json]:
@@ -60,10 +62,40 @@ class Run:
         Raises:
             NodeFailed: if the run failed; the message names the node and the reason.
         """
-        if self._ended.failed_node is not None:
-            message = f"{self._ended.failed_node}: {self._ended.error}"
+        if self._told.failed_node is not None:
+            message = f"{self._told.failed_node}: {self.error}"
             raise NodeFailed(message)
-        return dict(self._ended.outputs)
+        return dict(self._told.outputs)
+
+    @property
+    def nodes(self) -> pl.DataFrame:
+        """Return the nodes that ran, one execution a row; `graph()` has what each took and gave.
+
+        >>> import promptstudio_lab as ps
+        >>> f = ps.connect("memory").flow("echo")
+        >>> _ = f.output(answer=f.input("question"))
+        >>> f.run(question="Hi").nodes.select("node", "status").rows()
+        [('question', 'succeeded'), ('output', 'succeeded')]
+        """
+        import polars as pl
+
+        schema: dict[str, Any] = {  # polars' own union of types
+            "node": pl.String,
+            "status": pl.String,
+            "latency_ms": pl.Float64,
+            "input_tokens": pl.Int64,
+            "output_tokens": pl.Int64,
+            "cost_usd": pl.Float64,
+        }
+        rows = [
+            (
+                *(node.node, node.status, node.latency_ms),
+                *(node.input_tokens, node.output_tokens),
+                None if node.cost is None else to_usd(node.cost),
+            )
+            for node in self._told.nodes
+        ]
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
     def resume(self, budget: int | None = None) -> Run:
         """Go on with a run that waits, failed or was cut short; what is over is kept.
@@ -74,8 +106,8 @@ class Run:
         Raises:
             Conflict: if it goes on already, or has succeeded.
         """
-        environment = self._kept()
-        return Run(go_on(environment, self.id, budget), environment)
+        environment = self.environment
+        return Run(ended_here(go_on(environment, self.id, budget)), environment)
 
     def rerun(self, node: str, budget: int | None = None) -> Run:
         """Run a node and all that follows from it again; what comes before costs nothing.
@@ -84,8 +116,8 @@ class Run:
             node: the node's name.
             budget: what may be spent at most.
         """
-        environment = self._kept()
-        return Run(run_again(environment, self.id, node, budget), environment)
+        environment = self.environment
+        return Run(ended_here(run_again(environment, self.id, node, budget)), environment)
 
     def replay(self) -> Run:
         """Repeat the run without one call; an answer that differs is an error.
@@ -93,8 +125,8 @@ class Run:
         Raises:
             Conflict: if what comes out differs from what was recorded.
         """
-        environment = self._kept()
-        return Run(repeat(environment, self.id), environment)
+        environment = self.environment
+        return Run(ended_here(repeat(environment, self.id)), environment)
 
     def metric(
         self,
@@ -117,9 +149,34 @@ class Run:
             dimensions: what to group by.
         """
         found = measured(name, value, unit, dimensions)
-        measure(self._kept(), self.id, found, at, key)
+        measure(self.environment, self.id, found, at, key)
 
-    def _kept(self) -> Environment:
+    def graph(self, by: str | None = None) -> Any:  # the graph widget
+        """Show the run as a graph: click nodes, and `.selected` is a frame of their executions.
+
+        Args:
+            by: what colours the nodes, at first their `status`: or their `cost`, `latency`,
+                `errors` or `kind`. The graph's `.by` can be set later.
+
+        Raises:
+            FlowError: for a draft's run, which is kept nowhere, or any other way to colour it.
+
+        >>> import promptstudio_lab as ps
+        >>> f = ps.connect("memory").flow("echo")
+        >>> _ = f.output(answer=f.input("question"))
+        >>> shown = f.run(question="Hi").graph()
+        >>> shown.select("output").selected["outputs"].to_list()
+        ['{"answer":"Hi"}']
+        """
+        return face("graph")(self, by)
+
+    @property
+    def environment(self) -> Environment:
+        """Return what the run lies in: the lab's room.
+
+        Raises:
+            FlowError: for a draft's run, which is kept nowhere.
+        """
         if self._environment is None:
             message = "a draft's run is kept nowhere; use lab.flow(name)"
             raise FlowError(message)
@@ -128,25 +185,20 @@ class Run:
     def __repr__(self) -> str:
         """Say how it ended, what it cost, and what it answered."""
         tag = " [simulated]" if self.simulated else ""
-        what = f"{self._ended.failed_node}: {self.error}" if self.error else dumps(self.outputs)
-        how = f"{self.status}{tag} {self.latency_ms:.0f} ms {format_usd(self.cost_nano_usd)}"
-        return f"<Run {how} {printable(what)}>"
+        what = f"{self._told.failed_node}: {self.error}" if self.error else dumps(self.outputs)
+        return f"<Run {self.status}{tag} {self._measures(' ')} {printable(what)}>"
+
+    def _measures(self, between: str) -> str:
+        if self.latency_ms is None:
+            return self.id
+        return f"{self.latency_ms:,.0f} ms{between}{format_usd(self.cost_nano_usd)}"
 
     def _repr_html_(self) -> str:
-        rows = "".join(map(_node_row, self._ended.nodes))
-        tag = '<span class="psl-run-tag">simulated</span>' if self.simulated else ""
-        answers = self._ended.outputs
-        shown = "".join(
-            f"<dt>{escape(name)}</dt><dd>{escape(_readable(value))}</dd>"
-            for name, value in answers.items()
-        )
-        failure = f'<p class="psl-run-bad">{escape(str(self.error))}</p>' if self.error else ""
-        return (
-            f'<div class="{_CLASSES}"><style>{_STYLE}</style><p><b>{escape(self.status)}</b> · '
-            f"{self.latency_ms:.0f} ms · {format_usd(self.cost_nano_usd)} {tag}</p>{failure}"
-            f"<dl>{shown}</dl><table><thead><tr><th>node</th><th>status</th><th>ms</th>"
-            f"<th>tokens</th><th>cost</th></tr></thead><tbody>{rows}</tbody></table></div>"
-        )
+        title = f"{self.status} · {self._measures(' · ')}"
+        answers = {name: readable(value) for name, value in self._told.outputs.items()}
+        nodes = table(_HEADS, map(_node_row, self._told.nodes), frozenset(_HEADS[2:]))
+        tag = "simulated" if self.simulated else ""
+        return card(title, failure(self.error), facts(answers), nodes, tag=tag)
 
 
 def batch_row(run: RunEnded) -> dict[str, Json]:
@@ -216,57 +268,57 @@ class Rows:
         if len(self._rows) >= _FOLD:
             self._fold()
 
-    def frame(self, order: Sequence[str]) -> pl.DataFrame:
-        """Return the rows of these items, in this order; of two rows of an item, the first."""
+    def frame(self, order: Sequence[str] | pl.Series) -> pl.DataFrame:
+        """Return the rows of these items, in this order; of two rows of an item, the first.
+
+        What was taken in is let go meanwhile, a column at a time.
+        """
         import polars as pl
 
         self._fold()
-        whole = pl.concat(self._frames, how="diagonal_relaxed")
+        frames, self._frames = self._frames, []
+        whole = pl.concat(frames, how="diagonal_relaxed")
+        del frames
+        at = _places(whole["item"], pl.Series("item", order, pl.String))
         last = [name for name in whole.columns if name in _OWN_COLUMNS - _FIRST]
-        whole = whole.select(pl.exclude(last), *last).unique("item", keep="first")
-        wanted = pl.DataFrame({"item": order}, schema={"item": pl.String})
-        return wanted.join(whole, on="item", how="inner", maintain_order="left")
+        names = [*(name for name in whole.columns if name not in last), *last]
+        return pl.DataFrame([whole.drop_in_place(name).gather(at) for name in names])
 
     def _fold(self) -> None:
         self._frames.append(results_frame(self._rows))
         self._rows = []
 
 
+def _places(items: pl.Series, order: pl.Series) -> pl.Series:
+    """Return where the first row of each item of an order stands; those without one are left out.
+
+    >>> import polars as pl
+    >>> _places(pl.Series(["b", "c", "a"]), pl.Series(["a", "b", "c"])).to_list()
+    [2, 0, 1]
+    >>> _places(pl.Series(["b", "b", "a"]), pl.Series(["a", "b", "c"])).to_list()
+    [2, 0]
+    """
+    import polars as pl
+
+    # Two sortings need a fifth of a join's memory, where each item has its one row.
+    mine, wanted = items.arg_sort(), order.arg_sort()
+    if items.len() == order.len() and items.gather(mine).equals(order.gather(wanted)):
+        return mine.gather(wanted.arg_sort())
+    first = pl.DataFrame({"item": items}).with_row_index("at").unique("item", keep="first")
+    ordered = pl.DataFrame({"item": order})
+    return ordered.join(first, on="item", how="inner", maintain_order="left")["at"]
+
+
 def _cell(value: Json) -> Json:
     return dumps(value) if isinstance(value, (dict, list)) else value
 
 
-def _readable(value: Json) -> str:
-    text = value if isinstance(value, str) else dumps(value)
-    text = printable(text)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+def readable(value: Json) -> str:
+    """Return a value as text: what is text already as it is, all else as JSON."""
+    return value if isinstance(value, str) else dumps(value)
 
 
-def printable(text: str) -> str:
-    """Show control and direction characters, so that text is only ever text."""
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}"
-        for letter in text
-    )
-
-
-def _node_row(node: NodeEnded) -> str:
-    tokens = "" if not node.calls else f"{node.input_tokens or '?'} → {node.output_tokens or '?'}"
-    cost = format_usd(node.cost) if node.calls else ""
-    cells = [node.step.key, node.status, f"{node.execution_time_ms:.0f}", tokens, cost]
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-
-
-# Prices between dollar signs are not formulas, whatever JupyterLab's typesetter thinks.
-_CLASSES = "psl-run tex2jax_ignore mathjax_ignore"
-_STYLE = """
-.psl-run{font-size:13px;color:var(--jp-ui-font-color1,#212121)}
-.psl-run dl{margin:8px 0;display:grid;grid-template-columns:max-content 1fr;gap:4px 16px}
-.psl-run dt{color:var(--jp-ui-font-color2,#616161)}
-.psl-run dd{margin:0;white-space:pre-wrap;font-family:var(--jp-code-font-family,monospace)}
-.psl-run table{font-size:11px;font-variant-numeric:tabular-nums;border-collapse:collapse}
-.psl-run th,.psl-run td{padding:2px 16px 2px 0;text-align:left;border:0}
-.psl-run th:nth-child(n+3),.psl-run td:nth-child(n+3){text-align:right}
-.psl-run .psl-run-tag{border:1px dashed currentColor;border-radius:8px;padding:0 8px;font-size:11px}
-.psl-run .psl-run-bad{color:var(--jp-error-color1,#c62828);white-space:pre-wrap}
-"""
+def _node_row(node: NodeTold) -> tuple[str, ...]:
+    tokens = "" if not node.called else f"{node.input_tokens or '?'} → {node.output_tokens or '?'}"
+    cost = format_usd(node.cost) if node.called else ""
+    return node.node, node.status, f"{node.latency_ms:,.0f}", tokens, cost

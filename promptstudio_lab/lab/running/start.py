@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 from promptstudio_lab.engine.batch import CONCURRENCY, Progress
 from promptstudio_lab.engine.plan import CONTROL
 from promptstudio_lab.errors import DatasetError, FlowError, ValueRefused, did_you_mean
+from promptstudio_lab.experiments.wording import ITEMS
 from promptstudio_lab.lab.datasets import Dataset
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.lab.running.batches import Batch
 from promptstudio_lab.lab.running.costs import Estimate, estimate
+from promptstudio_lab.lab.running.given import check_given, check_scorer
 from promptstudio_lab.lab.running.recorded import enqueue
 from promptstudio_lab.lab.running.results import Run
 from promptstudio_lab.lab.running.stream import RunStream
+from promptstudio_lab.lab.running.told import ended_here
 from promptstudio_lab.settings import CLASSES
 from promptstudio_lab.values import dumps
 
@@ -26,8 +29,9 @@ if TYPE_CHECKING:
 
     from promptstudio_lab.engine.plan import Plan
     from promptstudio_lab.engine.records import RunInput
+    from promptstudio_lab.flows.facts import Facts
     from promptstudio_lab.flows.graph import Graph
-    from promptstudio_lab.flows.store import FlowHead
+    from promptstudio_lab.flows.store import FlowHead, FlowVersion
     from promptstudio_lab.flows.variants import Patch
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.scorers import Scorer
@@ -48,6 +52,7 @@ class Startable:
     path: str
     aggregates: dict[str, dict[str, Json]]
     _environment: Environment
+    _saved: FlowVersion | None = None
 
     if TYPE_CHECKING:
 
@@ -55,12 +60,15 @@ class Startable:
         def graph_now(self) -> Graph:
             """Return the flow as it stands."""
 
+        def facts(self, graph: Graph) -> Facts:
+            """Return what the flow may refer to."""
+
         def head(self) -> FlowHead:
             """Carry over what a cell built and return the flow as it stands."""
 
         def _built_graph(self) -> Graph: ...
 
-    def run(self, **inputs: Json) -> Run:
+    def run(self, /, **inputs: Json) -> Run:
         """Run the flow once and return the result, which is committed by then.
 
         Args:
@@ -98,7 +106,7 @@ class Startable:
             raise FlowError(message)
         return self.begin(inputs, found.id).run
 
-    def stream(self, **inputs: Json) -> RunStream:
+    def stream(self, /, **inputs: Json) -> RunStream:
         """Run the flow once and give what its models say while they say it.
 
         `for node, text in f.stream(ticket="…"): print(text, end="")`, and `async for` as well;
@@ -133,7 +141,7 @@ class Startable:
 
         return RunStream(work, progress, item.run_id)
 
-    def queue(self, **inputs: Json) -> str:
+    def queue(self, /, **inputs: Json) -> str:
         """Write a run down for a `promptstudio worker` to take, and return the run's id.
 
         Args:
@@ -167,7 +175,7 @@ class Startable:
             self._environment,
             plan,
             [item],
-            lambda ended: Run(ended, environment),
+            lambda ended: Run(ended_here(ended), environment),
             ack="commit",
             keep=bool(self.id),
             **more,
@@ -201,9 +209,9 @@ class Startable:
                 warehouse by itself, and `budget` is shared by the tasks in equal parts.
         """
         dataset = data if isinstance(data, Dataset) else Dataset.of(self._environment, data)
-        self.check_rows(dataset)
+        self.check_rows(dataset, scorer)
         work = Batch(self._environment, self._plan(scorer, dataset), dataset, name)
-        title = f"{self.path} · {len(dataset):,} items"
+        title = f"{self.path} · {ITEMS.counted(len(dataset))}"
         rows = work.run(budget=budget, concurrency=concurrency, title=title, on=on)
         self.aggregates = work.aggregates
         return rows
@@ -225,15 +233,16 @@ class Startable:
         self.check_rows(dataset)
         return estimate(self._environment, self.id, self._plan(), dataset)
 
-    def check_rows(self, dataset: Dataset) -> None:
-        """Refuse rows that lack an input of the flow, or hold what cannot be kept, before any run.
+    def check_rows(self, dataset: Dataset, scorer: Scorer | None = None) -> None:
+        """Refuse, before any run, rows that no run could take or no scorer could judge.
 
         Raises:
-            FlowError: naming the first such row and what it lacks.
-            DatasetError: naming the first such row and the value.
+            FlowError: naming the first row and what it lacks, or what the scorer looks for.
+            DatasetError: naming the first row and the value that cannot be kept.
         """
-        graph = self.graph_now
+        graph, fields = self.graph_now, set[str]()
         for number, item in enumerate(dataset.items, start=1):
+            fields.update(item.values)
             try:
                 _check_inputs(graph, item.values, extra=True)
                 dumps(item.values)
@@ -243,6 +252,9 @@ class Startable:
             except ValueRefused as error:
                 message = f"row {number}: {error}"
                 raise DatasetError(message) from None
+
+        if scorer is not None:
+            check_scorer(scorer, graph, self.facts(graph), fields)
 
     def _plan(
         self,
@@ -258,16 +270,11 @@ class Startable:
         kept_as = data.classification if data else CLASSES[0]
         variants: dict[str, Patch | None] = {CONTROL: None}
         flow_id = self.head().id
-        return execution.prepare(self._environment, flow_id, variants, scorer, kept_as, until)
+        return execution.prepare(
+            self._environment, flow_id, variants, scorer, kept_as, saved=self._saved, until=until
+        )
 
 
 def _check_inputs(graph: Graph, given: Mapping[str, Json], *, extra: bool = False) -> None:
-    wanted = {node.key: node for node in graph.inside(None) if node.kind == "input"}
-    for key, node in wanted.items():
-        if key not in given and "default" not in node.config:
-            message = f"the flow's input {key!r} gets no value.{did_you_mean(key, given)}"
-            raise FlowError(message)
-    for name in () if extra else given:
-        if name not in wanted:
-            message = f"the flow has no input {name!r}.{did_you_mean(name, wanted)}"
-            raise FlowError(message)
+    wanted = {node.key: node.config for node in graph.inside(None) if node.kind == "input"}
+    check_given(wanted, given, extra=extra)

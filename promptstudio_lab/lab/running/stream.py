@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.errors import RunError
+from promptstudio_lab.shown import card, named_html
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,6 +27,9 @@ class Said(NamedTuple):
 
     node: str
     text: str
+
+    def _repr_html_(self) -> str:
+        return named_html(self)
 
 
 class RunStream:
@@ -63,6 +67,14 @@ class RunStream:
         self._ended = pool.submit(work, lambda node, text: self._said.put(Said(node, text)))
         self._ended.add_done_callback(lambda _: self._said.put(None))
         pool.shutdown(wait=False)
+
+    def __repr__(self) -> str:
+        """Say whether it goes on; nothing is waited for."""
+        return f"<RunStream {self.id}: {'over' if self._ended.done() else 'goes on'}>"
+
+    def _repr_html_(self) -> str:
+        how = "is over: .run" if self._ended.done() else "goes on: for node, text in …"
+        return card(f"Run {self.id} {how}")
 
     @property
     def run(self) -> Run:

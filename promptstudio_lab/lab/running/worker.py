@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.engine.batch import Progress
@@ -28,11 +29,17 @@ class Worker:
     Args:
         environment: the lab; runs of other labs of the organisation are taken, too.
         tell: hears of each run as it is taken and as it ends.
+        hear: gets (run, node name, text) as models answer.
     """
 
-    def __init__(self, environment: Environment, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        tell: Callable[[str], None],
+        hear: Callable[[str, str, str], None] | None = None,
+    ) -> None:
         """Begin with nothing in hand."""
-        self._environment, self._tell = environment, tell
+        self._environment, self._tell, self._hear = environment, tell, hear
         self._pool = ThreadPoolExecutor(_AT_ONCE, "promptstudio-worker")
         self._in_hand: dict[str, Future[None]] = {}
         self._progress: dict[str, Progress] = {}
@@ -64,7 +71,10 @@ class Worker:
     def _work(self, run: str) -> None:
         try:
             progress = self._progress[run]
-            ended = go_on(self._environment, run, standing=_STANDING, progress=progress)
+            hear = partial(self._hear, run) if self._hear else None
+            ended = go_on(
+                self._environment, run, standing=_STANDING, progress=progress, on_text=hear
+            )
         except (Conflict, CancelledError):
             # Another worker was first, or somebody has stopped it.
             return
