@@ -23,6 +23,20 @@ _IDS = {"type": "array", "items": _WORD, "maxItems": 10_000}
 _OBJECT = {"type": ["object", "null"]}
 _SEQUENCE = {"type": "integer", "minimum": 0, "maximum": 2**53}
 
+_ASKED = (
+    "view",
+    "edit",
+    "undo",
+    "redo",
+    "changes",
+    "ask",
+    "save",
+    "restore",
+    "label",
+    "fork",
+    "merge",
+)
+
 # The shapes only; what an operation means is checked where it is done, whoever asks for it.
 _OPERATION = {
     "type": "object",
@@ -56,9 +70,11 @@ MESSAGE = Draft202012Validator(
         "required": ["client_id", "do"],
         "properties": {
             "client_id": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
-            "do": {"enum": ["view", "edit", "undo", "redo", "changes", "ask", "save", "restore"]},
+            "do": {"enum": list(_ASKED)},
             "operation": _OPERATION,
             "since": _SEQUENCE,
+            "problems_tag": _OPTIONAL_WORD,
+            "hunks": _IDS,
         },
         "if": {"properties": {"do": {"const": "edit"}}},
         "then": {"required": ["operation"]},
@@ -84,6 +100,30 @@ ANSWER = Draft202012Validator(
     }
 )
 
+NEW_LABEL = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["name", "version"],
+        "properties": {
+            "name": _WORD,
+            "version": {**_SEQUENCE, "type": ["integer", "null"]},
+        },
+        "additionalProperties": False,
+    }
+)
+
+NEW_FORK = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["path"],
+        "properties": {
+            "path": {"type": "string", "minLength": 1, "maxLength": 500},
+            "version": {**_SEQUENCE, "type": ["integer", "null"]},
+        },
+        "additionalProperties": False,
+    }
+)
+
 NEW_RUN = Draft202012Validator(
     {
         "type": "object",
@@ -99,7 +139,7 @@ def read(body: bytes, shape: Draft202012Validator) -> dict[str, Json]:
 
     Args:
         body: as it came.
-        shape: `MESSAGE`, `NEW_FLOW`, `NEW_RUN` or `ANSWER`.
+        shape: `MESSAGE`, `NEW_FLOW`, `NEW_LABEL`, `NEW_FORK`, `NEW_RUN` or `ANSWER`.
 
     Raises:
         ValueRefused: with the place and the reason, if it is not what the route takes.

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from promptstudio_lab.errors import AccessDenied, WarehouseUnavailable
 from promptstudio_lab.lab import connect
+from promptstudio_lab.server.once import Once
 from promptstudio_lab.server.workers import Workers
 from promptstudio_lab.settings import choose_warehouse
 
@@ -41,6 +42,7 @@ class Rooms:
     Attributes:
         pool: the threads that do what blocks, away from the server's event loop.
         workers: the processes that run what this server's users ask for.
+        once: what was done lately, for whoever has not heard its outcome.
     """
 
     def __init__(self, root: Path) -> None:
@@ -48,6 +50,7 @@ class Rooms:
         self._root = root.resolve()
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="promptstudio")
         self.workers = Workers()
+        self.once = Once()
 
     def enter(self, visitor: Visitor) -> Lab:
         """Return the lab that a kernel beside the same notebook opens with `ps.connect()`.

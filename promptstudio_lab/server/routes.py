@@ -9,6 +9,9 @@
 | `GET promptstudio/flows/<id>/changes?since=` | what happened to it after a sequence |
 | `POST promptstudio/flows/<id>/messages` | what a canvas asks for |
 | `POST promptstudio/flows/<id>/runs` | `{inputs, until}` → the run, queued for a worker |
+| `GET promptstudio/flows/<id>/versions` | the saved versions, the labels, and a fork's origin |
+| `POST promptstudio/flows/<id>/forks` | `{path, version}` → the fork, with where it came from |
+| `POST promptstudio/flows/<id>/labels` | `{name, version}` → the same; null removes the label |
 | `GET promptstudio/runs/<id>` | how a run stands, node by node |
 | `POST promptstudio/runs/<id>/stop` | ends a run that is queued or goes on |
 | `GET promptstudio/questions` | what people are asked by runs that wait for them |
@@ -39,7 +42,7 @@ from promptstudio_lab.errors import (
     WarehouseError,
 )
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.lab.browsing import flow_by_id, template_by_id, tree
+from promptstudio_lab.lab.browsing import flow_by_id, template_by_id, tree, versions_of
 from promptstudio_lab.lab.editing import Editing
 from promptstudio_lab.lab.running.recorded import answered
 from promptstudio_lab.lab.running.seen import open_questions, run_by_id, stop_run
@@ -47,10 +50,13 @@ from promptstudio_lab.server.bodies import (
     ANSWER,
     MESSAGE,
     NEW_FLOW,
+    NEW_FORK,
+    NEW_LABEL,
     NEW_RUN,
     read,
     read_sequence,
 )
+from promptstudio_lab.server.once import Outcome
 from promptstudio_lab.server.rooms import Visitor, established
 from promptstudio_lab.values import check_text, dumps, without_surrogates
 
@@ -82,7 +88,21 @@ class Handler(APIHandler):
         self._rooms = rooms
 
     async def answer(self, work: Callable[[Lab], Json]) -> None:
-        """Do the work in a lab, away from the event loop, and send its outcome as JSON."""
+        """Do the work in a lab, away from the event loop, and send its outcome as JSON.
+
+        A request that bears an `Idempotency-Key` is done once, however often it is sent.
+        """
+        key = self.request.headers.get("Idempotency-Key")
+        if key is None:
+            status, text = await self._outcome(work)
+        else:
+            whole = (established(self.current_user.username), self.request.uri, key)
+            status, text = await self._rooms.once.outcome(whole, lambda: self._outcome(work))
+        self.set_status(status)
+        self.set_header("Cache-Control", "no-store")
+        await self.finish(text)
+
+    async def _outcome(self, work: Callable[[Lab], Json]) -> Outcome:
         visitor = Visitor(
             beside=self.get_query_argument("beside", ""),
             organization=self.get_query_argument("organization", ""),
@@ -94,19 +114,16 @@ class Handler(APIHandler):
             return json.dumps(work(self._rooms.enter(visitor)), allow_nan=False)
 
         try:
-            text = await IOLoop.current().run_in_executor(self._rooms.pool, done)
+            return Outcome(200, await IOLoop.current().run_in_executor(self._rooms.pool, done))
         except PromptStudioError as error:
-            self.set_status(_status_code(error))
-            text = dumps({"code": type(error).__name__, "message": without_surrogates(str(error))})
+            said = {"code": type(error).__name__, "message": without_surrogates(str(error))}
+            return Outcome(_status_code(error), dumps(said))
         except Exception:
             # The boundary: whoever reads the log finds the traceback, whoever asked its number.
             number = new_id()
             self.log.exception("PromptStudio Lab could not answer, error %s", number)
-            self.set_status(500)
             message = f"something unexpected happened; the server's log has it as {number}"
-            text = dumps({"code": "Unexpected", "message": message})
-        self.set_header("Cache-Control", "no-store")
-        await self.finish(text)
+            return Outcome(500, dumps({"code": "Unexpected", "message": message}))
 
 
 class Status(Handler):
@@ -158,10 +175,13 @@ class Changes(Handler):
     @web.authenticated
     @authorized
     async def get(self, flow_id: str) -> None:
-        """Return what happened after `?since=`, whoever did it."""
-        since = self.get_query_argument("since", "")
+        """Return what happened after `?since=`, whoever did it.
+
+        With `&problems_tag=`, the problems that it names are not told again.
+        """
+        since, tag = (self.get_query_argument(name, "") for name in ("since", "problems_tag"))
         await self.answer(
-            lambda lab: Editing(flow_by_id(lab, flow_id), "").changes(read_sequence(since))
+            lambda lab: Editing(flow_by_id(lab, flow_id), "").changes(read_sequence(since), tag)
         )
 
 
@@ -175,7 +195,56 @@ class Messages(Handler):
 
         def work(lab: Lab) -> Json:
             message = read(self.request.body, MESSAGE)
-            return Editing(flow_by_id(lab, flow_id), message["client_id"]).answer(message)
+            found = Editing(flow_by_id(lab, flow_id), message["client_id"]).answer(message)
+            if found["ok"] and (message["do"], message.get("about")) == ("ask", "run"):
+                found["data"]["texts"] = self._rooms.workers.said(found["data"]["run"])
+            return found
+
+        await self.answer(work)
+
+
+class Versions(Handler):
+    """The versions of a flow."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, flow_id: str) -> None:
+        """Return the saved versions, newest first, and which of them the labels name."""
+        await self.answer(lambda lab: versions_of(flow_by_id(lab, flow_id)))
+
+
+class Labels(Handler):
+    """The labels of a flow."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, flow_id: str) -> None:
+        """Let a label name a version, or none any more."""
+
+        def work(lab: Lab) -> Json:
+            wanted, flow = read(self.request.body, NEW_LABEL), flow_by_id(lab, flow_id)
+            if wanted["version"] is None:
+                flow.unlabel(wanted["name"])
+            else:
+                flow.label(wanted["name"], wanted["version"])
+            return versions_of(flow)
+
+        await self.answer(work)
+
+
+class Forks(Handler):
+    """The forks of a flow."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, flow_id: str) -> None:
+        """Return a new flow that begins as a version of this one; no version means as it stands."""
+
+        def work(lab: Lab) -> Json:
+            wanted = read(self.request.body, NEW_FORK)
+            path = check_text(wanted["path"], "path")
+            fork = flow_by_id(lab, flow_id).fork(path, wanted.get("version"))
+            return versions_of(fork)
 
         await self.answer(work)
 
@@ -271,6 +340,9 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("flows/([^/]+)", OneFlow),
     ("flows/([^/]+)/changes", Changes),
     ("flows/([^/]+)/messages", Messages),
+    ("flows/([^/]+)/versions", Versions),
+    ("flows/([^/]+)/forks", Forks),
+    ("flows/([^/]+)/labels", Labels),
     ("flows/([^/]+)/runs", Runs),
     ("runs/([^/]+)", OneRun),
     ("runs/([^/]+)/stop", Stop),

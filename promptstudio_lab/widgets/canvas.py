@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 import weakref
+from collections import OrderedDict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +19,7 @@ import traitlets
 from promptstudio_lab.errors import PromptStudioError
 from promptstudio_lab.flows import store
 from promptstudio_lab.lab.editing import Editing
+from promptstudio_lab.widgets import twofold
 from promptstudio_lab.widgets.inplace import InPlace
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 BUNDLE = Path(__file__).parents[1] / "labextension" / "static" / "widget.js"
 
 _LOOK_S = 1.0
+# News that may have been lost is told again after so long.
+_TOLD_AGAIN_S = 4.0
+_MOST_ANSWERS = 64
 _EDITS = ("edit", "undo", "redo", "restore")
 _log = logging.getLogger(__name__)
 
@@ -48,6 +54,8 @@ class FlowEditor(anywidget.AnyWidget):
         self._editing = Editing(flow, client_id=self.model_id)
         # The sequence that the view has, and the one that it was told of.
         self._seen = self._told = 0
+        self._told_at = 0.0
+        self._answers: OrderedDict[str, dict[str, Json]] = OrderedDict()
         self._in_place = InPlace(lambda news: self.send({"push": news}))
         self.on_msg(self._heard)
         _watch.add(self)
@@ -59,12 +67,13 @@ class FlowEditor(anywidget.AnyWidget):
 
     def tell(self, seq: int) -> None:
         """Say that the flow has reached a sequence; a view that is behind asks what happened."""
-        self._told = max(self._told, seq)
+        self._told, self._told_at = max(self._told, seq), time.monotonic()
         self.send({"push": {"seq": seq}})
 
     def look(self) -> None:
         """Tell the view if somebody else edited, unless it has yet to ask about the last time."""
-        if not self._seen or self._told > self._seen or self._flow.id is None:
+        fresh = time.monotonic() - self._told_at < _TOLD_AGAIN_S
+        if not self._seen or (self._told > self._seen and fresh) or self._flow.id is None:
             return
         with self._flow.reading() as session:
             seq = store.head(session, self._flow.id).seq
@@ -73,15 +82,26 @@ class FlowEditor(anywidget.AnyWidget):
 
     def _heard(self, _widget: object, content: Any, _buffers: object) -> None:  # a browser's JSON
         asked = content if isinstance(content, dict) else {}
+        key = str(asked.get("id"))
+        if key in self._answers:
+            # Its answer was lost or late: the same again, and nothing is done twice.
+            self.send({"id": asked.get("id"), **self._answers[key]})
+            return
         try:
             answer = self._answer(asked)
         except Exception as error:  # noqa: BLE001 — whatever went wrong must not cost the next message
             _log.exception("the canvas of %r asked for %r", self._flow.path, asked.get("do"))
             answer = {"ok": False, "code": type(error).__name__, "message": str(error)}
+        self._remember(key, answer)
         self.send({"id": asked.get("id"), **answer})
         change = answer.get("change")
         if asked.get("do") in _EDITS and isinstance(change, dict):
             _watch.spread(self, int(change["seq"]))
+
+    def _remember(self, key: str, answer: dict[str, Json]) -> None:
+        self._answers[key] = answer
+        while len(self._answers) > _MOST_ANSWERS:
+            self._answers.popitem(last=False)
 
     def _answer(self, asked: dict[str, Json]) -> dict[str, Json]:
         if asked.get("do") == "bundle":
@@ -118,6 +138,11 @@ class FlowEditor(anywidget.AnyWidget):
             return None
         data, metadata = shown
         return {**data, "image/svg+xml": self._flow._repr_svg_()}, metadata
+
+    def _ipython_display_(self) -> None:
+        shown = super()._repr_mimebundle_()
+        if shown is not None:
+            twofold.show(shown[0], self._flow._repr_svg_(), self._flow.path)
 
 
 class _Watch:

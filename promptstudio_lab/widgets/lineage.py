@@ -2,110 +2,72 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from promptstudio_lab.analytics.faces.layers import HEIGHT, WIDTH
 from promptstudio_lab.lab.faces import faces
-from promptstudio_lab.widgets.graph import CHOSEN, STYLE
+from promptstudio_lab.widgets.graphs.scene import Arrow, Box, Figures, Scene
+from promptstudio_lab.widgets.graphs.view import GraphView
 
 if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.analytics.lineage import Lineage
-    from promptstudio_lab.values import Json
 
-_HEIGHT = "360px"
-_ASKED = "asked"
-_STYLE: list[dict[str, Json]] = [
-    *STYLE,
-    {"selector": "node", "style": {"width": WIDTH, "height": HEIGHT, "font-size": 11}},
-    {"selector": f"node.{_ASKED}", "style": {"border-width": 3}},
-    {"selector": f"node.{CHOSEN}", "style": {"border-width": 4, "background-opacity": 0.3}},
-]
-
-
-class LineageGraph:
-    """A lineage as a picture in which boxes can be chosen by clicking them.
-
-    Args:
-        lineage: what is drawn.
-    """
-
-    def __init__(self, lineage: Lineage) -> None:
-        """Draw the boxes where its own picture has them."""
-        # Loading it takes longer than most faces need to appear.
-        import ipycytoscape
-
-        self._lineage = lineage
-        self._chosen: list[str] = []
-        # Clicking shows the field of this name as HTML, so it must name none.
-        self.widget = ipycytoscape.CytoscapeWidget(
-            tooltip_source="", layout={"height": _HEIGHT, "width": "100%"}
-        )
-        self.widget.add_class("psl-graph")
-        self.widget.set_layout(name="preset", fit=True, padding=24)
-        self.widget.set_style(_STYLE)
-        self.widget.graph.add_graph_from_json(self._elements(), directed=True)
-        self.widget.on("node", "click", self._click)
-
-    def _elements(self) -> dict[str, Json]:
-        layers = self._lineage.layers
-        places = layers.places
-        # What is drawn is known by its number: ids of rows stay here.
-        self._ids = [box.id for box in layers.boxes]
-        numbers = {box_id: str(number) for number, box_id in enumerate(self._ids)}
-        nodes: list[Json] = [
-            {
-                "data": {"id": numbers[box.id], "label": box.label, "kind": box.kind},
-                "classes": _ASKED if box.id in layers.chosen else "",
-                "position": {"x": places[box.id][0], "y": places[box.id][1]},
-            }
-            for box in layers.boxes
-        ]
-        edges: list[Json] = [
-            {
-                "data": {
-                    "id": f"e{at}",
-                    "source": numbers[one],
-                    "target": numbers[other],
-                    "label": "",
-                }
-            }
-            for at, (one, other) in enumerate(layers.arrows)
-        ]
-        return {"nodes": nodes, "edges": edges}
-
-    @property
-    def selected(self) -> pl.DataFrame:
-        """Return the calls that hang together with the chosen boxes, one a row."""
-        return self._lineage.under(self._chosen)
-
-    def __repr__(self) -> str:
-        """Count its boxes."""
-        layers = self._lineage.layers
-        return f"<LineageGraph: {len(layers.boxes)} boxes, {len(layers.arrows)} arrows>"
-
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:  # as IPython has it
-        """Add a picture, which is what a reader without a kernel sees."""
-        shown = self.widget._repr_mimebundle_(**options)
-        return {**shown, "text/plain": repr(self), "image/svg+xml": self._lineage.layers.svg}
-
-    def _click(self, clicked: dict[str, Any]) -> None:  # Cytoscape's own JSON
-        number = str(clicked.get("data", {}).get("id"))
-        if not number.isdecimal() or int(number) >= len(self._ids):
-            return
-        box = self._ids[int(number)]
-        if box in self._chosen:
-            self._chosen.remove(box)
-        else:
-            self._chosen.append(box)
-        asked = self._lineage.layers.chosen
-        for node in self.widget.graph.nodes:
-            mine = self._ids[int(node.data["id"])]
-            node.classes = CHOSEN if mine in self._chosen else _ASKED if mine in asked else ""
+# The chain is longer than there are hues: what was written, what ran, what it cost.
+_HUES = {
+    **dict.fromkeys(("template version", "usage"), "Models"),
+    **dict.fromkeys(("flow version", "node"), "Data"),
+    **dict.fromkeys(("execution", "call"), "Logic"),
+    "cost": "Outside",
+}
 
 
 @faces.register("lineage")
-def lineage(found: Lineage) -> LineageGraph:
-    """Return a lineage as a graph to look at and to select in."""
-    return LineageGraph(found)
+def lineage(found: Lineage, by: str | None = None) -> GraphView:
+    """Return a lineage as a graph to look at and to select in.
+
+    Args:
+        found: the lineage.
+        by: what it is coloured by.
+    """
+    layers = found.layers
+    places, columns = layers.places, list(layers.columns)
+    boxes = tuple(
+        Box(
+            box.id,
+            box.label,
+            box.kind,
+            box.kind,
+            _HUES[box.kind],
+            places[box.id][0] + WIDTH / 2,
+            places[box.id][1] + HEIGHT / 2,
+            columns.index(box.kind),
+            figures=_figures(found.under([box.id])),
+            words={"status": "asked about" if box.id in layers.chosen else "hangs together"},
+        )
+        for box in layers.boxes
+    )
+    scene = Scene(
+        "what came of what",
+        boxes,
+        tuple(Arrow(one, other) for one, other in layers.arrows),
+        ("kind", "status", "cost", "latency", "errors"),
+        found.under,
+        size=(WIDTH, HEIGHT),
+        note="of known price only" if found.calls["cost_usd"].has_nulls() else "",
+        simulated=found.simulated,
+    )
+    return GraphView(scene, by)
+
+
+def _figures(calls: pl.DataFrame) -> Figures:
+    if not calls.height:
+        return Figures()
+    known, latencies = calls["cost_usd"].drop_nulls().to_list(), calls["latency_ms"].to_list()
+    return Figures(
+        calls.height,
+        sum(known) if known else None,
+        sum(filter(None, latencies)),
+        sum(status != "succeeded" for status in calls["status"]) / calls.height,
+    )

@@ -1,23 +1,54 @@
-"""`%%sql`: a cell of SQL over the lab's warehouse, its answer displayed and kept in a variable."""
+"""The cells that are no Python: `%%sql` asks the warehouse, `%%prompt` tries a prompt."""
 
 from __future__ import annotations
 
 import keyword
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import promptstudio_lab.lab as labs
 from promptstudio_lab.errors import PromptStudioError
+from promptstudio_lab.shown import printable
 from promptstudio_lab.warehouse.frames.query import OWN, parameters_of
+from promptstudio_lab.widgets.prompting import Tried, tried
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+T = TypeVar("T")
 
 
 def register(shell: Any) -> None:  # IPython ships no types
-    """Make `%%sql` known to a shell."""
+    """Make `%%sql` and `%%prompt` known to a shell."""
 
     def sql(line: str, cell: str) -> Any:  # a polars frame, imported by whoever has one
         """Run a query: `%%sql [name]`, with `:name` for the notebook's variables."""
         return answer(shell.user_ns, line, cell)
 
+    def prompt(line: str, cell: str | None = None) -> Tried:
+        """Save and try a prompt: `%%prompt library/name [-m MODEL] [--name x] [variable=value …]`.
+
+        A text that the newest version has already makes no new one; `--save` asks no model, and
+        `%prompt library/name` tries what is there.
+        """
+        return plainly(lambda: tried(_lab(shell.user_ns), shell.user_ns, line, cell))
+
     shell.register_magic_function(sql, magic_kind="cell", magic_name="sql")
+    shell.register_magic_function(prompt, magic_kind="line_cell", magic_name="prompt")
+
+
+def plainly(work: Callable[[], T]) -> T:
+    """Return what work gives; what goes wrong is one line and no traceback.
+
+    Raises:
+        UsageError: with that line.
+    """
+    from IPython.core.error import UsageError
+
+    try:
+        return work()
+    except PromptStudioError as error:
+        raise UsageError(printable(" ".join(str(error).split()))) from None
 
 
 def answer(namespace: dict[str, Any], line: str, cell: str) -> Any:  # a polars frame
@@ -31,15 +62,14 @@ def answer(namespace: dict[str, Any], line: str, cell: str) -> Any:  # a polars 
     Raises:
         UsageError: with one line that says what is wrong.
     """
-    from IPython.core.error import UsageError
+    return plainly(lambda: _answer(namespace, line, cell))
 
-    try:
-        name = _variable(line)
-        asked = [mark for mark in parameters_of(cell) if mark != OWN]
-        bound = {mark: _value(namespace, mark) for mark in asked}
-        frame = _lab(namespace).sql(cell, **bound)
-    except PromptStudioError as error:
-        raise UsageError(" ".join(str(error).split())) from None
+
+def _answer(namespace: dict[str, Any], line: str, cell: str) -> Any:  # a polars frame
+    name = _variable(line)
+    asked = [mark for mark in parameters_of(cell) if mark != OWN]
+    bound = {mark: _value(namespace, mark) for mark in asked}
+    frame = _lab(namespace).sql(cell, **bound)
     if name:
         namespace[name] = frame
     return frame

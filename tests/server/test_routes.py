@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -121,6 +122,24 @@ def test_a_flow_is_made_once_however_often_it_is_asked_for(server: Server) -> No
     assert server.get(f"flows/{made['id']}").json["nodes"] == []
 
 
+def test_problems_that_a_view_has_are_not_told_again(server: Server, lab: Lab) -> None:
+    flow = lab.flow("faces/checked")
+    url = f"flows/{flow.id}/messages"
+    flow.apply(added("ticket"))
+    opened = server.get(f"flows/{flow.id}").json
+    assert opened["problems"], "an input that nothing takes is one"
+    known = {"problems_tag": opened["problems_tag"]}
+    moved = {"type": "move", "nodes": {opened["nodes"][0]["id"]: {"x": 16, "y": 0}}}
+    change = server.post(url, message("edit", operation=moved, **known)).json["change"]
+    assert (change["problems"], change["problems_tag"]) == (None, known["problems_tag"])
+    asked = f"flows/{flow.id}/changes?since={opened['seq']}"
+    assert server.get(asked).json["problems"] == opened["problems"], "to whoever names no tag"
+    assert server.get(f"{asked}&problems_tag={known['problems_tag']}").json["problems"] is None
+    change = server.post(url, message("edit", operation=added("other"), **known)).json["change"]
+    assert len(change["problems"]) > len(opened["problems"])
+    assert change["problems_tag"] != known["problems_tag"]
+
+
 def test_an_edit_in_the_tab_shows_in_the_kernel_which_can_take_it_back(
     server: Server, lab: Lab
 ) -> None:
@@ -143,6 +162,28 @@ def test_a_repeated_operation_is_done_once(server: Server, lab: Lab) -> None:
     first, second = (server.post(f"flows/{flow.id}/messages", sent).json for _ in range(2))
     assert first == second
     assert flow.head().seq == 1
+
+
+def test_what_bears_a_key_is_done_once_and_answered_each_time(server: Server, lab: Lab) -> None:
+    flow = lab.flow("faces/undone")
+    url = f"promptstudio/flows/{flow.id}/messages"
+    for key in ("one", "two", "three"):
+        server.post(f"flows/{flow.id}/messages", message("edit", operation=added(key)))
+
+    def undo(key: str) -> object:
+        sent = {**server.token, "Idempotency-Key": key}
+        return server.ask("POST", url, message("undo"), sent).json
+
+    with ThreadPoolExecutor(4) as at_once:
+        first, *again = at_once.map(undo, ["the first"] * 4)
+    assert [first] * 3 == again
+    assert list(flow.graph_now.by_key) == ["one", "two"]
+    assert undo("the second") != first
+    assert list(flow.graph_now.by_key) == ["one"]
+    other = lab.flow("faces/elsewhere")
+    sent = {**server.token, "Idempotency-Key": "the first"}
+    elsewhere = server.ask("POST", f"promptstudio/flows/{other.id}/messages", message("undo"), sent)
+    assert elsewhere.json != first
 
 
 def test_a_refused_edit_is_an_answer_with_its_reason(server: Server, lab: Lab) -> None:
@@ -300,13 +341,16 @@ def test_the_unexpected_is_recorded_and_shows_nothing(server: Server) -> None:
     choose(server.root / "broken", "broken.db")
     there = "beside=broken/a.ipynb"
     flow_id = server.post(f"flows?{there}", {"path": "odd"}).json["id"]
-    edit = message("edit", operation=added("ticket"))
+    operation = added("ticket")
+    edit = message("edit", operation=operation)
     assert server.post(f"flows/{flow_id}/messages?{there}", edit).json["ok"]
     with sqlite3.connect(server.root / "broken" / "broken.db") as connection:
         connection.execute("UPDATE flow_node SET config = '[]'")  # JSON, but no node's settings
-        # What stands at a sequence is known already; a fault at the next one is read.
-        connection.execute("UPDATE prompt_flow SET head_seq = head_seq + 1")
     connection.close()
+    # What nobody touches is known already; a fault in a row is read once an edit touches it.
+    moved = {"type": "move", "op_id": new_id(), "nodes": {operation["node"]: {"x": 1, "y": 2}}}
+    edit = message("edit", operation=moved)
+    assert server.post(f"flows/{flow_id}/messages?{there}", edit).status == 500
     reply = server.get(f"flows/{flow_id}?{there}")
     assert (reply.status, reply.json["code"]) == (500, "Unexpected")
     assert "AttributeError" not in reply.text
@@ -327,3 +371,35 @@ def test_many_tabs_edit_one_flow_at_once(server: Server, lab: Lab) -> None:
     assert all(reply.json["ok"] for reply in replies)
     assert len(flow.graph_now.nodes) == 16
     assert flow.head().seq == 16
+
+
+def test_a_fork_says_where_it_came_from_and_labels_move(server: Server, lab: Lab) -> None:
+    flow = lab.flow("support/triage")
+    flow.output(answer=flow.input("question"))
+    flow.save()
+    made = server.post(f"flows/{flow.id}/forks", {"path": "support/mine", "version": 1}).json
+    origin = {"id": flow.id, "path": "support/triage", "version": 1}
+    assert made["origin"] == origin
+    assert server.get(f"flows/{made['id']}").json["flow"]["origin"] == origin
+    assert server.get(f"flows/{made['id']}/versions").json["origin"] == origin
+    assert server.get(f"flows/{flow.id}").json["flow"]["origin"] is None
+
+    fork = lab.flow("support/mine")
+    asked = fork.head().graph.by_key["question"].id
+    fork.apply({"type": "rename", "node": asked, "key": "asked"})
+    address = f"flows/{made['id']}/messages"
+    (hunk,) = server.post(address, message("ask", about="merge")).json["data"]["hunks"]
+    assert hunk["lines"] == ["~ question is called asked"]
+    for wrong in ([], ["none"], None, [7]):
+        refused = server.post(address, message("merge", hunks=wrong))
+        assert refused.status == 400 or refused.json["ok"] is False
+    assert server.post(address, message("merge", hunks=[hunk["id"]])).json["ok"]
+    assert "asked" in flow.head().graph.by_key
+
+    again = server.post(f"flows/{flow.id}/forks", {"path": "support/mine"})
+    assert (again.status, again.json["code"]) == (400, "OperationRefused")
+    labels = f"flows/{flow.id}/labels"
+    named = server.post(labels, {"name": "production", "version": 1}).json
+    assert named["labels"] == {"production": 1}
+    away = server.post(f"flows/{flow.id}/messages", message("label", name="production")).json
+    assert away == {"ok": True, "data": {}}

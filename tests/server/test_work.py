@@ -41,6 +41,20 @@ def settled(server: Server, run: str, *statuses: str) -> Any:  # a route's own J
     pytest.fail(f"the run is {found['status']}")
 
 
+def test_what_a_model_says_is_told_with_the_run(server: Server, lab: Lab) -> None:
+    flow = asking(lab, "work/said")
+    flow.save()
+    other = asking(lab, "work/other")
+    run = server.post(f"flows/{flow.id}/runs", {"inputs": {"x": "tea"}}).json["run"]
+    found = settled(server, run, "waiting")
+    whole = next(one["outputs"]["text"] for one in found["nodes"] if one["name"] == "say")
+    question = {"client_id": "c", "do": "ask", "about": "run", "run": run}
+    told = server.post(f"flows/{flow.id}/messages", question).json
+    assert told["data"]["texts"] == {"say": whole[-400:]}
+    refused = server.post(f"flows/{other.id}/messages", question).json
+    assert (refused["ok"], "data" in refused) == (False, False)
+
+
 def test_a_run_of_a_tab_is_queued_and_a_worker_runs_it(server: Server, lab: Lab) -> None:
     flow = asking(lab, "work/rate")
     flow.save()

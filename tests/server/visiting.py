@@ -6,21 +6,21 @@ import http.client
 import json
 import os
 import socket
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.server.forked import started
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from multiprocessing.context import ForkServerProcess
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-of-the-tests"  # noqa: S105 — opens nothing but a server that ends with the test
-_START_S = 60.0
-_STOP_S = 10.0
+_START_S = _STOP_S = 120.0  # what is killed leaves its kernels and workers behind
 _POLL_S = 0.1
 
 
@@ -96,31 +96,22 @@ def running(home: Path, *arguments: str, **environment: str) -> Iterator[Server]
     """Give a server that shows `home/root` and ends with the block, by its own process id."""
     root, log = home / "root", home / "log"
     root.mkdir(parents=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        *(sys.executable, "-m", "jupyter", "server", "--allow-root", "--no-browser"),
-        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"),
+    words = [
+        *("--allow-root", "--no-browser"),
+        *(f"--ServerApp.port={_likely_free()}", "--ServerApp.ip=127.0.0.1"),
         *(f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={TOKEN}"),
         "--ServerApp.jpserver_extensions={'promptstudio_lab.server': True}",
         *arguments,
     ]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=root, env=_environment(home, environment), stdout=out, stderr=out
-        )
-    server = Server(port, root, log)
+    process = started(words, root, _environment(home, environment), log)
     try:
-        _wait(server, process)
-        yield server
+        yield _answering(home, root, log, process)
     finally:
         process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
+        process.join(_STOP_S)
+        if process.is_alive():
             process.kill()
-            process.wait()
+            process.join()
 
 
 def _environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
@@ -140,13 +131,23 @@ def _cookies(reply: Answer) -> dict[str, str]:
     return dict(cookie.split("=", 1) for cookie in sent)
 
 
-def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
+def _likely_free() -> int:
+    """Return a port that nobody has; where somebody is faster, the server takes another."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _answering(home: Path, root: Path, log: Path, process: ForkServerProcess) -> Server:
+    """Return the server once it answers, at the port that it has written down."""
+    told = home / "jupyter_runtime_dir" / f"jpserver-{process.pid}.json"
     deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and process.is_alive():
         try:
+            server = Server(json.loads(told.read_text(encoding="utf-8"))["port"], root, log)
             if server.ask("GET", "api/status").status == http.client.OK:
-                return
-        except OSError:
+                return server
+        except (OSError, ValueError):  # not there yet, or half written
             time.sleep(_POLL_S)
-    message = f"the server did not start: {server.log.read_text(errors='replace')}"
+    message = f"the server did not start: {log.read_text(errors='replace')}"
     raise AssertionError(message)

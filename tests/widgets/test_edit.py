@@ -153,3 +153,15 @@ def test_a_missing_bundle_says_how_to_build_it(
     answer = open_editor(flow).ask({"id": "b", "do": "bundle"})
     assert not answer["ok"]
     assert "npm run build" in answer["message"]
+
+
+def test_a_version_is_labelled_from_the_canvas(flow: Flow, open_editor: Open) -> None:
+    browser = open_editor(flow)
+    first = browser.ask({"id": "1", "do": "save"})["data"]
+    named = {"do": "label", "name": "production", "version": first}
+    assert browser.ask({"id": "2", **named})["data"] == {"production": first}
+    (version,) = browser.ask({"id": "3", "do": "ask", "about": "versions"})["data"]
+    assert version["labels"] == ["production"]
+    assert not browser.ask({"id": "4", **named, "version": 9})["ok"]
+    assert not browser.ask({"id": "5", **named, "version": "x"})["ok"]
+    assert flow.labels() == {"production": first}

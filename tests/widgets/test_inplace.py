@@ -30,7 +30,7 @@ def pushes(browser: Browser, name: str) -> list[Any]:  # JSON
 
 
 def until(done: Callable[[], object]) -> None:
-    late = time.monotonic() + 20
+    late = time.monotonic() + 60
     while not done():
         assert time.monotonic() < late
         time.sleep(0.02)

@@ -1,0 +1,1 @@
+"""Graphs to look at and to select in: flows, runs, experiments and what came of what."""
