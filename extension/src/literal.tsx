@@ -20,6 +20,13 @@ function codePoint(character: string): string {
   return `U+${number.toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
+/** The same for where only a plain text can stand: a tooltip, an option, a name. */
+export function spelled(text: string): string {
+  return pieces(text)
+    .map(piece => piece.text)
+    .join('');
+}
+
 /** What a person or a model wrote, shown literally. */
 export function Literal({ text }: { text: string }): ReactElement {
   return (

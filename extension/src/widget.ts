@@ -13,6 +13,9 @@ export const version = VERSION;
 
 const HEIGHT = '480px';
 const SLOW_MS = 1500;
+/** A message that gets no answer is sent again, ever more rarely: a busy kernel answers late. */
+const AGAIN_MS = 1500;
+const AGAIN_AT_MOST_MS = 30_000;
 /** A comm lives from the start, so news of its life is of its end; a new kernel has new ones. */
 const DEATHS = ['comm_live_update', 'comm:close'];
 
@@ -22,7 +25,7 @@ type Heard = { readonly push: Whatever } | ({ readonly id: string } & Answer);
 interface Waiting {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (reason: Error) => void;
-  readonly late: ReturnType<typeof setTimeout>;
+  late: ReturnType<typeof setTimeout>;
 }
 
 /** One view's line to Python, over the comm of its model. */
@@ -40,14 +43,32 @@ class CellHost implements Host {
     }
     const id = crypto.randomUUID();
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => this.turn('slow'), SLOW_MS);
+      const late = setTimeout(() => {
+        this.turn('slow');
+        this.again(id, message, AGAIN_MS);
+      }, SLOW_MS);
       this.waiting.set(id, { resolve, reject, late });
-      try {
-        this.model.send({ id, ...message });
-      } catch {
-        this.die();
-      }
+      this.send(id, message);
     });
+  }
+
+  /** Python answers a message that it has had before as it did then, and does it once. */
+  private again(id: string, message: Message, after: number): void {
+    const asked = this.waiting.get(id);
+    if (asked) {
+      asked.late = setTimeout(() => {
+        this.send(id, message);
+        this.again(id, message, Math.min(after * 2, AGAIN_AT_MOST_MS));
+      }, after);
+    }
+  }
+
+  private send(id: string, message: Message): void {
+    try {
+      this.model.send({ id, ...message });
+    } catch {
+      this.die();
+    }
   }
 
   onChange(listener: (whatever: Whatever) => void): () => void {

@@ -6,6 +6,7 @@ import type { LabError } from '../api/errors';
 
 interface Asked {
   readonly url: string;
+  readonly key: string | null;
   readonly method: string;
   readonly body: string | null;
 }
@@ -20,6 +21,7 @@ function client(say: () => Response | Promise<never>): { rest: RestClient; asked
       const request = input as Request;
       asked.push({
         url: request.url,
+        key: request.headers.get('Idempotency-Key'),
         method: init?.method ?? request.method,
         body: request.method === 'POST' ? await request.clone().text() : null
       });
@@ -45,9 +47,9 @@ async function failure(say: () => Response | Promise<never>): Promise<LabError> 
 
 test('what is asked lies under the server’s own address, each part escaped', async () => {
   const { rest, asked } = client(() => json(200, { seq: 3 }));
-  await rest.changes('my work', '../x?y', 3);
+  await rest.changes('my work', '../x?y', 3, 'ab12');
   expect(asked[0]?.url).toContain('http://localhost:1/user/rosa/promptstudio/flows/');
-  expect(asked[0]?.url).toContain('..%2Fx%3Fy/changes?beside=my%20work&since=3');
+  expect(asked[0]?.url).toContain('..%2Fx%3Fy/changes?beside=my%20work&since=3&problems_tag=ab12');
   expect(asked[0]?.method).toBe('GET');
 });
 
@@ -55,6 +57,25 @@ test('a message carries its view and is posted', async () => {
   const { rest, asked } = client(() => json(200, { ok: true }));
   await rest.send('', 'f', 'tab', { do: 'undo' });
   expect(asked[0]).toMatchObject({ method: 'POST', body: '{"client_id":"tab","do":"undo"}' });
+});
+
+test('what gets no answer is sent again under the same key, and nothing is heard of it', async () => {
+  let lost = 2;
+  const { rest, asked } = client(() =>
+    lost-- > 0 ? Promise.reject(new TypeError('lost')) : json(200, { ok: true })
+  );
+  expect(await rest.send('', 'f', 'tab', { do: 'undo' })).toEqual({ ok: true });
+  await rest.send('', 'f', 'tab', { do: 'undo' });
+  const [first, second, third, next] = asked.map(one => one.key);
+  expect(first).toMatch(/^[0-9a-f-]{36}$/);
+  expect([second, third]).toEqual([first, first]);
+  expect(next).not.toBe(first);
+});
+
+test('a refusal is not asked for twice', async () => {
+  const { rest, asked } = client(() => json(404, { code: 'NotFound', message: 'no' }));
+  await expect(rest.tree('')).rejects.toMatchObject({ code: 'NotFound' });
+  expect(asked).toHaveLength(1);
 });
 
 test('the server’s own refusals keep their code and words', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { act } from 'react';
 
 import { mount } from '../canvas';
+import type { KindView } from '../flow/types';
 import { node, settled, SlowHost, view } from './flows';
 
 (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
@@ -95,7 +96,7 @@ test('Delete removes what is selected, and the focus stays on the canvas', async
   expect(document.activeElement?.classList.contains('psl-root')).toBe(true);
   await press(document.activeElement ?? element, 'z', { ctrlKey: true });
   await act(() => host.answer({ ok: false, code: 'x', message: 'x' }));
-  expect(host.asked.at(-1)).toEqual({ do: 'undo' });
+  expect(host.asked.at(-1)).toMatchObject({ do: 'undo' });
 });
 
 test('Backspace in a text that is being written removes no node', async () => {
@@ -116,9 +117,29 @@ test('a canvas whose kernel is gone says so and takes no edit', async () => {
   expect(host.asked).toHaveLength(1);
 });
 
-test('an empty flow invites', async () => {
-  const { element } = await shown(view({ nodes: [], edges: [] }));
-  expect(element.querySelectorAll('.psl-starter')).toHaveLength(1);
+test('an empty flow offers what can be begun with the kinds there are, as one edit', async () => {
+  const [llm] = view().kinds;
+  const kinds = ['input', 'llm', 'output'].map(name => ({ ...llm, name }) as KindView);
+  const { element, host } = await shown(view({ nodes: [], edges: [], kinds }));
+  const starters = [...element.querySelectorAll<HTMLElement>('.psl-starter')];
+  expect(starters.map(each => each.querySelector('b')?.textContent)).toEqual(['Ask a model']);
+  await act(async () => {
+    starters[0]?.click();
+    await settled();
+  });
+  const asked = host.asked.at(-1);
+  const edit = asked?.do === 'edit' && asked.operation.type === 'batch' ? asked.operation : null;
+  expect(edit?.operations.map(each => each.type)).toEqual([
+    ...['add', 'add', 'add'],
+    ...['connect', 'connect']
+  ]);
+});
+
+test('on an empty canvas nobody is blamed', async () => {
+  const problem = { code: 'F106', severity: 'error', message: 'no nodes' } as const;
+  const whole = { ...problem, node: null, key: null, pointer: '', mend: [] };
+  const { element } = await shown(view({ nodes: [], edges: [], problems: [whole] }));
+  expect(element.querySelector('.psl-count')).toBeNull();
 });
 
 test('nothing anywhere writes raw HTML', () => {

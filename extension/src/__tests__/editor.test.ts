@@ -42,14 +42,22 @@ let isVisible = true;
 let server: Server;
 let host: RestHost;
 let heard: number[];
+let opened: string[];
 let statuses: Status[];
 
 beforeEach(async () => {
   jest.useFakeTimers();
   isVisible = true;
   server = new Server();
-  host = new RestHost(server as unknown as Client, FLOW, () => isVisible, 'tab');
+  host = new RestHost(
+    server as unknown as Client,
+    FLOW,
+    () => isVisible,
+    'tab',
+    flow => opened.push(flow.path)
+  );
   heard = [];
+  opened = [];
   statuses = [];
   host.onChange(one => heard.push(one.seq));
   host.onStatus(status => statuses.push(status));
@@ -77,23 +85,31 @@ test('a tab that nobody sees asks nothing', async () => {
   expect(server.polled).toHaveLength(before);
 });
 
-test('an edit whose answer is lost is sent again, as the same operation', async () => {
-  server.isAway = true;
+test('an answer that takes long is waited for; one that takes too long ends the line', async () => {
+  let say: () => void = () => undefined;
+  server.send = () =>
+    new Promise(resolve => {
+      say = () => resolve({ ok: true, change: change(6) });
+    });
   const answer = host.request(EDIT);
-  await jest.advanceTimersByTimeAsync(100);
-  expect(statuses.at(-1)).toBe('slow');
-  server.isAway = false;
-  await jest.advanceTimersByTimeAsync(500);
+  await jest.advanceTimersByTimeAsync(1000);
+  expect(statuses).toEqual(['live']);
+  await jest.advanceTimersByTimeAsync(1000);
+  expect(statuses).toEqual(['live', 'slow']);
+  await jest.advanceTimersByTimeAsync(9000);
+  expect(statuses).toEqual(['live', 'slow', 'dead']);
+  say();
   expect(await answer).toMatchObject({ ok: true });
-  expect(server.sent).toEqual([EDIT, EDIT]);
   expect(statuses.at(-1)).toBe('live');
 });
 
-test('an undo is never sent twice: it would take back more', async () => {
-  server.isAway = true;
-  await expect(host.request({ do: 'undo' })).rejects.toBe(AWAY);
-  expect(server.sent).toHaveLength(1);
-  expect(statuses.at(-1)).toBe('dead');
+test('a question that takes long holds up nothing', async () => {
+  server.send = () => new Promise(() => undefined);
+  void host.request({ do: 'ask', about: 'models' });
+  server.seq = 8;
+  await jest.advanceTimersByTimeAsync(12_000);
+  expect(statuses).toEqual(['live']);
+  expect(heard).toEqual([8]);
 });
 
 test('a server that stays away ends the line; when it is back, so is the line', async () => {
@@ -129,4 +145,9 @@ test('a tab that is closed asks nothing any more', async () => {
   const before = server.polled.length;
   await jest.advanceTimersByTimeAsync(10_000);
   expect(server.polled).toHaveLength(before);
+});
+
+test('a fork is opened beside what it was forked from', () => {
+  host.show({ id: 'other', path: 'support/mine' });
+  expect(opened).toEqual(['support/mine']);
 });

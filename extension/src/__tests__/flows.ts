@@ -36,7 +36,7 @@ export function node(key: string, more: Partial<NodeView> = {}): NodeView {
 export function view(more: Partial<View> = {}): View {
   return {
     warehouse: 'w',
-    flow: { id: 'f', path: 'support/triage', version: 0 },
+    flow: { id: 'f', path: 'support/triage', version: 0, origin: null },
     me: 'rosa',
     seq: 5,
     kinds: [
@@ -81,6 +81,7 @@ export function view(more: Partial<View> = {}): View {
       }
     ],
     problems: [],
+    problems_tag: 'none',
     ...more
   };
 }
@@ -93,6 +94,7 @@ export function change(seq: number, more: Partial<Change> = {}): Change {
     gone_nodes: [],
     gone_edges: [],
     problems: [],
+    problems_tag: 'none',
     conflicts: [],
     by: [],
     superseded: [],

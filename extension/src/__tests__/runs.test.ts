@@ -1,5 +1,5 @@
 import { duration, money, percent } from '../flow/figures';
-import { heated, nameOf, Runs, standing } from '../flow/runs';
+import { heated, nameOf, passage, Runs, standing } from '../flow/runs';
 import { Session } from '../flow/session';
 import type { Answer, Message, NodeRun, RunView } from '../flow/types';
 import { read } from '../canvas/run';
@@ -103,6 +103,18 @@ test('what models say is shown piece by piece, of this run only', async () => {
   expect(runs.state().texts.get('a')).toBe('one two');
 });
 
+test('where texts come with the run, they are shown as they stand', async () => {
+  const { host, runs } = await opened();
+  host.answers = { run: { ok: true, data: { run: 'r1' } } };
+  await runs.begin({}, null);
+  host.answers = { run: { ok: true, data: { ...run({}), texts: { a: 'one ' } } } };
+  await tick(250);
+  expect(runs.state().texts.get('a')).toBe('one ');
+  host.answers = { run: { ok: true, data: { ...run({}), texts: { a: 'one two' } } } };
+  await tick(250);
+  expect(runs.state().texts.get('a')).toBe('one two');
+});
+
 test('a run that cannot begin says why', async () => {
   const { host, runs, session } = await opened();
   host.answers = { run: { ok: false, code: 'FlowInvalid', message: 'no output' } };
@@ -125,6 +137,50 @@ test('how a node stands: under way, done, from the cache, or not in this run', (
   const over = run({ status: 'partial', nodes: { 'id-a': did({ cached: true }) } });
   expect([a, m, i].map(one => standing(flow, over, one))).toEqual(['cached', 'skipped', null]);
   expect(nameOf(flow, i)).toBe('m/i');
+});
+
+test('what went over an edge: something, something soon, or nothing', () => {
+  const [edge] = view().edges as [never];
+  const going = run({ nodes: { 'id-a': did() } });
+  expect(passage(going, edge)).toBeNull();
+  expect(passage({ ...going, under_way: { 'id-b': 'running' } }, edge)).toBe('coming');
+  const nodes = { 'id-a': did(), 'id-b': did({ status: 'failed' }) };
+  expect(passage({ ...going, nodes }, edge)).toBe('taken');
+  expect(passage(run({ status: 'partial', nodes: { 'id-a': did() } }), edge)).toBe('idle');
+  const failed = { 'id-a': did({ status: 'failed' }), 'id-b': did() };
+  expect(passage(run({ status: 'failed', nodes: failed }), edge)).toBe('idle');
+  const skipped = { 'id-a': did(), 'id-b': did({ status: 'skipped' }) };
+  expect(passage(run({ status: 'succeeded', nodes: skipped }), edge)).toBe('idle');
+});
+
+test('a run that was painted comes back when nothing is coloured any more', async () => {
+  const { host, runs } = await opened();
+  host.answers = {
+    run: { ok: true, data: run({ status: 'succeeded' }) },
+    heat: { ok: true, data: { runs: 1, nodes: {} } }
+  };
+  await runs.show('r1');
+  await runs.warm('cost');
+  await runs.warm('latency');
+  expect(runs.state()).toMatchObject({ shown: null, heat: { by: 'latency' } });
+  await runs.warm(null);
+  expect(runs.state()).toMatchObject({ shown: { run: 'r1' }, heat: null });
+  await runs.show(null);
+  await runs.warm(null);
+  expect(runs.state().shown).toBeNull();
+});
+
+test('a run keeps the flow as a version first, and the canvas knows which', async () => {
+  const { host, runs, session } = await opened();
+  host.answers = { run: { ok: true, data: { run: 'r1' } } };
+  await runs.begin({}, null);
+  host.answers = { run: { ok: true, data: run({ version: 3 }) } };
+  await tick(250);
+  expect(session.state().view?.flow.version).toBe(3);
+  // Somebody saves meanwhile: the run is not of that version, and does not undo it.
+  session.saved(4);
+  await tick(250);
+  expect(session.state().view?.flow.version).toBe(4);
 });
 
 test('heat is a share of the hottest, or of a change between two variants', () => {

@@ -1,6 +1,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
+import { newId } from '../flow/ids';
 import type { Answer, Change, Message, View } from '../flow/types';
 import { LabError } from './errors';
 import type { MadeFlow, Question, Status, Template, Tree } from './types';
@@ -10,6 +11,8 @@ const MISSING = 404;
 const FORBIDDEN = 403;
 /** What a hub or a proxy says in the place of a server that is gone. */
 const AWAY: readonly number[] = [424, 502, 503, 504];
+/** A request without an answer is sent again; only a server that misses each of these is away. */
+const AGAIN_MS: readonly number[] = [300, 1200];
 
 /** Everything that one can ask the server; `beside` is a notebook's folder, which decides where. */
 export interface Client {
@@ -20,7 +23,7 @@ export interface Client {
   answer(beside: string, question: string, value: unknown): Promise<void>;
   makeFlow(beside: string, path: string): Promise<MadeFlow>;
   flow(beside: string, id: string): Promise<View>;
-  changes(beside: string, id: string, since: number): Promise<Change>;
+  changes(beside: string, id: string, since: number, problemsTag: string): Promise<Change>;
   send(beside: string, id: string, client: string, message: Message): Promise<Answer>;
   /** Queue a run of a flow, up to a node if one is given; returns the run's id. */
   run(beside: string, id: string, inputs: object, until: string | null): Promise<string>;
@@ -59,8 +62,9 @@ export class RestClient implements Client {
     return this.ask<View>(['flows', id], { beside });
   }
 
-  changes(beside: string, id: string, since: number): Promise<Change> {
-    return this.ask<Change>(['flows', id, 'changes'], { beside, since: String(since) });
+  changes(beside: string, id: string, since: number, problemsTag: string): Promise<Change> {
+    const asked = { beside, since: String(since), problems_tag: problemsTag };
+    return this.ask<Change>(['flows', id, 'changes'], asked);
   }
 
   send(beside: string, id: string, client: string, message: Message): Promise<Answer> {
@@ -91,10 +95,27 @@ export class RestClient implements Client {
   ): Promise<T> {
     const path = URLExt.join(this.settings.baseUrl, ROOT, ...parts.map(encodeURIComponent));
     const url = path + URLExt.objectToQueryString({ ...query });
-    const request = body ? { method: 'POST', body: JSON.stringify(body) } : { cache: 'no-store' };
+    // What is sent again bears the same key, so the server does it once.
+    const request = body
+      ? { method: 'POST', body: JSON.stringify(body), headers: { 'Idempotency-Key': newId() } }
+      : { cache: 'no-store' };
+    for (const wait of AGAIN_MS) {
+      try {
+        return await this.askOnce<T>(url, request as RequestInit);
+      } catch (reason) {
+        if (!(reason instanceof LabError) || reason.status > 0) {
+          throw reason;
+        }
+        await new Promise(resolve => setTimeout(resolve, wait));
+      }
+    }
+    return this.askOnce<T>(url, request as RequestInit);
+  }
+
+  private async askOnce<T>(url: string, request: RequestInit): Promise<T> {
     let response: Response;
     try {
-      response = await ServerConnection.makeRequest(url, request as RequestInit, this.settings);
+      response = await ServerConnection.makeRequest(url, request, this.settings);
     } catch {
       throw away();
     }

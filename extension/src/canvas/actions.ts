@@ -1,5 +1,6 @@
 import { useReactFlow } from '@xyflow/react';
 import { useMemo, useRef, type Dispatch, type RefObject, type SetStateAction } from 'react';
+import { flushSync } from 'react-dom';
 
 import { aligned, distributed, heightsOf, type Along, type Side } from '../flow/arrange';
 import { copied, pasted } from '../flow/clip';
@@ -78,11 +79,16 @@ function actionsOf(now: () => At, flow: ReturnType<typeof useReactFlow<Card, Wir
       before.map(wire => (wire.selected ? { ...wire, selected: false } : wire))
     );
   };
+  /** Do an edit that brings nodes. They are drawn at once: the next key is meant for them. */
+  const bring = (asked: Edit, ids: readonly string[]): Promise<string | null> => {
+    const answered = flushSync(() => edit(asked));
+    selectOnly(ids);
+    now().root.current?.focus({ preventScroll: true });
+    return answered;
+  };
   const put = (found: ReturnType<typeof pasted>): boolean => {
     if (found) {
-      void edit(found.edit);
-      // They are on the canvas before Python has confirmed them; the next key is meant for them.
-      requestAnimationFrame(() => selectOnly(found.ids));
+      void bring(found.edit, found.ids);
     }
     return found !== null;
   };
@@ -102,9 +108,9 @@ function actionsOf(now: () => At, flow: ReturnType<typeof useReactFlow<Card, Wir
           : to
             ? { type: 'extend', to, ...added }
             : { type: 'add', ...added };
-      void edit(asked).then(reason => {
-        if (reason === null) {
-          selectOnly([added.node]);
+      void bring(asked, [added.node]).then(reason => {
+        // Whoever has gone on to something else meanwhile stays there.
+        if (reason === null && chosen().includes(added.node)) {
           now().onAdded(added.node);
         }
       });

@@ -3,7 +3,6 @@ import {
   applyNodeChanges,
   Background,
   MiniMap,
-  Position,
   ReactFlow,
   SelectionMode,
   useReactFlow,
@@ -22,6 +21,7 @@ import {
   useState,
   type Dispatch,
   type DragEvent,
+  type MouseEvent as Click,
   type PointerEvent,
   type ReactElement,
   type SetStateAction
@@ -30,24 +30,26 @@ import {
 import { within } from '../flow/clip';
 import { bestInput, refusal } from '../flow/connect';
 import { newId } from '../flow/ids';
-import { FOOT, outline } from '../flow/geometry';
-import { CARD, GRID, snapped } from '../flow/place';
-import type { Edit, NodeView, Place, View } from '../flow/types';
+import { GRID, snapped } from '../flow/place';
+import type { Edit, Place, View } from '../flow/types';
 import type { Wanted } from './actions';
+import { FRAME, MANY } from './cards';
 import { DrawnWire, WireView, type Wire } from './edge';
 import { DetailContext, kindOf, useEditor, type Detail } from './editor';
 import { command } from './keys';
 import { CardView, type Card } from './node';
 import { DRAGGED } from './palette';
 import { joined, type End } from './port';
+import { useSteady } from './steady';
+import { Zoom } from './zoom';
 
 const NODE_TYPES = { card: CardView };
 const EDGE_TYPES = { wire: WireView };
-const MANY = 300;
+const SNAP: [number, number] = [GRID, GRID];
 const MAPPED = 30;
 const NEAR = 0.65;
 const SPECK = 0.4;
-export const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.35 };
+export const FIT = { padding: 0.12, maxZoom: 1, minZoom: 0.28 };
 
 interface BoardProps {
   readonly cards: Card[];
@@ -74,17 +76,8 @@ export function Board(props: BoardProps): ReactElement {
   const [target, setTarget] = useState<string | null>(null);
   const [boxing, setBoxing] = useState(false);
   const reconnecting = useRef(false);
-  const connecting = useConnecting();
   useFirstFit(cards.length > 0);
 
-  const onNodesChange = useCallback(
-    (changes: NodeChange<Card>[]) => setCards(before => applyNodeChanges(changes, before)),
-    [setCards]
-  );
-  const onEdgesChange = useCallback(
-    (changes: EdgeChange<Wire>[]) => setWires(before => applyEdgeChanges(changes, before)),
-    [setWires]
-  );
   const holdModifiers = (event: PointerEvent): void => {
     setBoxing(event.shiftKey);
     if (event.type === 'pointerdown') {
@@ -103,16 +96,12 @@ export function Board(props: BoardProps): ReactElement {
     setTarget(null);
   };
   /** Where the pointer drags nodes to: into a container, out of one, or neither. */
-  const bodyOf = (event: globalThis.MouseEvent | TouchEvent, card: Card): string | null => {
+  const bodyOf = (event: MouseEvent | TouchEvent, card: Card): string | null => {
     const point = 'changedTouches' in event ? event.changedTouches[0] : event;
     const at = flow.screenToFlowPosition({ x: point?.clientX ?? 0, y: point?.clientY ?? 0 });
     return frameAt(flow, view, at, within(view, new Set([card.id])));
   };
-  const dropped = (
-    event: globalThis.MouseEvent | TouchEvent,
-    card: Card,
-    dragged: Card[]
-  ): void => {
+  const dropped = (event: MouseEvent | TouchEvent, card: Card, dragged: Card[]): void => {
     const body = bodyOf(event, card);
     setTarget(null);
     const stays = (card.parentId ?? null) === body;
@@ -126,6 +115,64 @@ export function Board(props: BoardProps): ReactElement {
             card.id === target ? { ...card, className: `${card.className ?? ''} psl-target` } : card
           ),
     [cards, target]
+  );
+  const gestures = useSteady({
+    ...connectings(),
+    onNodesChange: (changes: NodeChange<Card>[]) =>
+      setCards(before => applyNodeChanges(changes, before)),
+    onEdgesChange: (changes: EdgeChange<Wire>[]) =>
+      setWires(before => applyEdgeChanges(changes, before)),
+    onNodeDrag: (event: MouseEvent | TouchEvent, card: Card) => {
+      const body = bodyOf(event, card);
+      setTarget(body === (card.parentId ?? null) ? null : body);
+    },
+    onNodeDragStop: dropped,
+    onSelectionDragStop: (_: Click, dragged: Card[]) => void session.edit(moved(dragged)),
+    onReconnect: (wire: Wire, wanted: Connection) =>
+      void session.edit({
+        type: 'batch',
+        name: 'reconnect',
+        operations: [
+          { type: 'remove', nodes: [], edges: [wire.id] },
+          {
+            type: 'connect',
+            edge: newId(),
+            source_path: wire.source === wanted.source ? (wire.data?.edge.source_path ?? '') : '',
+            ...endsOf(wanted)
+          }
+        ]
+      }),
+    onReconnectStart: () => {
+      reconnecting.current = true;
+    },
+    onReconnectEnd: () => {
+      // React Flow tells of the end of the connection after that of the reconnection.
+      setTimeout(() => {
+        reconnecting.current = false;
+      });
+    },
+    onPaneContextMenu: (event: Click | MouseEvent) => {
+      event.preventDefault();
+      const client = { x: event.clientX, y: event.clientY };
+      props.onMenu({ at: flow.screenToFlowPosition(client) }, client);
+    },
+    onNodeClick: (event: Click, card: Card) =>
+      props.onInspect(event.shiftKey || command(event) ? null : card.id),
+    onPaneClick: () => props.onInspect(null),
+    onEdgeClick: () => props.onInspect(null)
+  });
+  const words = useMemo(
+    () => ({
+      'node.a11yDescription.default': t(
+        'Enter opens its settings, the arrow keys move it, Delete removes it.'
+      )
+    }),
+    [t]
+  );
+  const { kinds } = view;
+  const colour = useCallback(
+    (card: Card) => kinds.find(kind => kind.name === card.data.node.kind)?.accent ?? '',
+    [kinds]
   );
   return (
     <div
@@ -148,52 +195,9 @@ export function Board(props: BoardProps): ReactElement {
           edges={wires}
           nodeTypes={NODE_TYPES}
           edgeTypes={EDGE_TYPES}
-          onNodesChange={onNodesChange}
-          onEdgesChange={onEdgesChange}
-          onNodeDrag={(event, card) => {
-            const body = bodyOf(event, card);
-            setTarget(body === (card.parentId ?? null) ? null : body);
-          }}
-          onNodeDragStop={(event, card, dragged) => dropped(event, card, dragged)}
-          onSelectionDragStop={(_, dragged) => void session.edit(moved(dragged))}
-          onReconnect={(wire, wanted) =>
-            void session.edit({
-              type: 'batch',
-              name: 'reconnect',
-              operations: [
-                { type: 'remove', nodes: [], edges: [wire.id] },
-                {
-                  type: 'connect',
-                  edge: newId(),
-                  source_path:
-                    wire.source === wanted.source ? (wire.data?.edge.source_path ?? '') : '',
-                  ...endsOf(wanted)
-                }
-              ]
-            })
-          }
-          onReconnectStart={() => {
-            reconnecting.current = true;
-          }}
-          onReconnectEnd={() => {
-            // React Flow tells of the end of the connection after that of the reconnection.
-            setTimeout(() => {
-              reconnecting.current = false;
-            });
-          }}
+          {...gestures}
           edgesReconnectable={live}
           reconnectRadius={12}
-          onPaneContextMenu={event => {
-            event.preventDefault();
-            const client = { x: event.clientX, y: event.clientY };
-            props.onMenu({ at: flow.screenToFlowPosition(client) }, client);
-          }}
-          onNodeClick={(event, card) =>
-            props.onInspect(event.shiftKey || command(event) ? null : card.id)
-          }
-          onPaneClick={() => props.onInspect(null)}
-          onEdgeClick={() => props.onInspect(null)}
-          {...connecting}
           connectionLineComponent={DrawnWire}
           connectionRadius={22}
           nodesDraggable={live}
@@ -217,24 +221,23 @@ export function Board(props: BoardProps): ReactElement {
           autoPanSpeed={6}
           selectionMode={SelectionMode.Partial}
           snapToGrid
-          snapGrid={[GRID, GRID]}
-          attributionPosition="bottom-left"
+          snapGrid={SNAP}
+          attributionPosition="bottom-right"
           minZoom={0.1}
           maxZoom={2}
-          ariaLabelConfig={{
-            'node.a11yDescription.default': t(
-              'Enter opens its settings, the arrow keys move it, Delete removes it.'
-            )
-          }}
+          ariaLabelConfig={words}
         >
-          <Background gap={GRID} size={1} />
-          {cards.length >= MAPPED && <MiniMap pannable ariaLabel={t('Overview')} />}
+          <Background gap={GAPS[detail]} size={1} />
+          <Zoom />
+          {cards.length >= MAPPED && (
+            <MiniMap<Card> pannable ariaLabel={t('Overview')} nodeColor={colour} />
+          )}
         </ReactFlow>
       </DetailContext.Provider>
     </div>
   );
 
-  function useConnecting(): {
+  function connectings(): {
     isValidConnection: (wanted: Connection | Wire) => boolean;
     onConnect: (wanted: Connection) => void;
     onConnectEnd: (event: MouseEvent | TouchEvent, end: FinalConnectionState) => void;
@@ -299,6 +302,9 @@ function useFirstFit(ready: boolean): void {
     }
   }, [flow, hasRoom, measured, ready]);
 }
+
+/** Dots that stay apart on the screen, each where a card can lie. */
+const GAPS: Readonly<Record<Detail, number>> = { near: 2 * GRID, far: 4 * GRID, speck: 8 * GRID };
 
 const DETAILS: Readonly<Record<Detail, string>> = {
   near: '',
@@ -389,149 +395,4 @@ export function moved(cards: readonly Card[]): {
     type: 'move',
     nodes: Object.fromEntries(cards.map(card => [card.id, snapped(card.position)]))
   };
-}
-
-const FRAME = 'psl-frame';
-
-/**
- * The cards of a view; what React Flow knows of one (selection, size) stays with it.
- *
- * @param feet - whether cards have a foot now, with what they did in a run.
- */
-export function cardsOf(
-  view: View,
-  before: readonly Card[],
-  label: (key: string) => string,
-  folded: ReadonlySet<string>,
-  feet = false
-): Card[] {
-  const known = new Map(before.map(card => [card.id, card]));
-  const isLarge = view.nodes.length > MANY;
-  // React Flow wants a container before what lies in it.
-  const ordered = outermostFirst(view);
-  const frames = framesOf(view, ordered, folded, feet ? FOOT : 0);
-  const hidden = hiddenIn(ordered, folded);
-  return ordered.map(node => {
-    const old = known.get(node.id);
-    const frame = frames.get(node.id);
-    const isHidden = hidden.has(node.id);
-    const isSame =
-      old?.data.node === node &&
-      old.width === frame?.width &&
-      old.height === frame?.height &&
-      Boolean(old.hidden) === isHidden;
-    if (isSame) {
-      return old;
-    }
-    const position = old?.dragging ? old.position : { x: node.x, y: node.y };
-    return {
-      ...old,
-      ...(isLarge ? foreseen(view, node) : {}),
-      id: node.id,
-      type: 'card' as const,
-      position,
-      hidden: isHidden,
-      data: { node },
-      ariaLabel: label(node.key),
-      width: frame?.width,
-      height: frame?.height,
-      // What lies in a frame is above it, and its edges too.
-      zIndex: frame ? -1 : undefined,
-      className: frame ? FRAME : undefined,
-      parentId: node.parent ?? undefined
-    };
-  });
-}
-
-/** The nodes that lie in a folded container, at any depth. */
-function hiddenIn(ordered: readonly NodeView[], folded: ReadonlySet<string>): Set<string> {
-  const found = new Set<string>();
-  for (const node of ordered) {
-    if (node.parent !== null && (folded.has(node.parent) || found.has(node.parent))) {
-      found.add(node.id);
-    }
-  }
-  return found;
-}
-
-const FRAME_MARGIN = 24;
-const DEEPEST = 16;
-
-const EMPTY = { width: 320, height: 144 };
-
-/** How large each open container is, by the id of its node: as large as what lies in it. */
-function framesOf(
-  view: View,
-  ordered: readonly NodeView[],
-  folded: ReadonlySet<string>,
-  foot: number
-): Map<string, { width: number; height: number }> {
-  const containers = new Set(view.kinds.filter(kind => kind.container).map(kind => kind.name));
-  const found = new Map<string, { width: number; height: number }>();
-  for (const node of [...ordered].reverse()) {
-    const isOpen = containers.has(node.kind) && !folded.has(node.id);
-    if (isOpen && !found.has(node.id)) {
-      found.set(node.id, EMPTY);
-    }
-    if (node.parent === null || folded.has(node.parent)) {
-      continue;
-    }
-    const own = found.get(node.id) ?? { width: CARD.width, height: outline(view, node).height };
-    const frame = found.get(node.parent) ?? EMPTY;
-    found.set(node.parent, {
-      width: Math.max(frame.width, node.x + own.width + FRAME_MARGIN),
-      height: Math.max(frame.height, node.y + own.height + foot + FRAME_MARGIN)
-    });
-  }
-  return found;
-}
-
-/** The nodes, each container before what lies in it. */
-function outermostFirst(view: View): NodeView[] {
-  const byId = new Map(view.nodes.map(node => [node.id, node]));
-  const depths = new Map<string, number>();
-  for (const node of view.nodes) {
-    let depth = 0;
-    let above = node.parent === null ? undefined : byId.get(node.parent);
-    while (above && depth < DEEPEST) {
-      depth += 1;
-      above = above.parent === null ? undefined : byId.get(above.parent);
-    }
-    depths.set(node.id, depth);
-  }
-  return [...view.nodes].sort((a, b) => (depths.get(a.id) ?? 0) - (depths.get(b.id) ?? 0));
-}
-
-function foreseen(
-  view: View,
-  node: NodeView
-): Pick<Card, 'handles' | 'initialWidth' | 'initialHeight'> {
-  const { height, spots } = outline(view, node);
-  return {
-    initialWidth: CARD.width,
-    initialHeight: height,
-    handles: spots.map(spot => ({
-      ...spot,
-      position: spot.type === 'source' ? Position.Right : Position.Left
-    }))
-  };
-}
-
-export function wiresOf(view: View, before: readonly Wire[]): Wire[] {
-  const known = new Map(before.map(wire => [wire.id, wire]));
-  return view.edges.map(edge => {
-    const old = known.get(edge.id);
-    return old?.data?.edge === edge
-      ? old
-      : {
-          ...old,
-          id: edge.id,
-          type: 'wire' as const,
-          source: edge.source,
-          sourceHandle: edge.source_port,
-          target: edge.target,
-          targetHandle: edge.target_port,
-          data: { edge }
-        };
-  });
 }

@@ -14,12 +14,29 @@ import { nodeOf } from '../flow/lookup';
 import { GRID } from '../flow/place';
 import { Runs } from '../flow/runs';
 import type { Session, State } from '../flow/session';
-import type { ConflictView, DifferenceView, Options, Place, Translate, View } from '../flow/types';
+import type {
+  ConflictView,
+  DifferenceView,
+  Json,
+  Options,
+  Place,
+  Translate,
+  View
+} from '../flow/types';
+import { Literal, spelled } from '../literal';
 import { useActions, type Wanted } from './actions';
-import { Board, cardsOf, FIT, wiresOf } from './board';
+import { Board, FIT } from './board';
+import { cardsOf, wiresOf } from './cards';
 import { Code } from './code';
 import type { Wire } from './edge';
-import { EditorContext, RunContext, useEditor, type Editor } from './editor';
+import {
+  EditorContext,
+  HandsContext,
+  RunContext,
+  useEditor,
+  type Editor,
+  type Hands
+} from './editor';
 import { Icon } from './icons';
 import { Inspector } from './inspector';
 import { Invitation } from './invitation';
@@ -93,7 +110,7 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
   const label = useCallback((key: string) => t('node %1', key), [t]);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const [cards, setCards] = useState<Card[]>(() => cardsOf(view, [], label, folded));
-  const [wires, setWires] = useState<Wire[]>(() => wiresOf(view, []));
+  const [wires, setWires] = useState<Wire[]>(() => wiresOf(view, [], folded));
   const [side, setSide] = useState<Side | null>(null);
   const [menu, setMenu] = useState<Menu | null>(null);
   const [keysShown, setKeysShown] = useState(false);
@@ -114,7 +131,7 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
 
   useLayoutEffect(() => {
     setCards(before => cardsOf(view, before, label, folded, feet));
-    setWires(before => wiresOf(view, before));
+    setWires(before => wiresOf(view, before, folded, feet));
   }, [view, label, folded, feet]);
 
   useEffect(() => {
@@ -129,6 +146,13 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     []
   );
   const home = useCallback(() => root.current?.focus({ preventScroll: true }), []);
+  // A notebook keeps the keys when its cell is run; a tab that was opened hands them on.
+  const isTab = options.surface === 'tab';
+  useEffect(() => {
+    if (isTab && document.activeElement === root.current?.parentElement) {
+      home();
+    }
+  }, [isTab, home]);
   const close = useCallback(() => {
     setSide(null);
     home();
@@ -146,7 +170,6 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     onAdded: id => {
       hidden.current = id;
       setInspected(id);
-      home();
     },
     onRemoved: () => setSide(null)
   });
@@ -155,11 +178,12 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     (id: string) => {
       selectOnly([id]);
       setInspected(id);
-      setFolded(before => opened(view, before, id));
+      const now = session.state().view;
+      setFolded(before => (now ? opened(now, before, id) : before));
       // A folded container's body is on the canvas once that is drawn.
       requestAnimationFrame(() => goTo(flow, id));
     },
-    [flow, selectOnly, setInspected, view]
+    [flow, selectOnly, session, setInspected]
   );
   const fold = useCallback((id: string) => {
     setFolded(before => {
@@ -167,11 +191,17 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
       return after.delete(id) ? after : after.add(id);
     });
   }, []);
-  const fit = (): void => {
+  const fit = (covered = side !== null): void => {
     // What lies under a drawer is not in view.
-    const padding =
-      side !== null && !roomy ? { ...EVEN, right: `${DRAWER + GRID}px` as const } : EVEN;
+    const padding = covered && !roomy ? { ...EVEN, right: `${DRAWER + GRID}px` as const } : EVEN;
     void flow.fitView({ ...FIT, padding, duration: calm() ? 0 : 150 });
+  };
+  const openRun = (until: string | null): void => {
+    setSide({ what: 'run', until });
+    // A flow that was wholly in view stays so beside the drawer, once that is there.
+    if (side === null && isWhole(flow, root.current)) {
+      requestAnimationFrame(() => requestAnimationFrame(() => fit(true)));
+    }
   };
   const openMenu = useCallback((what: MenuWanted, client: Place | null) => {
     const stage = root.current?.querySelector('.psl-stage')?.getBoundingClientRect();
@@ -182,9 +212,12 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     setMenu({ ...what, at });
   }, []);
   const offer = useCallback(
-    (edge: string, client: Place) =>
+    (edge: string, client: Place | null) =>
       openMenu(
-        { what: 'add', wanted: { on: edge, at: flow.screenToFlowPosition(client) } },
+        {
+          what: 'add',
+          wanted: client ? { on: edge, at: flow.screenToFlowPosition(client) } : { on: edge }
+        },
         client
       ),
     [flow, openMenu]
@@ -193,7 +226,7 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     const at = client ? flow.screenToFlowPosition(client) : undefined;
     openMenu({ what: 'add', wanted: at ? { at } : {} }, client);
   };
-  const keys = useKeys({
+  const { onLeave, ...keys } = useKeys({
     session,
     cards,
     setCards,
@@ -212,163 +245,172 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     addAt: () => addAt(pointer.current),
     find: () => openMenu({ what: 'find' }, null),
     connect: node => openMenu({ what: 'connect', node }, null),
+    wires: node => openMenu({ what: 'wires', node }, null),
     group: () => openMenu({ what: 'group' }, null),
     problems: () => setProblemsOpen(true),
-    run: node => setSide({ what: 'run', until: node ?? inspected }),
+    run: node => openRun(node ?? inspected),
     overview: () => setKeysShown(true)
   });
   const clipboard = useClipboard({ actions, flow, live, pointer });
   const painted = useMemo(() => paint(difference), [difference]);
+  const { surface } = options;
+  const hands = useMemo<Hands>(
+    () => ({ session, runs, t, live, inspect, surface, fold, offer }),
+    [session, runs, t, live, inspect, surface, fold, offer]
+  );
   const editor = useMemo<Editor>(
-    () => ({
-      session,
-      runs,
-      view,
-      t,
-      live,
-      inspect,
-      surface: options.surface,
-      folded,
-      fold,
-      offer,
-      painted
-    }),
-    [session, runs, view, t, live, inspect, options.surface, folded, fold, offer, painted]
+    () => ({ ...hands, view, folded, painted }),
+    [hands, view, folded, painted]
   );
   const node = nodeOf(view, inspected);
   const chosen = cards.filter(card => card.selected).length;
   const narrow = width > 0 && width < NARROW;
   return (
-    <EditorContext.Provider value={editor}>
-      <RunContext.Provider value={ran}>
-        <div
-          ref={root}
-          className={[
-            'psl-root psl-desk',
-            focused && 'psl-focused',
-            roomy && 'psl-roomy',
-            narrow && 'psl-narrow'
-          ]
-            .filter(Boolean)
-            .join(' ')}
-          tabIndex={-1}
-          role="region"
-          aria-label={t('Flow %1', view.flow.path)}
-          onFocus={() => setFocused(true)}
-          onBlur={event => {
-            if (!event.currentTarget.contains(event.relatedTarget)) {
-              setFocused(false);
-            }
-          }}
-          onPointerDown={event => {
-            if (
-              event.target instanceof Element &&
-              !event.target.closest('button, input, textarea, select, pre, [tabindex="0"]')
-            ) {
-              home();
-            }
-          }}
-          {...keys}
-          {...clipboard}
-        >
-          <Toolbar
-            state={state}
-            actions={actions}
-            onFit={fit}
-            onFind={() => openMenu({ what: 'find' }, null)}
-            onKeys={() => setKeysShown(true)}
-            onVersions={() => setSide(side?.what === 'versions' ? null : { what: 'versions' })}
-            onRun={() => setSide({ what: 'run', until: inspected })}
-            busy={ran.live !== null || ran.starting}
-            onCode={() => setSide(side?.what === 'code' ? null : { what: 'code' })}
-            problems={{ open: problemsOpen, setOpen: setProblemsOpen }}
-          />
-          {!live && (
-            <div className="psl-banner" role="alert">
-              {options.surface === 'cell'
-                ? t(
-                    'The kernel is gone. Re-run the cell to go on editing; nothing unsaved is shown.'
-                  )
-                : t(
-                    'The server does not answer. Until it does one can only look; nothing unsaved is shown.'
-                  )}
-            </div>
-          )}
-          <Conflicts conflicts={state.conflicts} />
-          <div className="psl-middle">
-            <Palette
-              wide={widened ?? roomy}
-              onWiden={() => setWidened(!(widened ?? roomy))}
-              onAdd={kind => actions.add(kind)}
+    <HandsContext.Provider value={hands}>
+      <EditorContext.Provider value={editor}>
+        <RunContext.Provider value={ran}>
+          <div
+            ref={root}
+            className={[
+              'psl-root psl-desk',
+              focused && 'psl-focused',
+              roomy && 'psl-roomy',
+              narrow && 'psl-narrow'
+            ]
+              .filter(Boolean)
+              .join(' ')}
+            tabIndex={-1}
+            role="region"
+            aria-label={t('Flow %1', spelled(view.flow.path))}
+            onFocus={() => setFocused(true)}
+            onBlur={event => {
+              if (!event.currentTarget.contains(event.relatedTarget)) {
+                setFocused(false);
+                onLeave();
+              }
+            }}
+            onPointerDown={event => {
+              if (
+                event.target instanceof Element &&
+                !event.target.closest('button, input, textarea, select, pre, [tabindex="0"]')
+              ) {
+                home();
+              }
+            }}
+            {...keys}
+            {...clipboard}
+          >
+            <Toolbar
+              state={state}
+              actions={actions}
+              onFit={() => fit()}
+              onFind={() => openMenu({ what: 'find' }, null)}
+              onKeys={() => setKeysShown(true)}
+              onVersions={() => setSide(side?.what === 'versions' ? null : { what: 'versions' })}
+              onRun={() => openRun(inspected)}
+              busy={ran.live !== null || ran.starting}
+              onStop={ran.live !== null && side?.what !== 'run' ? () => void runs.stop() : null}
+              onCode={() => setSide(side?.what === 'code' ? null : { what: 'code' })}
+              problems={{ open: problemsOpen, setOpen: setProblemsOpen }}
             />
-            <div
-              className="psl-stage"
-              onPointerMove={event => {
-                pointer.current = { x: event.clientX, y: event.clientY };
-              }}
-              onPointerLeave={() => {
-                pointer.current = null;
-              }}
-            >
-              <Board
-                cards={cards}
-                setCards={setCards}
-                wires={wires}
-                setWires={setWires}
-                zooms={options.wheel === 'always' || focused}
-                onAdd={actions.add}
-                onMenu={(wanted, client) => openMenu({ what: 'add', wanted }, client)}
-                onInspect={id => {
-                  hidden.current = id;
-                  setInspected(id);
-                }}
+            {!live && (
+              <div className="psl-banner" role="alert">
+                {options.surface === 'cell'
+                  ? t(
+                      'The kernel is gone. Re-run the cell to go on editing; nothing unsaved is shown.'
+                    )
+                  : t(
+                      'The server does not answer. Until it does one can only look; nothing unsaved is shown.'
+                    )}
+                {options.surface === 'tab' && state.unsent > 0 && (
+                  <> {t('Edits that wait until then: %1', state.unsent)}</>
+                )}
+              </div>
+            )}
+            <Conflicts conflicts={state.conflicts} />
+            <div className="psl-middle">
+              <Palette
+                wide={widened ?? roomy}
+                onWiden={() => setWidened(!(widened ?? roomy))}
+                onAdd={kind => actions.add(kind)}
               />
-              {!view.nodes.length && live && <Invitation onAdd={kind => actions.add(kind)} />}
-              {chosen > 1 && live && <Selection count={chosen} actions={actions} />}
-              {menu && live && (
-                <Menus
-                  menu={menu}
-                  actions={actions}
-                  onClose={() => {
-                    setMenu(null);
-                    home();
+              <div
+                className="psl-stage"
+                onPointerMove={event => {
+                  pointer.current = { x: event.clientX, y: event.clientY };
+                }}
+                onPointerLeave={() => {
+                  pointer.current = null;
+                }}
+              >
+                <Board
+                  cards={cards}
+                  setCards={setCards}
+                  wires={wires}
+                  setWires={setWires}
+                  zooms={options.wheel === 'always' || focused}
+                  onAdd={actions.add}
+                  onMenu={(wanted, client) => openMenu({ what: 'add', wanted }, client)}
+                  onInspect={id => {
+                    hidden.current = id;
+                    setInspected(id);
                   }}
                 />
+                {!view.nodes.length && live && <Invitation />}
+                {chosen > 1 && live && <Selection count={chosen} actions={actions} />}
+                {menu && live && (
+                  <Menus
+                    menu={menu}
+                    actions={actions}
+                    onClose={() => {
+                      setMenu(null);
+                      home();
+                    }}
+                  />
+                )}
+                {ran.heat && <Legend heat={ran.heat} />}
+                {state.notice && (
+                  <div
+                    key={state.notice.id}
+                    className={`psl-notice psl-${state.notice.tone}`}
+                    role="alert"
+                  >
+                    <span>
+                      <Literal text={state.notice.text} />
+                    </span>
+                    <button type="button" aria-label={t('Close')} onClick={() => session.hush()}>
+                      <Icon name="close" size={12} />
+                    </button>
+                  </div>
+                )}
+              </div>
+              {node && (
+                <Inspector
+                  node={node}
+                  run={ran.shown}
+                  onClose={close}
+                  onRemove={actions.remove}
+                  onRun={() => setSide({ what: 'run', until: node.id })}
+                />
               )}
-              {ran.heat && <Legend heat={ran.heat} />}
-              {state.notice && (
-                <div
-                  key={state.notice.id}
-                  className={`psl-notice psl-${state.notice.tone}`}
-                  role="alert"
-                >
-                  <span>{state.notice.text}</span>
-                  <button type="button" aria-label={t('Close')} onClick={() => session.hush()}>
-                    <Icon name="close" size={12} />
-                  </button>
-                </div>
+              {side?.what === 'run' && (
+                <Run state={ran} until={nodeOf(view, side.until) ?? null} onClose={close} />
               )}
+              {side?.what === 'versions' && <Versions onClose={close} onPaint={setDifference} />}
+              {side?.what === 'code' && <Code onClose={close} />}
             </div>
-            {node && (
-              <Inspector node={node} run={ran.shown} onClose={close} onRemove={actions.remove} />
+            {keysShown && (
+              <Overview
+                onClose={() => {
+                  setKeysShown(false);
+                  home();
+                }}
+              />
             )}
-            {side?.what === 'run' && (
-              <Run state={ran} until={nodeOf(view, side.until) ?? null} onClose={close} />
-            )}
-            {side?.what === 'versions' && <Versions onClose={close} onPaint={setDifference} />}
-            {side?.what === 'code' && <Code onClose={close} />}
           </div>
-          {keysShown && (
-            <Overview
-              onClose={() => {
-                setKeysShown(false);
-                home();
-              }}
-            />
-          )}
-        </div>
-      </RunContext.Provider>
-    </EditorContext.Provider>
+        </RunContext.Provider>
+      </EditorContext.Provider>
+    </HandsContext.Provider>
   );
 }
 
@@ -382,7 +424,8 @@ function useRuns(session: Session): Runs {
 type MenuWanted =
   | { readonly what: 'add'; readonly wanted: Wanted }
   | { readonly what: 'find' | 'group' }
-  | { readonly what: 'connect'; readonly node: string };
+  | { readonly what: 'connect'; readonly node: string }
+  | { readonly what: 'wires'; readonly node: string };
 
 /** What two people wrote at the same place: nobody loses work unseen. */
 function Conflicts({ conflicts }: { conflicts: readonly ConflictView[] }): ReactElement | null {
@@ -395,14 +438,16 @@ function Conflicts({ conflicts }: { conflicts: readonly ConflictView[] }): React
       <ul>
         {conflicts.slice(-3).map((one, at) => (
           <li key={at}>
-            {t(
-              '%1 changed %2 of %3 as well. Yours stands: %4; theirs was: %5',
-              one.by,
-              one.names.join(', ') || FIELDS[one.field] || one.field,
-              nodeOf(view, one.id)?.key ?? t('a node'),
-              JSON.stringify(one.mine),
-              JSON.stringify(one.theirs)
-            )}
+            <Literal
+              text={t(
+                '%1 changed %2 of %3 as well. Yours stands: %4; theirs was: %5',
+                one.by,
+                one.names.join(', ') || FIELDS[one.field] || one.field,
+                nodeOf(view, one.id)?.key ?? t('a node'),
+                written(one.mine),
+                written(one.theirs)
+              )}
+            />
           </li>
         ))}
       </ul>
@@ -411,6 +456,11 @@ function Conflicts({ conflicts }: { conflicts: readonly ConflictView[] }): React
       </button>
     </div>
   );
+}
+
+/** A value as it is told: a text as it was typed, anything else as JSON. */
+function written(value: Json): string {
+  return typeof value === 'string' ? `“${value}”` : JSON.stringify(value);
 }
 
 const FIELDS: Readonly<Record<string, string>> = {
@@ -446,6 +496,23 @@ function goTo(flow: ReturnType<typeof useReactFlow<Card, Wire>>, id: string): vo
     const zoom = Math.max(flow.getZoom(), 0.8);
     void flow.setCenter(x + across, y + down, { zoom, duration: calm() ? 0 : 150 });
   }
+}
+
+/** Whether all of the flow is in view. */
+function isWhole(
+  flow: ReturnType<typeof useReactFlow<Card, Wire>>,
+  root: HTMLElement | null
+): boolean {
+  const stage = root?.querySelector('.psl-stage')?.getBoundingClientRect();
+  const nodes = flow.getNodes();
+  if (!stage || !nodes.length) {
+    return false;
+  }
+  const { x, y, width, height } = flow.getNodesBounds(nodes);
+  const from = flow.flowToScreenPosition({ x, y });
+  const to = flow.flowToScreenPosition({ x: x + width, y: y + height });
+  const across = from.x >= stage.left && to.x <= stage.right;
+  return across && from.y >= stage.top && to.y <= stage.bottom;
 }
 
 /** Shift the picture so that a node is in it, and not under a drawer about it. */

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState, type ReactElement } from 'react';
 
+import { Literal } from '../literal';
 import { useEditor } from './editor';
 import { Icon } from './icons';
 
@@ -50,7 +51,7 @@ export function Code({ onClose }: { onClose: () => void }): ReactElement {
       </header>
       <div className="psl-form">
         <pre className="psl-source psl-code" tabIndex={0}>
-          {code ?? t('Writing it down…')}
+          {code === null ? t('Writing it down…') : <Literal text={code} />}
         </pre>
         {done && (
           <span className="psl-hint" role="status">

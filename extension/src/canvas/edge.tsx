@@ -11,24 +11,35 @@ import { memo, useContext, type ReactElement } from 'react';
 
 import { WHEN } from '../flow/apply';
 import { refusal } from '../flow/connect';
+import type { Lane } from '../flow/route';
+import { passage } from '../flow/runs';
 import type { EdgeView } from '../flow/types';
-import { DetailContext, RunContext, useEditor } from './editor';
+import { Literal } from '../literal';
+import { DetailContext, RunContext, useEditor, useHands } from './editor';
 import { Icon } from './icons';
 import type { Card } from './node';
 import { joined } from './port';
 
-export type Wire = Edge<{ edge: EdgeView }, 'wire'>;
+export type Wire = Edge<{ edge: EdgeView; lane: Lane | null }, 'wire'>;
 
 /** One edge; a branch carries its name, a part of a value its path. */
 export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactElement {
-  const [path, middleX, middleY] = getBezierPath(props);
   const edge = props.data?.edge;
+  const [path, middleX, middleY] = pathOf(props, props.data?.lane ?? null);
   const isBranch = edge?.target_port === WHEN;
   const text = isBranch ? edge.source_port : edge?.source_path ? `.${edge.source_path}` : '';
-  const { t, live, offer } = useEditor();
+  const { t, live, offer } = useHands();
   const detail = useContext(DetailContext);
-  const given = useGiven(edge);
-  const names = ['psl-wire', isBranch && 'psl-dashed', props.selected && 'psl-selected'];
+  const shown = useContext(RunContext)?.shown ?? null;
+  // What went over it in the painted run, as far as a card shows it.
+  const given = (edge && shown?.nodes[edge.source]?.output) ?? null;
+  const passed = edge && shown ? passage(shown, edge) : null;
+  const names = [
+    'psl-wire',
+    isBranch && 'psl-dashed',
+    passed && `psl-${passed}`,
+    props.selected && 'psl-selected'
+  ];
   return (
     <>
       <BaseEdge
@@ -61,12 +72,12 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
       {text && detail !== 'speck' && (
         <EdgeLabelRenderer>
           <span
-            className={`psl-chip${isBranch ? ' psl-branch-chip' : ''}${props.selected ? ' psl-selected' : ''}`}
+            className={`psl-chip${isBranch ? ' psl-branch-chip' : ''}${passed ? ` psl-${passed}` : ''}${props.selected ? ' psl-selected' : ''}`}
             style={{
               transform: `translate(-50%, -50%) translate(${middleX}px, ${middleY}px)`
             }}
           >
-            {text}
+            <Literal text={text} />
           </span>
         </EdgeLabelRenderer>
       )}
@@ -74,10 +85,21 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
   );
 });
 
-/** What went over an edge in the painted run, as far as a card shows it. */
-function useGiven(edge: EdgeView | undefined): string | null {
-  const state = useContext(RunContext);
-  return (edge && state?.shown?.nodes[edge.source]?.output) ?? null;
+/** The line of an edge, and its middle; a lane takes it around what lies between its ends. */
+function pathOf(props: EdgeProps<Wire>, lane: Lane | null): [string, number, number] {
+  const { sourceX, sourceY, targetX, targetY } = props;
+  const [from, to] = [sourceX + (lane?.after ?? 0), targetX - (lane?.before ?? 0)];
+  if (!lane || from > to) {
+    const [path, x, y] = getBezierPath(props);
+    return [path, x, y];
+  }
+  const y = sourceY + lane.down;
+  const [out, back] = [lane.after / 2, lane.before / 2];
+  const path = [
+    `M${sourceX},${sourceY} C${sourceX + out},${sourceY} ${from - out},${y} ${from},${y}`,
+    `H${to} C${to + back},${y} ${targetX - back},${targetY} ${targetX},${targetY}`
+  ];
+  return [path.join(' '), (from + to) / 2, y];
 }
 
 const REASON = 300;

@@ -3,12 +3,19 @@ import { createContext, useContext, type CSSProperties } from 'react';
 import { problemsOfNode } from '../flow/lookup';
 import type { Runs, RunsState } from '../flow/runs';
 import type { Session } from '../flow/session';
-import type { KindView, NodeView, Options, ProblemView, Translate, View } from '../flow/types';
+import type {
+  KindView,
+  NodeView,
+  Options,
+  Place,
+  ProblemView,
+  Translate,
+  View
+} from '../flow/types';
 
-/** What every part of one canvas shares. */
-export interface Editor {
+/** What every part of one canvas shares and no edit changes. */
+export interface Hands {
   readonly session: Session;
-  readonly view: View;
   readonly runs: Runs;
   readonly t: Translate;
   /** Whether edits are taken; a canvas whose Python is gone only shows. */
@@ -16,11 +23,16 @@ export interface Editor {
   readonly surface: Options['surface'];
   /** Select one node and show its settings. */
   readonly inspect: (id: string) => void;
+  readonly fold: (id: string) => void;
+  /** Offer what can be put on an edge, at a point of the window or where there is room. */
+  readonly offer: (edge: string, at: Place | null) => void;
+}
+
+/** The same, with the flow as it stands. */
+export interface Editor extends Hands {
+  readonly view: View;
   /** Containers whose body is hidden for now. */
   readonly folded: ReadonlySet<string>;
-  readonly fold: (id: string) => void;
-  /** Offer what can be put on an edge, at a point of the window. */
-  readonly offer: (edge: string, at: { readonly x: number; readonly y: number }) => void;
   /** What each node is marked with while two versions are compared. */
   readonly painted: ReadonlyMap<string, 'added' | 'changed'>;
 }
@@ -33,13 +45,23 @@ export const DetailContext = createContext<Detail>('near');
 export const RunContext = createContext<RunsState | null>(null);
 
 export const EditorContext = createContext<Editor | null>(null);
+export const HandsContext = createContext<Hands | null>(null);
 
+/** For what must be drawn again whenever the flow changes. */
 export function useEditor(): Editor {
-  const editor = useContext(EditorContext);
-  if (!editor) {
+  return within(useContext(EditorContext));
+}
+
+/** For what each card and edge consists of: a flow of 500 nodes draws thousands of them. */
+export function useHands(): Hands {
+  return within(useContext(HandsContext));
+}
+
+function within<Shared>(shared: Shared | null): Shared {
+  if (!shared) {
     throw new Error('outside of a canvas');
   }
-  return editor;
+  return shared;
 }
 
 export function kindOf(view: View, node: NodeView): KindView | undefined {

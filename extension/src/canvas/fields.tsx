@@ -1,6 +1,7 @@
 import {
   useEffect,
   useId,
+  useRef,
   useState,
   type KeyboardEvent,
   type ReactElement,
@@ -10,6 +11,7 @@ import {
 import { parse, refusedWord, shown, type Field } from '../flow/form';
 import { pieces } from '../flow/template';
 import type { Json, NodeView } from '../flow/types';
+import { Literal, spelled } from '../literal';
 import { useEditor } from './editor';
 import { Icon } from './icons';
 import { command } from './keys';
@@ -40,7 +42,10 @@ export function FieldControl(props: FieldProps): ReactElement {
   }
 }
 
-/** A text that is sent when one is done with it, and goes back if it is refused. */
+/**
+ * A text that is sent when one is done with it, and goes back if it is refused. What somebody is
+ * just writing stays while another changes the same; they see what it was changed to.
+ */
 export function useDraft(
   kept: string,
   send: (typed: string) => Promise<string | null> | { readonly error: string }
@@ -54,26 +59,38 @@ export function useDraft(
   const [typed, setTyped] = useState(kept);
   const [error, setError] = useState<string | null>(null);
   const [before, setBefore] = useState(kept);
+  const [sent, setSent] = useState<string | null>(null);
+  const { t } = useEditor();
+  const latest = useRef(kept);
+  useEffect(() => {
+    latest.current = kept;
+  });
+  // What is on its way stays as it was written until it is answered.
   if (before !== kept) {
     setBefore(kept);
-    setTyped(kept);
-    setError(null);
+    if (sent === null && (typed === before || typed === kept)) {
+      setTyped(kept);
+      setError(null);
+    } else if (sent === null) {
+      setError(t('Somebody has changed it meanwhile to: %1', kept));
+    }
   }
   const done = (): void => {
     if (typed === kept) {
       setError(null);
       return;
     }
-    const sent = send(typed);
-    if ('error' in sent) {
-      setError(sent.error);
+    const outcome = send(typed);
+    if ('error' in outcome) {
+      setError(outcome.error);
       return;
     }
-    void sent.then(reason => {
+    setSent(typed);
+    setError(null);
+    void outcome.then(reason => {
+      setSent(null);
       setError(reason);
-      if (reason !== null) {
-        setTyped(kept);
-      }
+      setTyped(now => (now === typed ? latest.current : now));
     });
   };
   const back = (): void => {
@@ -113,7 +130,7 @@ function Typed({ field, node, commit }: FieldProps): ReactElement {
   const common = {
     id,
     value: draft.typed,
-    disabled: !live,
+    readOnly: !live,
     spellCheck: false,
     'aria-invalid': draft.error !== null,
     onBlur: draft.done,
@@ -208,11 +225,11 @@ function Words({ field, node, commit }: FieldProps): ReactElement {
       <div className="psl-words">
         {words.map(word => (
           <span key={word} className="psl-word">
-            {word}
+            <Literal text={word} />
             <button
               type="button"
               disabled={!live || words.length <= (field.schema.minItems ?? 0)}
-              aria-label={t('Remove %1', word)}
+              aria-label={t('Remove %1', spelled(word))}
               onClick={() => send(words.filter(other => other !== word))}
             >
               <Icon name="close" size={10} />
@@ -222,7 +239,7 @@ function Words({ field, node, commit }: FieldProps): ReactElement {
         <input
           id={id}
           value={typed}
-          disabled={!live}
+          readOnly={!live}
           spellCheck={false}
           placeholder={t('Add…')}
           onChange={event => setTyped(event.target.value)}
@@ -309,7 +326,7 @@ function PromptText({ text, stored, commit }: PromptTextProps): ReactElement {
         <textarea
           aria-label={t('Prompt')}
           value={draft.typed}
-          disabled={!live}
+          readOnly={!live}
           spellCheck={false}
           onChange={event => draft.type(event.target.value)}
           onBlur={draft.done}
@@ -348,7 +365,7 @@ function PromptReference({ reference, text, commit }: PromptReferenceProps): Rea
         className="psl-code"
         aria-label={t('Template')}
         value={draft.typed}
-        disabled={!live}
+        readOnly={!live}
         spellCheck={false}
         placeholder="library/name@3"
         list={names}
@@ -361,7 +378,7 @@ function PromptReference({ reference, text, commit }: PromptReferenceProps): Rea
       <TemplateHistory reference={reference} onPick={wanted => void commit(wanted)} />
       {text !== null && (
         <div className="psl-mirror psl-code psl-read">
-          <Highlighted text={text} />
+          <Highlighted text={text} shown />
         </div>
       )}
     </>
@@ -386,12 +403,13 @@ function Variables({ text }: { text: string }): ReactElement | null {
   );
 }
 
-function Highlighted({ text }: { text: string }): ReactElement {
+/** As a mirror of what is typed the very characters; where it is `shown` what one can see. */
+function Highlighted({ text, shown }: { text: string; shown?: boolean }): ReactElement {
   return (
     <>
       {pieces(text).map((piece, at) =>
         piece.variable === null ? (
-          <span key={at}>{piece.text}</span>
+          <span key={at}>{shown ? <Literal text={piece.text} /> : piece.text}</span>
         ) : (
           <mark key={at}>{piece.text}</mark>
         )
@@ -443,7 +461,7 @@ interface WrongProps {
 export function Wrong({ text, severity = 'error' }: WrongProps): ReactElement {
   return (
     <div className={`psl-wrong-text psl-${severity}`} role="alert">
-      {text}
+      <Literal text={text} />
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { portsOf, refusal } from '../flow/connect';
 import { fieldsOf, problemsOf, setting } from '../flow/form';
 import { newId } from '../flow/ids';
 import type { EdgeView, InputView, NodeView, RunView } from '../flow/types';
+import { Literal, spelled } from '../literal';
 import { accent, kindOf, problemsAt, useEditor } from './editor';
 import { FieldControl, useDraft, Wrong } from './fields';
 import { Icon } from './icons';
@@ -20,10 +21,11 @@ interface InspectorProps {
   readonly run: RunView | null;
   readonly onClose: () => void;
   readonly onRemove: () => void;
+  readonly onRun: () => void;
 }
 
 /** The settings of one node, drawn from the schema of its kind. */
-export function Inspector({ node, run, onClose, onRemove }: InspectorProps): ReactElement {
+export function Inspector({ node, run, onClose, onRemove, onRun }: InspectorProps): ReactElement {
   const { view, session, t, live } = useEditor();
   const kind = kindOf(view, node);
   const fields = kind ? fieldsOf(kind.schema) : [];
@@ -88,6 +90,12 @@ export function Inspector({ node, run, onClose, onRemove }: InspectorProps): Rea
         {kind && node.kind !== NOTE && <Policy node={node} />}
       </div>
       <footer>
+        {node.parent === null && node.kind !== NOTE && (
+          <button type="button" className="psl-link" disabled={!live} onClick={onRun}>
+            <Icon name="play" size={14} />
+            {t('Run to here…')}
+          </button>
+        )}
         <button type="button" className="psl-link psl-remove" disabled={!live} onClick={onRemove}>
           <Icon name="remove" size={14} />
           {t('Remove node')}
@@ -126,7 +134,7 @@ function Name({ node }: { node: NodeView }): ReactElement {
         id={id}
         className="psl-code"
         value={draft.typed}
-        disabled={!live}
+        readOnly={!live}
         spellCheck={false}
         onChange={event => draft.type(event.target.value)}
         onBlur={draft.done}
@@ -181,7 +189,9 @@ function Input({ node, input }: { node: NodeView; input: InputView }): ReactElem
   );
   return (
     <div className="psl-input">
-      <span className="psl-input-name">{input.name}</span>
+      <span className="psl-input-name">
+        <Literal text={input.name} />
+      </span>
       <div className="psl-feeds">
         {edges.map(edge => (
           <Feed key={edge.id} edge={edge} />
@@ -190,7 +200,7 @@ function Input({ node, input }: { node: NodeView; input: InputView }): ReactElem
           <select
             value=""
             disabled={!live || !offers.length}
-            aria-label={t('Feed %1 from', input.name)}
+            aria-label={t('Feed %1 from', spelled(input.name))}
             onChange={event => {
               const offer = offers[Number(event.target.value)];
               if (offer) {
@@ -202,7 +212,7 @@ function Input({ node, input }: { node: NodeView; input: InputView }): ReactElem
             <option value="">{offers.length ? t('connect…') : t('nothing fits')}</option>
             {offers.map((offer, at) => (
               <option key={offer.name} value={at}>
-                {offer.name}
+                {spelled(offer.name)}
               </option>
             ))}
           </select>
@@ -239,13 +249,13 @@ function Feed({ edge }: { edge: EdgeView }): ReactElement {
     <>
       <span className="psl-feed">
         <span className="psl-code">
-          {source?.key ?? '?'}.{edge.source_port}
+          {source?.key ?? '?'}.<Literal text={edge.source_port} />
         </span>
         {PARTED.includes(port?.type ?? 'any') && (
           <input
             className="psl-code"
             value={draft.typed}
-            disabled={!live}
+            readOnly={!live}
             spellCheck={false}
             placeholder={t('part')}
             aria-label={t('Part of the value')}

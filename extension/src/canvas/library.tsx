@@ -2,6 +2,7 @@ import { useEffect, useId, useMemo, useState, type ReactElement } from 'react';
 
 import { difference } from '../flow/lines';
 import type { ModelView, NodeView, PreviewView, TemplateView } from '../flow/types';
+import { Literal, spelled } from '../literal';
 import { useEditor } from './editor';
 
 /** Ask Python something for as long as it is shown, and again when the flow has changed. */
@@ -131,7 +132,7 @@ export function TemplateHistory({ reference, onPick }: HistoryProps): ReactEleme
           ))}
           {found.versions.map(one => (
             <option key={one.version} value={one.version}>
-              {one.note ? t('v%1: %2', one.version, one.note) : t('v%1', one.version)}
+              {one.note ? t('v%1: %2', one.version, spelled(one.note)) : t('v%1', one.version)}
             </option>
           ))}
         </select>
@@ -159,7 +160,7 @@ export function TemplateHistory({ reference, onPick }: HistoryProps): ReactEleme
         >
           {lines.map((line, index) => (
             <span key={index} className={`psl-line psl-${WORDS[line.sign]}`}>
-              {line.sign} {line.text}
+              {line.sign} <Literal text={line.text} />
               {'\n'}
             </span>
           ))}
@@ -221,7 +222,7 @@ export function Preview({ node }: { node: NodeView }): ReactElement {
           >
             {datasets?.map(one => (
               <option key={one.name} value={one.name}>
-                {t('%1 (%2 rows)', one.name, one.items)}
+                {t('%1 (%2 rows)', spelled(one.name), one.items)}
               </option>
             ))}
           </select>
@@ -242,7 +243,7 @@ export function Preview({ node }: { node: NodeView }): ReactElement {
         <div className="psl-rendered" role="status">
           {preview.pieces.map((piece, at) =>
             piece.variable === null ? (
-              <span key={at}>{piece.text}</span>
+              <Literal key={at} text={piece.text} />
             ) : (
               <mark
                 key={at}
@@ -251,7 +252,7 @@ export function Preview({ node }: { node: NodeView }): ReactElement {
                   piece.known ? piece.variable : t('%1 comes from another node', piece.variable)
                 }
               >
-                {piece.text}
+                <Literal text={piece.text} />
               </mark>
             )
           )}

@@ -7,12 +7,14 @@ import type { Connection, NodeView, Place } from '../flow/types';
 import type { Actions, Wanted } from './actions';
 import { kindOf, useEditor } from './editor';
 import { Picker, type Choice } from './picker';
+import { Wires } from './wires';
 
 /** A list that is open over the canvas, at a point of the stage. */
 export type Menu = { readonly at: Place } & (
   | { readonly what: 'add'; readonly wanted: Wanted }
   | { readonly what: 'find' }
   | { readonly what: 'connect'; readonly node: string }
+  | { readonly what: 'wires'; readonly node: string }
   | { readonly what: 'group' }
 );
 
@@ -32,6 +34,8 @@ export function Menus({ menu, actions, onClose }: MenusProps): ReactElement {
       return <Find menu={menu} onClose={onClose} />;
     case 'connect':
       return <Connect menu={menu} onClose={onClose} />;
+    case 'wires':
+      return <Wires menu={menu} onClose={onClose} />;
     case 'group':
       return (
         <Kinds
@@ -203,7 +207,8 @@ function Connect({
   );
 }
 
-function between(source: NodeView | undefined, target: NodeView | undefined): Offer[] {
+/** Every edge that could join two nodes. */
+export function between(source: NodeView | undefined, target: NodeView | undefined): Offer[] {
   if (!source || !target || source === target) {
     return [];
   }

@@ -3,13 +3,22 @@ import { memo, useContext, useEffect, type CSSProperties, type ReactElement } fr
 
 import { WHEN } from '../flow/apply';
 import { portsOf } from '../flow/connect';
-import { outline } from '../flow/geometry';
+import { outlineOf } from '../flow/geometry';
 import { edgesFrom, edgesInto } from '../flow/lookup';
 import { standing } from '../flow/runs';
 import type { InputView, KindView, NodeView, OutputView, ProblemView } from '../flow/types';
-import { accent, DetailContext, kindOf, problemsAt, RunContext, useEditor } from './editor';
+import { Literal, spelled } from '../literal';
+import {
+  accent,
+  DetailContext,
+  kindOf,
+  problemsAt,
+  RunContext,
+  useEditor,
+  useHands
+} from './editor';
 import { Icon } from './icons';
-import { Outcome } from './outcome';
+import { Mark, Outcome } from './outcome';
 import { Port } from './port';
 
 /** The kind of what is written beside a flow. */
@@ -30,9 +39,18 @@ export const CardView = memo(function CardView(props: NodeProps<Card>): ReactEle
   const { inputs, outputs } = portsOf(view, node);
   const isFrame = Boolean(kind?.container) && !folded.has(node.id);
   useFreshPorts(node.id, inputs, outputs, `${isFrame ? 'frame' : 'card'} ${detail === 'speck'}`);
-  const shared: PartProps = { node, kind, inputs, outputs, selected: props.selected };
+  const shared: PartProps = {
+    ...useMarks(node, props.selected),
+    node,
+    kind,
+    inputs,
+    outputs,
+    taken: edgesInto(view, node.id).map(edge => edge.target_port),
+    given: edgesFrom(view, node.id).map(edge => edge.source_port)
+  };
   if (isFrame) {
-    return <Frame {...shared} />;
+    const isEmpty = !view.nodes.some(other => other.parent === node.id);
+    return <Frame {...shared} isEmpty={isEmpty} />;
   }
   if (node.kind === NOTE) {
     return <Note {...shared} />;
@@ -40,47 +58,69 @@ export const CardView = memo(function CardView(props: NodeProps<Card>): ReactEle
   return detail === 'speck' ? <Speck {...shared} /> : <Full {...shared} />;
 });
 
-interface PartProps {
+interface PartProps extends Marks {
   readonly node: NodeView;
   readonly kind: KindView | undefined;
   readonly inputs: readonly InputView[];
   readonly outputs: readonly OutputView[];
-  readonly selected: boolean;
+  /** The ports that an edge ends in, or begins at. */
+  readonly taken: readonly string[];
+  readonly given: readonly string[];
 }
 
 /** The marks that every way of drawing a node carries. */
-function useMarks({ node, selected }: PartProps): {
+interface Marks {
   readonly names: string;
   readonly problems: readonly ProblemView[];
-  readonly hasError: boolean;
-} {
+  /** Whether a run is shown, or how hot the nodes are. */
+  readonly ran: boolean;
+}
+
+function useMarks(node: NodeView, isSelected: boolean): Marks {
   const { view, painted } = useEditor();
   const state = useContext(RunContext);
   const stands = state?.shown ? standing(view, state.shown, node) : null;
   const hot = state?.heat?.nodes.get(node.id);
   const problems = problemsAt(view, node);
-  const hasError = problems.some(problem => problem.severity === 'error');
   const paint = painted.get(node.id);
   const names = [
     'psl-card',
-    selected && 'psl-selected',
-    hasError && 'psl-wrong',
+    isSelected && 'psl-selected',
+    problems.some(isError) && 'psl-wrong',
     paint && `psl-${paint}`,
     stands && `psl-ran psl-is-${stands}`,
     state?.shown?.stale.includes(node.id) && 'psl-stale',
     hot && 'psl-hot'
   ];
-  return { names: names.filter(Boolean).join(' '), problems, hasError };
+  const ran = Boolean(state?.shown ?? state?.heat);
+  return { names: names.filter(Boolean).join(' '), problems, ran };
+}
+
+function isError(problem: ProblemView): boolean {
+  return problem.severity === 'error';
+}
+
+/** Whether a part would be drawn as it is: an edit elsewhere is none of its own. */
+function same(before: PartProps, after: PartProps): boolean {
+  return Object.entries(before).every(([name, old]: [string, unknown]) => {
+    const now: unknown = after[name as keyof PartProps];
+    return (
+      old === now ||
+      (Array.isArray(old) &&
+        Array.isArray(now) &&
+        old.length === now.length &&
+        old.every((item, at) => item === now[at]))
+    );
+  });
 }
 
 /** From very far a card is a block of its kind's colour; its edges still find their ends. */
-function Speck(props: PartProps): ReactElement {
-  const { node, kind, inputs, outputs } = props;
-  const { view } = useEditor();
-  const { names } = useMarks(props);
-  const { height, spots } = outline(view, node);
+const Speck = memo(function Speck(props: PartProps): ReactElement {
+  const { node, kind, inputs, outputs, names } = props;
+  const { height, spots } = outlineOf(inputs, outputs);
   return (
     <div className={`${names} psl-speck`} style={{ ...accent(kind?.accent), height }}>
+      {props.ran && <Mark node={node} />}
       <span className="psl-key">{node.key}</span>
       {spots
         .filter(spot => spot.id === WHEN || [...inputs, ...outputs].some(p => p.name === spot.id))
@@ -96,18 +136,15 @@ function Speck(props: PartProps): ReactElement {
         ))}
     </div>
   );
-}
+}, same);
 
-function Full(props: PartProps): ReactElement {
-  const { node, kind, inputs, outputs } = props;
-  const { view, t, fold } = useEditor();
-  const { names, problems, hasError } = useMarks(props);
+const Full = memo(function Full(props: PartProps): ReactElement {
+  const { node, kind, inputs, outputs, taken, given, names, problems } = props;
+  const { t, fold } = useHands();
   const rows = Array.from({ length: Math.max(inputs.length, outputs.length) }, (_, row) => row);
-  const taken = new Set(edgesInto(view, node.id).map(edge => edge.target_port));
-  const given = new Set(edgesFrom(view, node.id).map(edge => edge.source_port));
   return (
     <div className={`${names}${kind ? '' : ' psl-strange'}`} style={accent(kind?.accent)}>
-      <Port node={node.id} port={BRANCH_IN} side="target" connected={taken.has(WHEN)} />
+      <Port node={node.id} port={BRANCH_IN} side="target" connected={taken.includes(WHEN)} />
       <div className="psl-head">
         <span className="psl-tile">
           <Icon name={kind?.icon ?? 'unknown'} />
@@ -130,16 +167,16 @@ function Full(props: PartProps): ReactElement {
           </button>
         )}
         {problems.length > 0 ? (
-          <Badge problems={problems} hasError={hasError} />
+          <Badge problems={problems} />
         ) : (
-          <span className="psl-kind">{kind?.title ?? node.kind}</span>
+          <span className="psl-kind">{kind?.title ?? spelled(node.kind)}</span>
         )}
       </div>
       <div
         className={`psl-headline${node.prompt !== null ? ' psl-code' : ''}`}
-        title={node.headline}
+        title={spelled(node.headline)}
       >
-        {kind ? node.headline : t('not installed here: kept as it is')}
+        {kind ? <Literal text={node.headline} /> : t('not installed here: kept as it is')}
       </div>
       {rows.length > 0 && (
         <div className="psl-ports">
@@ -155,23 +192,19 @@ function Full(props: PartProps): ReactElement {
           ))}
         </div>
       )}
-      <Outcome node={node} />
+      {props.ran && <Outcome node={node} />}
     </div>
   );
-}
+}, same);
 
 /** A container with its body: a quiet titled frame, its ports on the edge beside the title. */
-function Frame(props: PartProps): ReactElement {
-  const { node, kind, inputs, outputs } = props;
-  const { view, t, fold } = useEditor();
-  const { names, problems, hasError } = useMarks(props);
-  const taken = new Set(edgesInto(view, node.id).map(edge => edge.target_port));
-  const given = new Set(edgesFrom(view, node.id).map(edge => edge.source_port));
-  const isEmpty = !view.nodes.some(other => other.parent === node.id);
+const Frame = memo(function Frame(props: PartProps & { readonly isEmpty: boolean }): ReactElement {
+  const { node, kind, inputs, outputs, taken, given, names, problems, isEmpty } = props;
+  const { t, fold } = useHands();
   const place = (row: number): CSSProperties => ({ top: FRAME_PORT + FRAME_ROW * row });
   return (
     <div className={`${names} psl-frame-card`} style={accent(kind?.accent)}>
-      <Port node={node.id} port={BRANCH_IN} side="target" connected={taken.has(WHEN)} />
+      <Port node={node.id} port={BRANCH_IN} side="target" connected={taken.includes(WHEN)} />
       <div className="psl-head">
         <button
           type="button"
@@ -193,52 +226,62 @@ function Frame(props: PartProps): ReactElement {
           {node.key}
         </span>
         <span className="psl-kind">
-          {kind?.title ?? node.kind}
-          {node.headline && node.headline !== kind?.title ? ` · ${node.headline}` : ''}
+          {kind?.title ?? spelled(node.kind)}
+          {node.headline && node.headline !== kind?.title ? ` · ${spelled(node.headline)}` : ''}
         </span>
-        {problems.length > 0 && <Badge problems={problems} hasError={hasError} />}
+        {problems.length > 0 && <Badge problems={problems} />}
       </div>
-      <Outcome node={node} />
+      {props.ran && <Outcome node={node} />}
       {isEmpty && <div className="psl-body-empty">{t('Drag nodes in here')}</div>}
       {inputs.map((input, row) => (
         <span key={input.name} className="psl-edge-port psl-in" style={place(row)}>
-          <Port node={node.id} port={input} side="target" connected={taken.has(input.name)} />
-          <span className="psl-label">{input.name}</span>
+          <Port node={node.id} port={input} side="target" connected={taken.includes(input.name)} />
+          <span className="psl-label">
+            <Literal text={input.name} />
+          </span>
         </span>
       ))}
       {outputs.map((output, row) => (
         <span key={output.name} className="psl-edge-port psl-out" style={place(row)}>
-          <Port node={node.id} port={output} side="source" connected={given.has(output.name)} />
-          <span className="psl-label">{output.name}</span>
+          <Port
+            node={node.id}
+            port={output}
+            side="source"
+            connected={given.includes(output.name)}
+          />
+          <span className="psl-label">
+            <Literal text={output.name} />
+          </span>
         </span>
       ))}
     </div>
   );
-}
+}, same);
 
 /** Words beside the flow, as on a slip of paper. */
-function Note(props: PartProps): ReactElement {
-  const { t } = useEditor();
-  const { names } = useMarks(props);
+const Note = memo(function Note(props: PartProps): ReactElement {
+  const { t } = useHands();
+  const { names } = props;
   const { text } = props.node.config;
   const words = typeof text === 'string' ? text : '';
   return (
     <div className={`${names} psl-note`}>
-      {words || <span className="psl-muted">{t('An empty note: Enter opens it.')}</span>}
+      {words ? (
+        <Literal text={words} />
+      ) : (
+        <span className="psl-muted">{t('An empty note: Enter opens it.')}</span>
+      )}
     </div>
   );
-}
+}, same);
 
-function Badge(props: {
-  readonly problems: readonly ProblemView[];
-  readonly hasError: boolean;
-}): ReactElement {
-  const { t } = useEditor();
+function Badge(props: { readonly problems: readonly ProblemView[] }): ReactElement {
+  const { t } = useHands();
   return (
     <span
-      className={`psl-badge${props.hasError ? ' psl-error' : ''}`}
+      className={`psl-badge${props.problems.some(isError) ? ' psl-error' : ''}`}
       role="img"
-      title={props.problems.map(problem => problem.message).join('\n')}
+      title={props.problems.map(problem => spelled(problem.message)).join('\n')}
       aria-label={
         props.problems.length === 1 ? t('1 problem') : t('%1 problems', props.problems.length)
       }
@@ -252,8 +295,8 @@ interface RowProps {
   readonly node: string;
   readonly input: InputView | undefined;
   readonly output: OutputView | undefined;
-  readonly taken: ReadonlySet<string>;
-  readonly given: ReadonlySet<string>;
+  readonly taken: readonly string[];
+  readonly given: readonly string[];
 }
 
 function PortRow({ node, input, output, taken, given }: RowProps): ReactElement {
@@ -261,10 +304,10 @@ function PortRow({ node, input, output, taken, given }: RowProps): ReactElement 
     <div className="psl-row">
       {input && (
         <>
-          <Port node={node} port={input} side="target" connected={taken.has(input.name)} />
+          <Port node={node} port={input} side="target" connected={taken.includes(input.name)} />
           <span className="psl-label">
-            {input.name}
-            {input.type !== 'any' && <i>{input.type}</i>}
+            <Literal text={input.name} />
+            {input.type !== 'any' && input.type !== input.name && <i>{input.type}</i>}
           </span>
         </>
       )}
@@ -274,9 +317,9 @@ function PortRow({ node, input, output, taken, given }: RowProps): ReactElement 
             {output.type !== 'branch' && output.type !== 'any' && output.type !== output.name && (
               <i>{output.type}</i>
             )}
-            {output.name}
+            <Literal text={output.name} />
           </span>
-          <Port node={node} port={output} side="source" connected={given.has(output.name)} />
+          <Port node={node} port={output} side="source" connected={given.includes(output.name)} />
         </>
       )}
     </div>

@@ -3,7 +3,7 @@ import { useContext, type CSSProperties, type ReactElement } from 'react';
 import { duration, money, percent } from '../flow/figures';
 import { nameOf, standing, type Heat, type Hot, type Measure, type Standing } from '../flow/runs';
 import type { NodeRun, NodeView } from '../flow/types';
-import { Literal } from '../literal';
+import { Literal, spelled } from '../literal';
 import { RunContext, useEditor } from './editor';
 import { Icon } from './icons';
 
@@ -39,7 +39,10 @@ export function Outcome({ node }: { node: NodeView }): ReactElement | null {
     <div className="psl-outcome">
       <div className="psl-outcome-line">
         <Icon name={ICONS[stands]} size={12} />
-        <span>{found ? figures(found) : t(WORDS[stands])}</span>
+        <span>
+          {found ? duration(found.latency_ms) : t(WORDS[stands])}
+          {found && <span className="psl-spent">{spent(found)}</span>}
+        </span>
         {found && found.times > 1 && (
           <span className="psl-times">
             {found.failed
@@ -49,7 +52,7 @@ export function Outcome({ node }: { node: NodeView }): ReactElement | null {
         )}
       </div>
       {text && (
-        <div className="psl-outcome-text" title={text}>
+        <div className="psl-outcome-text" title={spelled(text)}>
           <Literal text={text} />
         </div>
       )}
@@ -67,15 +70,24 @@ const WORDS: Readonly<Record<Standing, string>> = {
   cancelled: 'stopped'
 };
 
-function figures(node: NodeRun): string {
+function spent(node: NodeRun): string {
   const tokens = node.input_tokens + node.output_tokens;
   return [
-    duration(node.latency_ms),
-    tokens || node.cost_usd ? money(node.cost_usd) : '',
-    tokens ? `${tokens.toLocaleString('en')} tok` : ''
-  ]
-    .filter(Boolean)
-    .join(' · ');
+    tokens || node.cost_usd ? ` · ${money(node.cost_usd)}` : '',
+    tokens ? ` · ${tokens.toLocaleString('en')} tok` : ''
+  ].join('');
+}
+
+/** On a card that is too small for words: the sign of how it stands, or how hot it is. */
+export function Mark({ node }: { node: NodeView }): ReactElement | null {
+  const { view } = useEditor();
+  const state = useContext(RunContext);
+  const hot = state?.heat?.nodes.get(node.id);
+  if (state?.heat && hot) {
+    return <Warmth heat={state.heat} hot={hot} />;
+  }
+  const stands = state?.shown ? standing(view, state.shown, node) : null;
+  return stands ? <Icon name={ICONS[stands]} size={36} /> : null;
 }
 
 /** What nodes are coloured by, as a bar of their own scale; two variants side by side. */

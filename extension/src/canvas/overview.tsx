@@ -10,6 +10,7 @@ const KEYS: readonly (readonly [string, readonly (readonly [string, string])[]])
     [
       ['/', 'add a node at the pointer'],
       ['C', 'connect the node with another'],
+      ['W', 'its edges: put a node on one, hang it elsewhere'],
       ['Ctrl+C', 'copy'],
       ['Ctrl+X', 'cut'],
       ['Ctrl+V', 'paste, here or in another notebook'],
@@ -48,6 +49,7 @@ const KEYS: readonly (readonly [string, readonly (readonly [string, string])[]])
       ['F', 'fit the flow into view'],
       ['1', 'actual size'],
       ['+  −', 'zoom'],
+      ['R', 'run; with a node, up to it'],
       ['P', 'problems'],
       ['?', 'these keys']
     ]

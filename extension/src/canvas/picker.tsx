@@ -8,6 +8,7 @@ import {
   type ReactElement
 } from 'react';
 
+import { Literal } from '../literal';
 import { accent, useEditor } from './editor';
 import { Icon } from './icons';
 
@@ -123,8 +124,12 @@ export function Picker(props: PickerProps): ReactElement {
                 <Icon name={choice.icon} />
               </span>
               <span className="psl-choice">
-                <b>{choice.title}</b>
-                <span>{choice.detail}</span>
+                <b>
+                  <Literal text={choice.title} />
+                </b>
+                <span>
+                  <Literal text={choice.detail} />
+                </span>
               </span>
             </li>
           ))}

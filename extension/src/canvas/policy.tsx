@@ -108,7 +108,7 @@ function Figure({ title, hint, kept, whole, send }: FigureProps): ReactElement {
           inputMode="decimal"
           placeholder={t('no limit')}
           value={draft.typed}
-          disabled={!live}
+          readOnly={!live}
           onChange={event => draft.type(event.target.value)}
           onBlur={draft.done}
           onKeyDown={event => {

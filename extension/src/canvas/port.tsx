@@ -4,7 +4,8 @@ import type { ReactElement } from 'react';
 import { WHEN } from '../flow/apply';
 import { refusal, shapeOf } from '../flow/connect';
 import type { InputView, OutputView } from '../flow/types';
-import { useEditor } from './editor';
+import { spelled } from '../literal';
+import { useHands } from './editor';
 
 export interface End {
   readonly node: string;
@@ -53,11 +54,15 @@ interface PortProps {
 
 /** An opening of a node: colour tells the type, shape how many values; lit while it fits. */
 export function Port({ node, port, side, connected }: PortProps): ReactElement {
-  const { view, t, live } = useEditor();
+  const { session, t, live } = useHands();
   const from = useDrawnFrom();
+  const { view } = session.state();
   const isWhen = side === 'target' && port.name === WHEN;
   const fits =
-    from && from.side !== side && !refusal(view, joined(from, { node, port: port.name }), t);
+    view &&
+    from &&
+    from.side !== side &&
+    !refusal(view, joined(from, { node, port: port.name }), t);
   const isOrigin = from?.node === node && from.port === port.name && from.side === side;
   const names = [
     'psl-port',
@@ -75,11 +80,11 @@ export function Port({ node, port, side, connected }: PortProps): ReactElement {
       data-type={port.type.replace(/\[.*/, '')}
       isConnectable={live}
       role="img"
-      title={isWhen ? t('runs only when a branch is open') : `${port.name}: ${port.type}`}
+      title={isWhen ? t('runs only when a branch is open') : spelled(`${port.name}: ${port.type}`)}
       aria-label={
         side === 'source'
-          ? t('output %1, %2', port.name, port.type)
-          : t('input %1, %2', port.name, port.type)
+          ? t('output %1, %2', spelled(port.name), port.type)
+          : t('input %1, %2', spelled(port.name), port.type)
       }
     />
   );

@@ -2,6 +2,7 @@ import { useEffect, useRef, type ReactElement } from 'react';
 
 import { mending, remedy } from '../flow/mend';
 import type { ProblemView } from '../flow/types';
+import { Literal } from '../literal';
 import { useEditor } from './editor';
 import { Icon } from './icons';
 
@@ -25,6 +26,11 @@ export function Problems({ open, setOpen }: ProblemsProps): ReactElement {
     document.addEventListener('pointerdown', close, true);
     return () => document.removeEventListener('pointerdown', close, true);
   }, [setOpen]);
+  // What had the keys goes with the list; they go to the canvas, and not to nobody.
+  const leave = (): void => {
+    setOpen(false);
+    box.current?.closest<HTMLElement>('.psl-desk')?.focus({ preventScroll: true });
+  };
   useEffect(() => {
     if (open) {
       box.current?.querySelector<HTMLElement>('.psl-popover button')?.focus();
@@ -45,7 +51,7 @@ export function Problems({ open, setOpen }: ProblemsProps): ReactElement {
       onKeyDown={event => {
         if (event.key === 'Escape') {
           event.stopPropagation();
-          setOpen(false);
+          leave();
         }
       }}
     >
@@ -62,7 +68,7 @@ export function Problems({ open, setOpen }: ProblemsProps): ReactElement {
       {open && (
         <ul className="psl-popover" aria-label={t('Problems')}>
           {view.problems.map((problem, at) => (
-            <Row key={at} problem={problem} onLeave={() => setOpen(false)} />
+            <Row key={at} problem={problem} onLeave={leave} />
           ))}
         </ul>
       )}
@@ -87,7 +93,7 @@ function Row({ problem, onLeave }: { problem: ProblemView; onLeave: () => void }
       >
         <span className={`psl-dot psl-${problem.severity}`} />
         <span className="psl-problem-text">
-          <b>{problem.key ?? t('flow')}</b> {problem.message}
+          <b>{problem.key ?? t('flow')}</b> <Literal text={problem.message} />
         </span>
         <span className="psl-muted psl-problem-code">{problem.code}</span>
       </button>

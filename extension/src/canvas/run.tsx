@@ -2,11 +2,13 @@ import { useEffect, useId, useRef, useState, type ReactElement } from 'react';
 
 import { duration, money } from '../flow/figures';
 import { isEnded, type Measure, type RunsState } from '../flow/runs';
-import type { Json, JsonObject, NodeView, RunRow, SideView } from '../flow/types';
+import type { Json, JsonObject, NodeView, RunRow, RunView, SideView } from '../flow/types';
+import { Literal, spelled } from '../literal';
 import { useEditor } from './editor';
 import { Icon } from './icons';
 import { command } from './keys';
 import { useAnswer } from './library';
+import { Answer } from './values';
 
 interface RunProps {
   readonly state: RunsState;
@@ -209,7 +211,7 @@ function FillFrom({ onPick }: { onPick: (dataset: string) => void }): ReactEleme
       <option value="">{t('fill in from a dataset…')}</option>
       {found.map(one => (
         <option key={one.name} value={one.name}>
-          {one.name}
+          {spelled(one.name)}
         </option>
       ))}
     </select>
@@ -218,7 +220,7 @@ function FillFrom({ onPick }: { onPick: (dataset: string) => void }): ReactEleme
 
 /** How the painted run stands, in one line of figures. */
 function Summary({ state }: { state: RunsState }): ReactElement | null {
-  const { t, runs } = useEditor();
+  const { view, t, runs } = useEditor();
   const { shown, starting } = state;
   if (!shown) {
     return starting ? <p className="psl-hint">{t('Checking the flow…')}</p> : null;
@@ -241,15 +243,50 @@ function Summary({ state }: { state: RunsState }): ReactElement | null {
         )}
       </div>
       <dl className="psl-figures">
-        <dt>{t('Time')}</dt>
-        <dd>{duration(shown.latency_ms)}</dd>
-        <dt>{t('Cost')}</dt>
-        <dd>{money(shown.cost_usd)}</dd>
-        <dt>{t('Tokens')}</dt>
-        <dd>{tokens ? tokens.toLocaleString('en') : '—'}</dd>
+        {[
+          [t('Time'), duration(shown.latency_ms)],
+          [t('Cost'), money(shown.cost_usd)],
+          [t('Tokens'), tokens ? tokens.toLocaleString('en') : '—']
+        ].map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
       </dl>
-      {shown.error && <p className="psl-fault">{shown.error}</p>}
+      {shown.error && <Fault run={shown} error={shown.error} />}
+      {view.nodes
+        .filter(node => node.kind === 'output' && node.parent === null && shown.nodes[node.id])
+        .map(node => (
+          <Answer key={node.id} node={node} run={shown} />
+        ))}
     </section>
+  );
+}
+
+/** Why a run failed, and the way to the node that did. */
+function Fault({ run, error }: { run: RunView; error: string }): ReactElement {
+  const { view, t, inspect } = useEditor();
+  const failed = view.nodes.filter(node => run.nodes[node.id]?.status === 'failed');
+  // A container fails because of what lies in it.
+  const node = failed.find(one => !failed.some(other => other.parent === one.id));
+  return (
+    <div className="psl-fault-box" role="alert">
+      {node && (
+        <button
+          type="button"
+          className="psl-link"
+          title={t('Open the node that failed')}
+          onClick={() => inspect(node.id)}
+        >
+          <Icon name="problem" size={14} />
+          <Literal text={node.key} />
+        </button>
+      )}
+      <p className="psl-fault">
+        <Literal text={error} />
+      </p>
+    </div>
   );
 }
 
@@ -323,7 +360,7 @@ function Colours({ state }: { state: RunsState }): ReactElement {
               <option value="">{t('variant %1…', name)}</option>
               {sides?.map(each => (
                 <option key={each.id} value={each.id}>
-                  {`${each.experiment} · ${each.name}`}
+                  {spelled(`${each.experiment} · ${each.name}`)}
                 </option>
               ))}
             </select>
@@ -362,11 +399,13 @@ function Past({ state }: { state: RunsState }): ReactElement {
               <span className="psl-dot" title={t(STATUSES[run.status] ?? run.status)} />
               <span
                 className="psl-past-when"
-                title={run.variant ? `${run.experiment ?? ''} · ${run.variant}` : run.run}
+                title={run.variant ? spelled(`${run.experiment ?? ''} · ${run.variant}`) : run.run}
               >
                 {when(run.started_at)}
                 <i className="psl-muted">
-                  {run.variant ? `${run.experiment ?? ''} · ${run.variant}` : t('v%1', run.version)}
+                  {run.variant
+                    ? spelled(`${run.experiment ?? ''} · ${run.variant}`)
+                    : t('v%1', run.version)}
                 </i>
               </span>
               <span className="psl-number">{duration(run.latency_ms)}</span>

@@ -1,5 +1,6 @@
 import type { useReactFlow } from '@xyflow/react';
 import { useRef, type ClipboardEvent, type KeyboardEvent, type RefObject } from 'react';
+import { flushSync } from 'react-dom';
 
 import { GRID } from '../flow/place';
 import type { Session } from '../flow/session';
@@ -8,7 +9,7 @@ import type { Actions } from './actions';
 import { moved } from './board';
 import type { Wire } from './edge';
 import { command, isWriting } from './keys';
-import { selected, type Card } from './node';
+import { NOTE, selected, type Card } from './node';
 
 type Flow = ReturnType<typeof useReactFlow<Card, Wire>>;
 
@@ -28,6 +29,7 @@ interface Keyed {
   readonly addAt: () => void;
   readonly find: () => void;
   readonly connect: (node: string) => void;
+  readonly wires: (node: string) => void;
   readonly group: () => void;
   readonly problems: () => void;
   readonly run: (node: string | null) => void;
@@ -46,6 +48,8 @@ const FURTHER = 5;
 export function useKeys(at: Keyed): {
   onKeyDown: (event: KeyboardEvent) => void;
   onKeyUp: (event: KeyboardEvent) => void;
+  /** The keys have gone elsewhere, and nobody will hear of their end. */
+  onLeave: () => void;
 } {
   const moving = useRef(false);
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -53,7 +57,12 @@ export function useKeys(at: Keyed): {
       return;
     }
     const step = ARROWS[event.key];
-    const card = focusedCard(event.target) ?? only(at.cards);
+    const on = focusedCard(event.target);
+    if (on !== null && changes(event) && !at.cards.some(each => each.id === on && each.selected)) {
+      // Who has gone to another node means that one, whatever was selected before.
+      flushSync(() => at.actions.selectOnly([on]));
+    }
+    const card = on ?? only(at.cards);
     if (command(event)) {
       commanded(event, at);
     } else if (step && event.altKey) {
@@ -68,16 +77,34 @@ export function useKeys(at: Keyed): {
       plain(event, at, card);
     }
   };
-  const onKeyUp = (event: KeyboardEvent): void => {
-    if (ARROWS[event.key] && moving.current) {
+  const onLeave = (): void => {
+    if (moving.current) {
       moving.current = false;
-      const chosen = at.cards.filter(card => card.selected);
-      if (chosen.length) {
-        void at.session.edit(moved(chosen));
+      const shifted = at.cards.filter(card => card.dragging);
+      at.setCards(before =>
+        before.map(card => (card.dragging ? { ...card, dragging: false } : card))
+      );
+      if (shifted.length) {
+        void at.session.edit(moved(shifted));
       }
     }
   };
-  return { onKeyDown, onKeyUp };
+  const onKeyUp = (event: KeyboardEvent): void => {
+    if (ARROWS[event.key]) {
+      onLeave();
+    }
+  };
+  return { onKeyDown, onKeyUp, onLeave };
+}
+
+/** Whether a key does something to what is selected. */
+function changes(event: KeyboardEvent): boolean {
+  if (isPressed(event.target) || event.altKey) {
+    return false;
+  }
+  return command(event)
+    ? ['c', 'x', 'd', 'g'].includes(event.key.toLowerCase())
+    : event.key in ARROWS || event.key === 'Delete' || event.key === 'Backspace';
 }
 
 /** Keys with Ctrl, or Command. The clipboard's come as events of their own. */
@@ -97,7 +124,7 @@ function commanded(event: KeyboardEvent, at: Keyed): void {
   }
 }
 
-/** Keys by themselves; on a button, Enter and Space are the button's. */
+/** Keys by themselves; on a button, or what unfolds, Enter and Space are its own. */
 function plain(event: KeyboardEvent, at: Keyed, card: string | null): void {
   const { actions, flow } = at;
   const escape = (): void => {
@@ -120,8 +147,10 @@ function plain(event: KeyboardEvent, at: Keyed, card: string | null): void {
   const onCard: Record<string, () => void> = {
     Enter: () => {
       if (card !== null) {
-        at.inspect(card);
-        focusForm(at.root.current);
+        // Its form is there before the next key comes, which is meant for it.
+        flushSync(() => at.inspect(card));
+        const isNote = at.cards.find(each => each.id === card)?.data.node.kind === NOTE;
+        focusForm(at.root.current, isNote);
       }
     },
     ' ': () =>
@@ -134,7 +163,8 @@ function plain(event: KeyboardEvent, at: Keyed, card: string | null): void {
     Backspace: actions.remove,
     '/': at.addAt,
     t: actions.tidy,
-    c: card === null ? null : () => at.connect(card)
+    c: card === null ? null : () => at.connect(card),
+    w: card === null ? null : () => at.wires(card)
   };
   const isOnButton = isPressed(event.target);
   const run =
@@ -187,7 +217,10 @@ export function useClipboard({ actions, flow, live, pointer }: Clipped): {
   };
 }
 
-/** The selected cards, or else the focused one, a step further. */
+/**
+ * The selected cards, or else the focused one, a step further. They are held like dragged ones
+ * until the key is let go: an answer to the step before must not put them back.
+ */
 function nudged(cards: Card[], step: Place, focused: string | null): Card[] {
   const none = !cards.some(card => card.selected);
   return cards.map(card => {
@@ -195,7 +228,7 @@ function nudged(cards: Card[], step: Place, focused: string | null): Card[] {
       return card;
     }
     const position = { x: card.position.x + step.x, y: card.position.y + step.y };
-    return { ...card, selected: true, position };
+    return { ...card, selected: true, dragging: true, position };
   });
 }
 
@@ -237,11 +270,11 @@ function focusedCard(target: EventTarget): string | null {
 }
 
 function isPressed(target: EventTarget): boolean {
-  return target instanceof HTMLButtonElement || target instanceof HTMLPreElement;
+  return target instanceof HTMLElement && target.matches('button, summary, pre');
 }
 
-function focusForm(root: HTMLElement | null): void {
-  requestAnimationFrame(() => {
-    root?.querySelector<HTMLElement>('.psl-inspector input, .psl-inspector textarea')?.focus();
-  });
+/** Go to the first setting; to what a note says, as that is what one opens it for. */
+function focusForm(root: HTMLElement | null, isNote: boolean): void {
+  const field = isNote ? 'textarea' : ':is(input, textarea)';
+  root?.querySelector<HTMLElement>(`.psl-inspector ${field}`)?.focus();
 }

@@ -2,6 +2,7 @@ import type { ReactElement } from 'react';
 
 import { nodeOf } from '../flow/lookup';
 import type { Person, State } from '../flow/session';
+import { Literal, spelled } from '../literal';
 import type { Actions } from './actions';
 import { useEditor } from './editor';
 import { Icon } from './icons';
@@ -17,19 +18,27 @@ interface ToolbarProps {
   readonly onCode: () => void;
   readonly onRun: () => void;
   readonly busy: boolean;
+  /** Ends the run, where nothing else beside the canvas offers it. */
+  readonly onStop: (() => void) | null;
   readonly problems: { readonly open: boolean; readonly setOpen: (open: boolean) => void };
 }
 
 /** The bar above the canvas: where one is, what one can do, and whether all is kept. */
 export function Toolbar(props: ToolbarProps): ReactElement {
   const { view, session, t, live } = useEditor();
-  const { path, version } = view.flow;
+  const { path, version, origin } = view.flow;
   const [library, name] = parted(path);
   return (
     <div className="psl-bar" role="toolbar" aria-label={t('Flow')}>
-      <span className="psl-path" title={path}>
-        {library && <span className="psl-muted">{library}/</span>}
-        <b>{name}</b>
+      <span className="psl-path" title={spelled(path)}>
+        {library && (
+          <span className="psl-muted">
+            <Literal text={library} />/
+          </span>
+        )}
+        <b>
+          <Literal text={name} />
+        </b>
       </span>
       <button
         type="button"
@@ -40,6 +49,20 @@ export function Toolbar(props: ToolbarProps): ReactElement {
         <Icon name="history" size={14} />
         {version ? t('v%1', version) : t('no version yet')}
       </button>
+      {origin && (
+        <button
+          type="button"
+          className="psl-tool psl-origin"
+          title={t('Merge back, or look at what it was forked from')}
+          onClick={props.onVersions}
+        >
+          <Icon name="fork" size={14} />
+          <span className="psl-wordy">
+            {t('forked from')} <Literal text={origin.path ?? t('an archived flow')} />{' '}
+            {t('v%1', origin.version)}
+          </span>
+        </button>
+      )}
       <button
         type="button"
         className={`psl-button psl-run-button${props.busy ? ' psl-busy-run' : ''}`}
@@ -49,6 +72,7 @@ export function Toolbar(props: ToolbarProps): ReactElement {
         <Icon name={props.busy ? 'running' : 'play'} size={14} />
         <span>{props.busy ? t('Running…') : t('Run')}</span>
       </button>
+      {props.onStop && <Tool icon="stop" name={t('Stop')} keys="" run={props.onStop} />}
       <span className="psl-space" />
       <People people={props.state.people} />
       <Tool
@@ -72,8 +96,13 @@ export function Toolbar(props: ToolbarProps): ReactElement {
       <Tool icon="code" name={t('The flow as code')} keys="" run={props.onCode} />
       <Tool icon="keys" name={t('Keys')} keys="?" run={props.onKeys} />
       <span className="psl-rule" />
-      <Problems {...props.problems} />
-      <span className="psl-rule" />
+      {view.nodes.length > 0 && (
+        // Before anything has been drawn nobody is to blame for that.
+        <>
+          <Problems {...props.problems} />
+          <span className="psl-rule" />
+        </>
+      )}
       <Kept state={props.state} />
     </div>
   );
@@ -89,7 +118,8 @@ function People({ people }: { people: readonly Person[] }): ReactElement | null 
     <span className="psl-people">
       {people.slice(0, 4).map(({ client, name, node }) => {
         const at = nodeOf(view, node);
-        const where = at ? t('%1 has just edited %2', name, at.key) : t('%1 edits here', name);
+        const who = spelled(name);
+        const where = at ? t('%1 has just edited %2', who, at.key) : t('%1 edits here', who);
         return (
           <button
             key={client}
@@ -100,7 +130,7 @@ function People({ people }: { people: readonly Person[] }): ReactElement | null 
             disabled={!at}
             onClick={() => at && inspect(at.id)}
           >
-            {name.slice(0, 2)}
+            {who.slice(0, 2)}
           </button>
         );
       })}
@@ -144,7 +174,11 @@ function Kept({ state }: { state: State }): ReactElement {
           ? t('saving…')
           : t('all changes saved');
   return (
-    <span className={`psl-kept psl-${state.status}`} role="status" title={t('edit %1', view.seq)}>
+    <span
+      className={`psl-kept psl-kept-${state.status}`}
+      role="status"
+      title={t('edit %1', view.seq)}
+    >
       <span className={`psl-dot${state.saving || state.status === 'slow' ? ' psl-busy' : ''}`} />
       <span className="psl-wordy">{text}</span>
     </span>

@@ -2,6 +2,7 @@
 export type {
   Answer,
   Change,
+  FlowPlace,
   Host,
   Message,
   Options,

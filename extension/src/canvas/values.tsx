@@ -2,7 +2,7 @@ import { useState, type ReactElement, type ReactNode } from 'react';
 
 import { duration, money } from '../flow/figures';
 import type { Json, NodeView, RunView, ValuesView } from '../flow/types';
-import { Literal } from '../literal';
+import { Literal, spelled } from '../literal';
 import { useEditor } from './editor';
 import { useAnswer } from './library';
 
@@ -81,6 +81,30 @@ export function Values({ node, run }: { node: NodeView; run: RunView }): ReactEl
         </details>
       ))}
     </section>
+  );
+}
+
+/** What the flow answered, whole. */
+export function Answer({ node, run }: { node: NodeView; run: RunView }): ReactElement | null {
+  const { session } = useEditor();
+  const found = useAnswer(
+    () =>
+      session.question<ValuesView>({
+        do: 'ask',
+        about: 'values',
+        run: run.run,
+        node: node.id,
+        nth: 0
+      }),
+    [session, run.run, node.id]
+  );
+  const outputs = found && isObject(found.outputs) ? found.outputs : {};
+  return (
+    <>
+      {Object.entries(outputs).map(([name, value]) => (
+        <Shown key={name} name={spelled(name)} value={value} />
+      ))}
+    </>
   );
 }
 

@@ -1,8 +1,14 @@
 import { useCallback, useEffect, useState, type ReactElement } from 'react';
 
 import type { DifferenceView, VersionView } from '../flow/types';
+import { Literal } from '../literal';
 import { useEditor } from './editor';
+import { Fork } from './fork';
 import { Icon } from './icons';
+import { Labels, standing, Told, type Moved } from './labels';
+import { Lines } from './lines';
+import { Merge } from './merge';
+import { useOften } from './often';
 
 interface VersionsProps {
   readonly onClose: () => void;
@@ -18,11 +24,25 @@ export function Versions({ onClose, onPaint }: VersionsProps): ReactElement {
   const [difference, setDifference] = useState<DifferenceView | null>(null);
   const { seq } = view;
   const { version } = view.flow;
+  const [moved, setMoved] = useState<Moved | null>(null);
+  const look = useCallback(async () => {
+    const found = await session.question<VersionView[]>({ do: 'ask', about: 'versions' }, 'silent');
+    setVersions(before => found ?? before ?? []);
+  }, [session]);
   useEffect(() => {
-    void session.question<VersionView[]>({ do: 'ask', about: 'versions' }).then(found => {
-      setVersions(found ?? []);
-    });
-  }, [session, version, seq]);
+    void look();
+  }, [look, version, seq]);
+  useOften(look, live);
+  const place = useCallback(
+    async (name: string, to: number | null) => {
+      const from = standing(versions ?? [], name);
+      if ((await session.label(name, to)) === null) {
+        setMoved({ name, from, to });
+        await look();
+      }
+    },
+    [look, session, versions]
+  );
   const compare = useCallback(
     async (wanted: number | null) => {
       setCompared(wanted);
@@ -76,6 +96,8 @@ export function Versions({ onClose, onPaint }: VersionsProps): ReactElement {
         >
           {t('Save a version')}
         </button>
+        {view.flow.origin && <Merge origin={view.flow.origin} />}
+        {moved && <Told moved={moved} onPlace={place} />}
         {versions?.length === 0 && (
           <p className="psl-hint">{t('No version yet. A run saves one by itself.')}</p>
         )}
@@ -90,9 +112,18 @@ export function Versions({ onClose, onPaint }: VersionsProps): ReactElement {
               >
                 <b>{t('v%1', one.version)}</b>
                 <span className="psl-muted">
-                  {one.by} · {when(one.at)}
+                  <Literal text={one.by} /> · {when(one.at)}
                 </span>
-                {one.current && <span className="psl-tag">{t('as it stands')}</span>}
+                <span className="psl-tags">
+                  {one.labels.map(label => (
+                    <span key={label} className="psl-tag psl-label-tag">
+                      {label}
+                    </span>
+                  ))}
+                  {one.current && (
+                    <span className="psl-tag psl-current-tag">{t('as it stands')}</span>
+                  )}
+                </span>
               </button>
               {compared === one.version && difference && (
                 <div className="psl-difference">
@@ -101,14 +132,9 @@ export function Versions({ onClose, onPaint }: VersionsProps): ReactElement {
                       {t('Nothing differs from the flow as it stands.')}
                     </span>
                   ) : (
-                    <ul>
-                      {difference.lines.map((line, at) => (
-                        <li key={at} className={`psl-line psl-${SIGNS[line[0] ?? ''] ?? 'same'}`}>
-                          {line}
-                        </li>
-                      ))}
-                    </ul>
+                    <Lines lines={difference.lines} />
                   )}
+                  <Labels version={one} versions={versions} onPlace={place} />
                   {!one.current && (
                     <button
                       type="button"
@@ -120,6 +146,7 @@ export function Versions({ onClose, onPaint }: VersionsProps): ReactElement {
                       {t('Make it the flow again')}
                     </button>
                   )}
+                  <Fork version={one.version} />
                 </div>
               )}
             </li>
@@ -129,8 +156,6 @@ export function Versions({ onClose, onPaint }: VersionsProps): ReactElement {
     </aside>
   );
 }
-
-const SIGNS: Readonly<Record<string, string>> = { '+': 'plus', '-': 'minus', '~': 'changed' };
 
 function when(at: string): string {
   const date = new Date(at);

@@ -36,7 +36,9 @@ export function addCommands(
       const flow = opened(args);
       let tab = tracker.find(one => one.id === tabId(flow));
       if (!tab) {
-        tab = flowTab(client, flow, wordsOfATab(trans));
+        tab = flowTab(client, flow, wordsOfATab(trans), other => {
+          void app.commands.execute(CommandIDs.openFlow, { ...other });
+        });
         app.shell.add(tab, 'main');
         await tracker.add(tab);
       }

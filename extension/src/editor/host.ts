@@ -2,17 +2,22 @@ import { Poll } from '@lumino/polling';
 
 import type { Client } from '../api/client';
 import { LabError } from '../api/errors';
-import type { Answer, Change, Host, Message, Options, Status } from '../canvas';
+import type { Answer, Change, FlowPlace, Host, Message, Options, Status } from '../canvas';
 import type { OpenFlowArgs } from '../tokens';
 
 const EVERY_MS = 1000;
 const AT_MOST_MS = 10_000;
-/** An edit carries its id, so it may be sent again; it is done once. */
-const AGAIN_MS: readonly number[] = [300, 1200];
+/** An answer that takes so long is waited for, and one sees it. */
+const SLOW_MS = 1500;
+/** A server that says nothing for so long counts as gone until it does. */
+const SILENT_MS = 10_000;
+/** What changes no flow, and may take its time. */
+const APART: readonly Message['do'][] = ['ask', 'run', 'stop'];
 
 /**
  * A tab's end of the line to the server. Others' edits are asked for every second while the tab
- * is visible; when the server is gone the line is dead, and lives again when it answers.
+ * is visible. What gets lost once the client sends again; when the server is gone the line is
+ * dead, and lives again when it answers.
  */
 export class RestHost implements Host {
   readonly options: Options = { surface: 'tab', wheel: 'always' };
@@ -20,12 +25,14 @@ export class RestHost implements Host {
   /**
    * @param isVisible - whether anybody could see what others change.
    * @param clientId - the view, so that Python can tell others' operations from its own.
+   * @param opens - opens another flow.
    */
   constructor(
     private readonly client: Client,
     private readonly flow: OpenFlowArgs,
     isVisible: () => boolean,
-    private readonly clientId: string
+    private readonly clientId: string,
+    private readonly opens: (flow: OpenFlowArgs) => void
   ) {
     this.poll = new Poll({
       auto: false,
@@ -37,10 +44,11 @@ export class RestHost implements Host {
   }
 
   async request(message: Message): Promise<Answer> {
-    this.asked += 1;
-    this.asking += 1;
+    const apart = APART.includes(message.do);
+    this.asked += apart ? 0 : 1;
+    this.asking += apart ? 0 : 1;
     try {
-      const answer = await this.persist(message);
+      const answer = await (apart ? this.ask(message) : this.patiently(this.ask(message)));
       this.turn('live');
       this.note(answer);
       void this.poll.start();
@@ -54,8 +62,12 @@ export class RestHost implements Host {
       void this.poll.start();
       throw reason;
     } finally {
-      this.asking -= 1;
+      this.asking -= apart ? 0 : 1;
     }
+  }
+
+  show(flow: FlowPlace): void {
+    this.opens({ ...flow, beside: this.flow.beside });
   }
 
   onChange(listener: (change: Change) => void): () => void {
@@ -82,19 +94,16 @@ export class RestHost implements Host {
     }
   }
 
-  private async persist(message: Message): Promise<Answer> {
-    for (const wait of message.do === 'edit' ? AGAIN_MS : []) {
-      try {
-        return await this.ask(message);
-      } catch (reason) {
-        if (!(reason instanceof LabError) || reason.status > 0 || this.status === 'dead') {
-          throw reason;
-        }
-        this.turn('slow');
-        await new Promise(resolve => setTimeout(resolve, wait));
-      }
+  /** Say so when an answer takes long, and stop taking edits when it takes too long. */
+  private async patiently<T>(answer: Promise<T>): Promise<T> {
+    const slow = setTimeout(() => this.turn('slow'), SLOW_MS);
+    const silent = setTimeout(() => this.turn('dead'), SILENT_MS);
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(slow);
+      clearTimeout(silent);
     }
-    return this.ask(message);
   }
 
   /** Reading takes the right to read only, so somebody who may not write can still look. */
@@ -104,7 +113,8 @@ export class RestHost implements Host {
       return { ok: true, view: await this.client.flow(beside, id) };
     }
     if (message.do === 'changes') {
-      return { ok: true, change: await this.client.changes(beside, id, message.since) };
+      const tag = message.problems_tag ?? '';
+      return { ok: true, change: await this.client.changes(beside, id, message.since, tag) };
     }
     if (message.do === 'run') {
       return {
@@ -126,7 +136,8 @@ export class RestHost implements Host {
     }
     let change: Change;
     try {
-      change = await this.client.changes(this.flow.beside, this.flow.id, this.seq);
+      const { beside, id } = this.flow;
+      change = await this.patiently(this.client.changes(beside, id, this.seq, this.problemsTag));
     } catch (reason) {
       if (reason instanceof LabError && reason.status === 0) {
         this.turn('dead');
@@ -137,19 +148,21 @@ export class RestHost implements Host {
     // What the canvas has asked for meanwhile brings its own answer: that one must come first.
     if (asked === this.asked && change.seq > this.seq) {
       this.seq = change.seq;
+      this.problemsTag = change.problems_tag;
       this.listeners.forEach(listener => listener(change));
     }
   }
 
   private note(answer: Answer): void {
     if (answer.ok && !('data' in answer)) {
-      const { seq } = 'view' in answer ? answer.view : answer.change;
+      const { seq, problems_tag } = 'view' in answer ? answer.view : answer.change;
+      this.problemsTag = problems_tag;
       this.seq = 'view' in answer ? seq : Math.max(seq, this.seq ?? 0);
     }
   }
 
   private turn(status: Status): void {
-    if (status !== this.status) {
+    if (status !== this.status && !(this.status === 'dead' && status === 'slow')) {
       this.status = status;
       this.watchers.forEach(watcher => watcher(status));
     }
@@ -158,6 +171,8 @@ export class RestHost implements Host {
   private status: Status = 'live';
   /** The newest sequence that the canvas has seen; null until the flow has come. */
   private seq: number | null = null;
+  /** Of the problems that it has seen. */
+  private problemsTag = '';
   private asked = 0;
   private asking = 0;
   private readonly poll: Poll<void>;

@@ -6,6 +6,7 @@ import type { Client } from '../api/client';
 import { mount, type Translate } from '../canvas';
 import { newId } from '../flow/ids';
 import { flowIcon } from '../icons';
+import { spelled } from '../literal';
 import type { OpenFlowArgs } from '../tokens';
 import { RestHost } from './host';
 
@@ -14,11 +15,14 @@ export class FlowPanel extends Widget {
   constructor(
     client: Client,
     readonly flow: OpenFlowArgs,
-    private readonly t: Translate
+    private readonly t: Translate,
+    show: (flow: OpenFlowArgs) => void
   ) {
     super();
     this.addClass('psl-tab');
-    this.host = new RestHost(client, flow, () => this.isVisible, newId());
+    // It has the keys until its canvas is there, which then takes them.
+    this.node.tabIndex = -1;
+    this.host = new RestHost(client, flow, () => this.isVisible, newId(), show);
   }
 
   override dispose(): void {
@@ -43,7 +47,7 @@ export class FlowPanel extends Widget {
   }
 
   protected override onActivateRequest(): void {
-    const canvas = this.node.querySelector('.psl-root');
+    const canvas = this.node.querySelector('.psl-desk');
     (canvas instanceof HTMLElement ? canvas : this.node).focus({ preventScroll: true });
   }
 
@@ -60,13 +64,14 @@ export class FlowPanel extends Widget {
 export function flowTab(
   client: Client,
   flow: OpenFlowArgs,
-  t: Translate
+  t: Translate,
+  show: (flow: OpenFlowArgs) => void
 ): MainAreaWidget<FlowPanel> {
-  const tab = new MainAreaWidget({ content: new FlowPanel(client, flow, t) });
+  const tab = new MainAreaWidget({ content: new FlowPanel(client, flow, t, show) });
   tab.id = tabId(flow);
   tab.toolbar.hide(); // the canvas has its own
-  tab.title.label = flow.path.split('/').at(-1) ?? flow.path;
-  tab.title.caption = flow.path;
+  tab.title.label = spelled(flow.path.split('/').at(-1) ?? flow.path);
+  tab.title.caption = spelled(flow.path);
   tab.title.icon = flowIcon;
   tab.title.closable = true;
   return tab;

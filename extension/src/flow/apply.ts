@@ -10,7 +10,8 @@ export function applyChange(view: View, change: Change): View {
     seq: Math.max(view.seq, change.seq),
     nodes: merged(view.nodes, change.nodes, change.gone_nodes),
     edges: merged(view.edges, change.edges, change.gone_edges),
-    problems: change.problems
+    problems: change.problems ?? view.problems,
+    problems_tag: change.problems_tag
   };
 }
 

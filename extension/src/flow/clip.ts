@@ -24,7 +24,7 @@ interface Clip {
   }[];
 }
 
-const FORMAT = 'promptstudio.nodes/1';
+export const FORMAT = 'promptstudio.nodes/1';
 const MOST = 2000;
 
 /** Some nodes with their bodies, and the edges between them, as text; null where there are none. */

@@ -1,7 +1,7 @@
 import { WHEN } from './apply';
 import { portsOf } from './connect';
 import { CARD } from './place';
-import type { NodeView, View } from './types';
+import type { InputView, NodeView, OutputView, View } from './types';
 
 /** Where a port lies on its card, as `style/canvas.css` draws it. */
 export interface Spot {
@@ -13,7 +13,14 @@ export interface Spot {
   readonly height: number;
 }
 
+export interface Outline {
+  readonly height: number;
+  readonly spots: Spot[];
+}
+
 const PORT = 10;
+/** The middle of the head, where a branch comes in. */
+const HEAD = 22;
 const FIRST_ROW = 76;
 const ROW = 20;
 const EMPTY = 73;
@@ -24,11 +31,13 @@ export const FOOT = 56;
  * The height of a card and the spots of its ports, known before it is drawn: so a large flow
  * draws only what is in view, and the edges that leave it still find their ends.
  */
-export function outline(
-  view: View,
-  node: NodeView
-): { readonly height: number; readonly spots: Spot[] } {
+export function outline(view: View, node: NodeView): Outline {
   const { inputs, outputs } = portsOf(view, node);
+  return outlineOf(inputs, outputs);
+}
+
+/** The same of the ports of a node. */
+export function outlineOf(inputs: readonly InputView[], outputs: readonly OutputView[]): Outline {
   const spot = (id: string, type: Spot['type'], x: number, y: number): Spot => ({
     id,
     type,
@@ -38,7 +47,7 @@ export function outline(
     height: PORT
   });
   const spots = [
-    spot(WHEN, 'target', 15, 1),
+    spot(WHEN, 'target', 0.5, HEAD),
     ...inputs.map((port, row) => spot(port.name, 'target', 0.5, FIRST_ROW + ROW * row)),
     ...outputs.map((port, row) =>
       spot(port.name, 'source', CARD.width - 0.5, FIRST_ROW + ROW * row)

@@ -1,5 +1,14 @@
 import type { Session } from './session';
-import type { HeatView, JsonObject, NodeHeat, NodeView, RunNews, RunView, View } from './types';
+import type {
+  EdgeView,
+  HeatView,
+  JsonObject,
+  NodeHeat,
+  NodeView,
+  RunNews,
+  RunView,
+  View
+} from './types';
 
 /** By what nodes are coloured. */
 export type Measure = 'cost' | 'latency' | 'errors';
@@ -66,6 +75,7 @@ export class Runs {
     if (!found) {
       return false;
     }
+    this.behind = null;
     this.set({ live: found.run, shown: null });
     this.later(SOON_MS);
     return true;
@@ -82,6 +92,7 @@ export class Runs {
   /** Paint a run; none with null. */
   async show(run: string | null): Promise<void> {
     this.wanted = run;
+    this.behind = null;
     if (run === null) {
       this.set({ shown: null });
       return;
@@ -99,6 +110,9 @@ export class Runs {
   ): Promise<void> {
     if (by === null) {
       this.set({ heat: null });
+      if (this.behind !== null) {
+        await this.show(this.behind);
+      }
       return;
     }
     const [one, other] = await Promise.all(
@@ -109,6 +123,7 @@ export class Runs {
     if (one) {
       const names = sides ? ([sides[0].name, sides[1].name] as const) : null;
       this.wanted = null;
+      this.behind = this.current.shown?.run ?? this.behind;
       this.set({ heat: heated(by, one, other ?? null, names), shown: null });
     }
   }
@@ -138,7 +153,12 @@ export class Runs {
     this.missed = found ? 0 : this.missed + 1;
     const isOver = (found !== null && isEnded(found)) || this.missed > PATIENCE;
     this.wanted = live;
-    this.set({ shown: found ?? this.current.shown, live: isOver ? null : live });
+    const texts = found?.texts ? new Map(Object.entries(found.texts)) : this.current.texts;
+    this.set({ shown: found ?? this.current.shown, live: isOver ? null : live, texts });
+    // What is run is kept as a version first.
+    if (found && found.version > (this.session.state().view?.flow.version ?? 0)) {
+      this.session.saved(found.version);
+    }
     if (!isOver) {
       const isAsking = Object.values(found?.under_way ?? {}).includes('waiting');
       this.later(isAsking ? LATER_MS : SOON_MS);
@@ -182,6 +202,8 @@ export class Runs {
     heat: null
   };
   private wanted: string | null = null;
+  /** The run that was painted before the nodes were coloured: it comes back afterwards. */
+  private behind: string | null = null;
   private missed = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private gone = false;
@@ -210,6 +232,21 @@ export function standing(view: View, run: RunView, node: NodeView): Standing | n
   }
   const inside = view.nodes.filter(other => other.parent === node.id);
   return inside.some(other => run.nodes[other.id] ?? run.under_way[other.id]) ? 'running' : null;
+}
+
+/**
+ * Whether something went over an edge in a run: `taken`, `coming` while what it leads to runs, or
+ * `idle` where all is over and nothing did; null while nothing can be said.
+ */
+export function passage(run: RunView, edge: EdgeView): 'taken' | 'coming' | 'idle' | null {
+  const [source, target] = [run.nodes[edge.source], run.nodes[edge.target]];
+  if (source?.status === 'succeeded' && run.under_way[edge.target] !== undefined) {
+    return 'coming';
+  }
+  if (source?.status === 'succeeded' && target && target.status !== 'skipped') {
+    return 'taken';
+  }
+  return isEnded(run) ? 'idle' : null;
 }
 
 /** The whole name of a node, as Python tells it: with those of what it lies in. */

@@ -5,6 +5,7 @@ import type {
   Change,
   ConflictView,
   Edit,
+  FlowPlace,
   Host,
   Message,
   Operation,
@@ -30,6 +31,8 @@ export interface State {
   readonly status: Status;
   /** How many edits Python has not confirmed. */
   readonly saving: number;
+  /** How many edits wait, unseen, until the line is back. */
+  readonly unsent: number;
   readonly notice: Notice | null;
   /** Why the flow could not be had at all. */
   readonly failure: string | null;
@@ -77,9 +80,13 @@ export class Session {
 
   readonly state = (): State => this.current;
 
-  /** Do one edit; returns why it was refused, or null. Who shows the reason itself says so. */
+  /**
+   * Do one edit; returns why it was refused, or null. Who shows the reason itself says so.
+   *
+   * What the line loses, or was written just as it went dead, waits and is sent once it is back.
+   */
   async edit(edit: Edit, reasons: 'told' | 'returned' = 'told'): Promise<string | null> {
-    if (!this.confirmed || this.current.status === 'dead') {
+    if (!this.confirmed) {
       return '';
     }
     const operation: Operation = { ...edit, op_id: newId(), base_seq: this.confirmed.seq };
@@ -117,14 +124,46 @@ export class Session {
   /** Keep the flow as it stands as a version; returns its number, or null. */
   async save(): Promise<number | null> {
     const answer = await this.ask({ do: 'save' });
-    if (answer?.ok && 'data' in answer && this.confirmed) {
+    if (answer?.ok && 'data' in answer) {
       const version = Number(answer.data);
-      this.confirmed = { ...this.confirmed, flow: { ...this.confirmed.flow, version } };
-      this.show();
+      this.saved(version);
       return version;
     }
     this.settle(answer, 'refused');
     return null;
+  }
+
+  /** The flow has been kept as a version: by a save, or by a run, which keeps what it runs. */
+  saved(version: number): void {
+    if (this.confirmed && this.confirmed.flow.version !== version) {
+      this.confirmed = { ...this.confirmed, flow: { ...this.confirmed.flow, version } };
+      this.show();
+    }
+  }
+
+  /** Let a label name a version, or none any more; returns why it cannot, or null. */
+  async label(name: string, version: number | null): Promise<string | null> {
+    return this.settle(await this.ask({ do: 'label', name, version }), 'refused');
+  }
+
+  /** Make a new flow that begins as a version of this one; null if it cannot be, and why is told. */
+  async fork(version: number, path: string): Promise<FlowPlace | null> {
+    const answer = await this.ask({ do: 'fork', version, path });
+    if (answer?.ok && 'data' in answer) {
+      return answer.data as FlowPlace;
+    }
+    this.settle(answer, 'refused');
+    return null;
+  }
+
+  /** Take changes of a fork into its origin; returns why not, or null. */
+  async merge(hunks: readonly string[]): Promise<string | null> {
+    return this.settle(await this.ask({ do: 'merge', hunks }), 'refused');
+  }
+
+  /** Show another flow, where the place can; else null. */
+  get opener(): ((flow: FlowPlace) => void) | null {
+    return this.host.show ? flow => this.host.show?.(flow) : null;
   }
 
   /** Make a version the flow as it stands. */
@@ -152,7 +191,8 @@ export class Session {
 
   /** Fetch the whole flow again. */
   async load(): Promise<void> {
-    const answer = await this.ask({ do: 'view' });
+    // Not behind the edits: those that wait for the line follow it.
+    const answer = this.stopped ? null : await this.send({ do: 'view' });
     if (answer?.ok && 'view' in answer) {
       this.confirmed = answer.view;
       this.show({ failure: null });
@@ -179,6 +219,7 @@ export class Session {
     this.stops.forEach(stop => stop());
     this.listeners.clear();
     this.stopped = true;
+    this.goOn();
   }
 
   private async step(message: Message): Promise<string | null> {
@@ -189,12 +230,37 @@ export class Session {
   private ask(message: Message): Promise<Answer | null> {
     this.asking += 1;
     const answer = this.queue.then(() =>
-      this.stopped ? null : this.host.request(message).catch(() => null)
+      message.do === 'edit' ? this.persist(message) : this.stopped ? null : this.send(message)
     );
     this.queue = answer;
     return answer.finally(() => {
       this.asking -= 1;
     });
+  }
+
+  private send(message: Message): Promise<Answer | null> {
+    const tag = this.confirmed?.problems_tag;
+    const sent = tag && message.do !== 'view' ? { ...message, problems_tag: tag } : message;
+    return this.host.request(sent).catch(() => null);
+  }
+
+  /** Send an edit until there is an answer: it bears its id, so it is done once. */
+  private async persist(message: Message): Promise<Answer | null> {
+    while (!this.stopped) {
+      if (this.current.status === 'dead') {
+        await new Promise<void>(resolve => this.waiting.push(resolve));
+        continue;
+      }
+      const answer = await this.send(message);
+      if (answer) {
+        return answer;
+      }
+    }
+    return null;
+  }
+
+  private goOn(): void {
+    this.waiting.splice(0).forEach(resolve => resolve());
   }
 
   private settle(answer: Answer | null, tone: Notice['tone'] | null): string | null {
@@ -233,9 +299,7 @@ export class Session {
       return;
     }
     const follows = change.seq <= known.seq + 1;
-    this.confirmed = { ...applyChange(known, change), seq: follows ? change.seq : known.seq };
-    this.notice(change);
-    this.show();
+    this.confirm(change, follows ? change.seq : known.seq);
     if (!follows) {
       void this.catchUp();
     }
@@ -248,9 +312,21 @@ export class Session {
     }
     const answer = await this.ask({ do: 'changes', since: known.seq });
     if (answer?.ok && 'change' in answer && answer.change.seq > known.seq) {
-      this.confirmed = applyChange(this.confirmed ?? known, answer.change);
-      this.notice(answer.change);
-      this.show();
+      this.confirm(answer.change, answer.change.seq);
+    }
+  }
+
+  private confirm(change: Change, seq: number): void {
+    const known = this.confirmed;
+    if (!known) {
+      return;
+    }
+    this.confirmed = { ...applyChange(known, change), seq: Math.max(seq, known.seq) };
+    this.notice(change);
+    this.show();
+    if (!change.problems && change.problems_tag !== known.problems_tag) {
+      // A late answer, about problems that this view no longer has.
+      void this.load();
     }
   }
 
@@ -276,28 +352,38 @@ export class Session {
   }
 
   private turn(status: Status): void {
-    const before = this.current.status;
-    if (status === 'dead') {
-      this.pending = [];
+    this.line = status;
+    if (status === 'dead' || this.current.status !== 'dead') {
+      this.show({ status });
+      return;
     }
-    this.show({ status });
-    if (before === 'dead' && status === 'live') {
-      void this.load();
-    }
+    // Others may have edited meanwhile: nothing is taken until one sees what stands now.
+    void this.load().then(() => {
+      this.show({ status: this.line });
+      if (this.line !== 'dead') {
+        this.goOn();
+      }
+    });
   }
 
   private show(more: Partial<State> = {}): void {
+    const dead = (more.status ?? this.current.status) === 'dead';
+    const shown = dead ? [] : this.pending;
     this.current = {
       ...this.current,
       ...more,
-      view: this.confirmed && this.pending.reduce<View>(applyEdit, this.confirmed),
-      saving: this.pending.length
+      view: this.confirmed && shown.reduce<View>(applyEdit, this.confirmed),
+      saving: shown.length,
+      unsent: this.pending.length - shown.length
     };
     this.listeners.forEach(listener => listener());
   }
 
+  /** As the host has it; after a silence the canvas follows once it is up to date. */
+  private line: Status = 'live';
   private confirmed: View | null = null;
   private pending: Operation[] = [];
+  private readonly waiting: (() => void)[] = [];
   private queue: Promise<Answer | null> = Promise.resolve(null);
   private asking = 0;
   private stopped = false;
@@ -308,6 +394,7 @@ export class Session {
     view: null,
     status: 'live',
     saving: 0,
+    unsent: 0,
     notice: null,
     failure: null,
     people: [],

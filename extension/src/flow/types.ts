@@ -112,9 +112,22 @@ export interface OtherView {
 /** Why a value of the first type does not fit the second, or null where it does. */
 export type TypeMatrix = Readonly<Record<string, Readonly<Record<string, string | null>>>>;
 
+export interface OriginView {
+  readonly id: string;
+  /** Null once it has been archived. */
+  readonly path: string | null;
+  readonly version: number;
+}
+
 export interface View {
   readonly warehouse: string;
-  readonly flow: { readonly id: string; readonly path: string; readonly version: number };
+  readonly flow: {
+    readonly id: string;
+    readonly path: string;
+    readonly version: number;
+    /** Where a fork came from; null for a flow that is no fork. */
+    readonly origin: OriginView | null;
+  };
   /** Who looks. */
   readonly me: string;
   readonly seq: number;
@@ -123,6 +136,8 @@ export interface View {
   readonly nodes: readonly NodeView[];
   readonly edges: readonly EdgeView[];
   readonly problems: readonly ProblemView[];
+  /** Tells these problems from others. */
+  readonly problems_tag: string;
 }
 
 export interface Change {
@@ -131,7 +146,9 @@ export interface Change {
   readonly edges: readonly EdgeView[];
   readonly gone_nodes: readonly string[];
   readonly gone_edges: readonly string[];
-  readonly problems: readonly ProblemView[];
+  /** Null if they are those that the view has, by the tag that it sent. */
+  readonly problems: readonly ProblemView[] | null;
+  readonly problems_tag: string;
   readonly conflicts: readonly ConflictView[];
   readonly by: readonly OtherView[];
   readonly superseded: readonly string[];
@@ -220,7 +237,12 @@ export interface Connection {
 
 export type Operation = Edit & { readonly op_id: string; readonly base_seq: number };
 
-export type Message =
+export type Message = Asked & {
+  /** Of the problems that the view has: the same are not told again. */
+  readonly problems_tag?: string;
+};
+
+type Asked =
   | { readonly do: 'view' }
   | { readonly do: 'edit'; readonly operation: Operation }
   | { readonly do: 'undo' }
@@ -228,6 +250,9 @@ export type Message =
   | { readonly do: 'changes'; readonly since: number }
   | { readonly do: 'save' }
   | { readonly do: 'restore'; readonly version: number }
+  | { readonly do: 'fork'; readonly version: number; readonly path: string }
+  | { readonly do: 'merge'; readonly hunks: readonly string[] }
+  | { readonly do: 'label'; readonly name: string; readonly version: number | null }
   | Order
   | Question;
 
@@ -240,7 +265,7 @@ export type Order =
 export type Question = { readonly do: 'ask' } & (
   | {
       readonly about:
-        'models' | 'templates' | 'datasets' | 'python' | 'versions' | 'runs' | 'variants';
+        'models' | 'templates' | 'datasets' | 'python' | 'versions' | 'merge' | 'runs' | 'variants';
     }
   | { readonly about: 'run'; readonly run: string }
   | { readonly about: 'row'; readonly dataset: string; readonly item: number }
@@ -287,6 +312,7 @@ export interface VersionView {
   readonly by: string;
   readonly at: string;
   readonly current: boolean;
+  readonly labels: readonly string[];
 }
 
 /** What differs between a version and the flow as it stands. */
@@ -297,6 +323,29 @@ export interface DifferenceView {
   readonly changed: readonly string[];
   readonly removed: readonly { readonly id: string; readonly key: string; readonly kind: string }[];
   readonly edges: readonly string[];
+}
+
+/** A flow, as one opens it. */
+export interface FlowPlace {
+  readonly id: string;
+  readonly path: string;
+}
+
+/** What a fork changed and its origin has not. */
+export interface MergeView {
+  readonly origin: OriginView;
+  readonly hunks: readonly HunkView[];
+  /** What changed in the origin meanwhile. */
+  readonly theirs: readonly string[];
+}
+
+/** One change that can be taken by itself, but for those that it needs. */
+export interface HunkView {
+  readonly id: string;
+  readonly lines: readonly string[];
+  /** What both have changed: what it was, and what either made of it. */
+  readonly clash: { readonly base: string; readonly mine: string; readonly theirs: string } | null;
+  readonly needs: readonly string[];
 }
 
 export interface PreviewView {
@@ -346,6 +395,8 @@ export interface RunView extends RunRow {
   readonly under_way: Readonly<Record<string, string>>;
   /** The nodes that are no longer what they were in it. */
   readonly stale: readonly string[];
+  /** In a tab: the end of what models say just now, by the whole name of their node. */
+  readonly texts?: Readonly<Record<string, string>>;
 }
 
 /** One execution of a node, whole. */
@@ -416,6 +467,8 @@ export interface Host {
   /** Hear what others changed, or that they did. */
   onChange(listener: (whatever: Whatever) => void): () => void;
   onStatus(listener: (status: Status) => void): () => void;
+  /** Show another flow, where the place can. */
+  show?(flow: FlowPlace): void;
   readonly options: Options;
 }
 
