@@ -60,7 +60,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("could not run")
         terminalreporter.write_line("\n".join(lines))
     if report := os.environ.get(MISSING_FILE):
-        Path(report).write_text("\n".join(lines), encoding="utf-8")
+        with Path(report).open("a", encoding="utf-8") as told:
+            told.writelines(f"{line}\n" for line in lines)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from tests.conftest import MISSING_FILE
 ROOT = Path(__file__).parents[1]
 EXTENSION = ROOT / "extension"
 NODE = "Node: the lint and the tests of the extension"
-WORKERS = 2  # each starts a PostgreSQL and a browser of its own
+WORKERS = 2  # each starts a PostgreSQL of its own
+BROWSER = "tests/browser"  # by itself and one after another: two browsers make each other late
 WHOLE = ("stats", "metrics")  # packages whose every branch is covered
 
 
@@ -63,14 +64,18 @@ def gates() -> list[Step]:
     ]
     counted = [f"tests/{package}" for package in WHOLE]
     whole = ",".join(f"promptstudio_lab/{package}/*" for package in WHOLE)
+    parallel = (f"--numprocesses={WORKERS}", "--dist=loadfile")
+    apart = [f"--ignore={folder}" for folder in (BROWSER, *counted)]
+    counting = ("--cov", "--cov-report=")
     return [
         Step("ruff check", ("ruff", "check")),
         Step("ruff format", ("ruff", "format", "--check")),
         Step("mypy", ("mypy",)),
         Step("import-linter", ("lint-imports",)),
         *(extension if _has_extension() and shutil.which("npm") else ()),
-        Step("pytest", ("pytest", f"--numprocesses={WORKERS}", "--dist=loadfile")),
-        Step("pytest, counting branches", ("pytest", *counted, "--cov", "--cov-report=")),
+        Step("pytest", ("pytest", *apart, *parallel)),
+        Step("pytest, in a browser", ("pytest", BROWSER)),
+        Step("pytest, counting branches", ("pytest", *counted, *parallel, *counting)),
         Step("coverage", ("coverage", "report", f"--include={whole}", "--fail-under=100")),
     ]
 

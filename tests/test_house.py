@@ -28,7 +28,7 @@ FOLDER_MODULES = 15
 
 # The only places that may catch everything, each as `file:function` under the package.
 BOUNDARIES: frozenset[str] = frozenset(
-    {"engine/attempt.py:caught", "widgets/canvas.py:_heard", "server/routes.py:answer"}
+    {"engine/attempt.py:caught", "widgets/canvas.py:_heard", "server/routes.py:_outcome"}
 )
 MOST_BOUNDARIES = 3
 

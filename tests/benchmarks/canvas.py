@@ -116,30 +116,37 @@ def _measured(page: Page, count: int, flow: Flow) -> bool:
     times: list[float] = page.evaluate("window.frames_seen")
     page.mouse.up()
     fps = 1000 / statistics.mean(times)
-    edits = _edits(page, flow)
+    usual, edits = _edits(page, flow)
     most_paint, least_fps = _BUDGETS[count]
     sys.stdout.write(
         f"{count} nodes: paint {paint:.2f} s (≤ {most_paint}), drag {fps:.0f} fps "
-        f"(≥ {least_fps:.0f}, worst gap {max(times):.0f} ms), edit p95 {edits:.0f} ms (≤ 50)\n"
+        f"(≥ {least_fps:.0f}, worst gap {max(times):.0f} ms), edit {usual:.0f} ms, "
+        f"p95 {edits:.0f} (≤ 50)\n"
     )
     page.evaluate("window.jupyterapp.shell.currentWidget.close()")
     return paint > most_paint or fps < least_fps or edits > 50
 
 
-def _edits(page: Page, flow: Flow) -> float:
-    """Return the 95th percentile of what an edit takes to come back, in ms."""
+def _edits(page: Page, flow: Flow) -> tuple[float, float]:
+    """Return the median and the 95th percentile of what an edit takes to come back, in ms.
+
+    They are sent as the canvas sends them, which says what problems it knows; the open canvas
+    meanwhile follows them as somebody else's.
+    """
     node = flow.head().graph.nodes[0].id
     address = f"promptstudio/flows/{flow.id}/messages"
     took: list[float] = page.evaluate(
-        "async ([path, node, times, token]) => { const took = [];"
-        " for (let i = 0; i < times; i++) { const start = performance.now();"
-        " await fetch('/' + path, {method: 'POST', headers: {Authorization: 'token ' + token},"
-        " body: JSON.stringify({client_id: 'b', do: 'edit', operation:"
+        "async ([path, node, times, token]) => { const took = []; let problems_tag = '';"
+        " for (let i = 0; i <= times; i++) { const start = performance.now();"
+        " const answer = await fetch('/' + path, {method: 'POST',"
+        " headers: {Authorization: 'token ' + token},"
+        " body: JSON.stringify({client_id: 'b', do: 'edit', problems_tag, operation:"
         " {type: 'move', nodes: {[node]: {x: i * 16, y: 0}}}})}).then(r => r.json());"
-        " took.push(performance.now() - start); } return took; }",
+        " took.push(performance.now() - start); problems_tag = answer.change.problems_tag; }"
+        " return took.slice(1); }",
         [address, node, _EDITS, TOKEN],
     )
-    return statistics.quantiles(took, n=20)[-1]
+    return statistics.median(took), statistics.quantiles(took, n=20)[-1]
 
 
 if __name__ == "__main__":

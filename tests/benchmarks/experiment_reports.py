@@ -1,19 +1,23 @@
 """Reports of ten million executions: from sums, from the warehouse's units, from Parquet.
 
-Beside a bare polars scan of the same columns, and tea-tasting where it is installed.
+Beside bare sums of the same columns, in the same minute.
 """
 
 from __future__ import annotations
 
-import importlib
+import os
 import tempfile
 import time
+import warnings
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from sqlalchemy import text
 
 import promptstudio_lab as ps
 from promptstudio_lab.experiments.analysis import Part, analyze_all
@@ -24,13 +28,17 @@ from promptstudio_lab.warehouse.queries.experiments.units import fold
 from promptstudio_lab.warehouse.types import now
 from tests.lab.parts import opened
 from tests.lab.simulation import guessing
+from tests.servers import fresh_database, postgresql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from promptstudio_lab.lab import Lab, OnlineExperiment
+    from promptstudio_lab.stats.looks import Method
+    from promptstudio_lab.warehouse.append import Row
 
-EXECUTIONS, UNITS, FOLDED, GROUP = 10_000_000, 100_000, 200_000, 2_000
+EXECUTIONS = int(os.environ.get("PSL_BENCH_RUNS", "10000000"))
+UNITS, GROUP, ROUNDS = 100_000, 2_000, 7
 VARIANTS = ("a", "b", "c", "d")
 COLUMNS = ("success", "cost_usd", "latency_ms", "quality")
 METRICS = (
@@ -57,16 +65,64 @@ UNIT = (
 def main() -> None:
     """Print each figure with its goal."""
     print(f"from sums, 5 metrics x 4 variants: {1e3 * from_sums():.2f} ms (goal 2 ms)")
-    with tempfile.TemporaryDirectory() as folder:
-        with opened(f"sqlite:///{Path(folder) / 'warehouse.db'}") as lab:
-            experiment = begun(lab)
-            print(
-                f"folding a new run into its unit: {1e6 * folding(lab, experiment):.2f} us (3 us)"
-            )
-            fill_units(lab, experiment)
-            warm = seconds(lambda: experiment.report(metrics=METRICS))
-            print(f"SQLite, {UNITS:,} units, warm: {1e3 * warm:.0f} ms (goal 100 ms)")
-        from_parquet(Path(folder) / "runs.parquet")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = stack.enter_context(fresh_database(stack.enter_context(postgresql())))
+        for address in (
+            f"sqlite:///{folder / 'warehouse.db'}",
+            url.render_as_string(hide_password=False),
+        ):
+            with opened(address) as lab:
+                from_warehouse(lab)
+        path = runs_file(folder / "runs.parquet")
+        from_parquet(path)
+        from_dask(path)
+
+
+def from_warehouse(lab: Lab) -> None:
+    """Print how long reports take: the first, the next ones, and those after new runs."""
+    experiment, name = begun(lab), lab.warehouse.dialect
+    fill_units(lab, experiment)
+    new = groups(lab, experiment, ROUNDS * GROUP, UNITS)
+
+    def write(connection: Any, rows: list[Row]) -> None:  # a connection
+        insert_missing(connection, "flow_execution", RUN, rows)
+        fold(connection, [row[0] for row in rows])
+
+    start = time.perf_counter()
+    experiment.report(metrics=METRICS)
+    first = time.perf_counter() - start
+    took: dict[str, list[float]] = {"bare": [], "same": [], "new": []}
+    for rows in new:
+        took["bare"].append(once(lambda: bare_sums(lab)))
+        took["same"].append(once(lambda: experiment.report(metrics=METRICS)))
+        lab.warehouse.append(lab.actor, partial(write, rows=rows))
+        took["new"].append(once(lambda: experiment.report(metrics=METRICS)))
+    bare, same, changed = (median(times) for times in took.values())
+    print(
+        f"{name}, {UNITS:,} units: a first report {1e3 * first:.0f} ms; warm, after {GROUP:,} new "
+        f"runs, {1e3 * changed:.0f} ms, with nothing new {1e3 * same:.0f} ms (goal 100 ms); bare "
+        f"sums of {len(COLUMNS)} columns {1e3 * bare:.0f} ms: {changed / bare:.2f} x"
+    )
+
+
+def bare_sums(lab: Lab) -> None:
+    """Add up the columns of a report by variant, and nothing else."""
+    with lab.warehouse.reading(lab.actor) as session:
+        session.execute(text(_BARE)).all()
+
+
+_BARE = (
+    "SELECT variant_id, count(*), sum(success), sum(cost), sum(latency_ms), sum(quality) "
+    "FROM experiment_unit GROUP BY variant_id"
+)
+
+
+def once(work: Callable[[], object]) -> float:
+    """Return the time of some work."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def seconds(work: Callable[[], object], rounds: int = 5) -> float:
@@ -91,7 +147,7 @@ def drawn(count: int) -> dict[str, np.ndarray[Any, Any]]:  # of several types
     }
 
 
-def from_sums() -> float:
+def from_sums(method: Method = "anytime") -> float:
     """Return how long reports on three treatments take, once the sums are there."""
     n = UNITS // len(VARIANTS)
     arms = {name: drawn(n + at) for at, name in enumerate(VARIANTS)}
@@ -106,7 +162,25 @@ def from_sums() -> float:
         )
         for name in VARIANTS[1:]
     ]
-    return seconds(lambda: analyze_all(parts, name="x", control="a", metrics=METRICS), 50)
+    return seconds(
+        lambda: analyze_all(parts, name="x", control="a", metrics=METRICS, method=method), 50
+    )
+
+
+def groups(lab: Lab, experiment: OnlineExperiment, runs: int, units: int) -> Iterator[list[Row]]:
+    """Give finished runs, in groups as they are written."""
+    found, moment, flow_id = experiment._found(), now(), experiment.flow.head().id
+    ids, made = list(found.variants.values()), drawn(runs)
+    for start in range(0, runs, GROUP):
+        yield [
+            (
+                new_id(), lab.actor.organization_id, flow_id, 1, 1, ids[at % 4], found.id,
+                f"unit-{at % units}", "x", "x", "cell", "succeeded", moment, moment,
+                float(made["latency_ms"][at]), int(made["cost_usd"][at] * 1e9),
+                bool(made["success"][at]), float(made["quality"][at]), False, moment, "x",
+            )
+            for at in range(start, start + GROUP)
+        ]  # fmt: skip
 
 
 def begun(lab: Lab) -> OnlineExperiment:
@@ -114,35 +188,6 @@ def begun(lab: Lab) -> OnlineExperiment:
     flow = guessing(lab)
     variants = {"a": None, **{v: flow.vary("say.prompt", "{{ says.b }}" + v) for v in "bcd"}}
     return lab.experiment("e", flow=flow, variants=variants, unit="user").start()
-
-
-def folding(lab: Lab, experiment: OnlineExperiment) -> float:
-    """Return how long one new run takes to be added to its unit, in groups as they are written."""
-    found, moment, flow_id = experiment._found(), now(), experiment.flow.head().id
-    ids, made = list(found.variants.values()), drawn(FOLDED)
-    rows = [
-        (
-            new_id(), lab.actor.organization_id, flow_id, 1, 1, ids[at % 4], found.id,
-            f"u{at % (UNITS // 10)}", "x", "x", "cell", "succeeded", moment, moment,
-            float(made["latency_ms"][at]), int(made["cost_usd"][at] * 1e9),
-            bool(made["success"][at]), float(made["quality"][at]), False, moment, "x",
-        )
-        for at in range(FOLDED)
-    ]  # fmt: skip
-    lab.warehouse.append(
-        lab.actor, lambda connection: insert_missing(connection, "flow_execution", RUN, rows)
-    )
-    took: list[float] = []
-
-    def work(connection: Any) -> None:  # a connection
-        for start in range(0, FOLDED, GROUP):
-            group = [row[0] for row in rows[start : start + GROUP]]
-            begin = time.perf_counter()
-            fold(connection, group)
-            took.append(time.perf_counter() - begin)
-
-    lab.warehouse.append(lab.actor, work)
-    return sum(took) / FOLDED
 
 
 def fill_units(lab: Lab, experiment: OnlineExperiment) -> None:
@@ -163,31 +208,54 @@ def fill_units(lab: Lab, experiment: OnlineExperiment) -> None:
     )
 
 
-def from_parquet(path: Path) -> None:
-    """Print how long a report of the rows takes, beside a bare scan and tea-tasting."""
+def runs_file(path: Path) -> Path:
+    """Write all executions into a file, and return its path."""
     names = np.array(VARIANTS)[np.random.default_rng(1).integers(0, 4, EXECUTIONS)]
     pl.DataFrame({"variant": names, **drawn(EXECUTIONS)}).write_parquet(path)
+    return path
+
+
+def from_parquet(path: Path) -> None:
+    """Print how long a report of the rows takes, beside a bare scan."""
 
     def bare() -> object:
         sums = [pl.col(name).sum() for name in COLUMNS]
         return pl.scan_parquet(path).group_by("variant").agg(pl.len(), *sums).collect()
 
-    def ours() -> object:
-        return ps.analyze(path, control="a", metrics=METRICS)
-
-    floor, mine = seconds(bare), seconds(ours)
-    print(f"Parquet, {EXECUTIONS:,} rows: {mine / floor:.2f} x a bare polars scan (goal 1.3 x)")
-    try:
-        theirs: Any = importlib.import_module("tea_tasting")  # not installed with us
-    except ImportError:
-        print("tea-tasting: could not run, it is not installed")
-        return
-    asked = theirs.Experiment(
-        **{name: theirs.Mean(name) for name in COLUMNS},
-        ratio=theirs.RatioOfMeans("cost_usd", "success"),
+    print(
+        f"Parquet, {EXECUTIONS:,} rows: {side_by_side(path, bare)} a bare polars scan (goal 1.3 x)"
     )
-    other = seconds(lambda: asked.analyze(pl.scan_parquet(path), control="a", all_variants=True))
-    print(f"Parquet, beside tea-tasting: {other / mine:.1f} x as quick")
+
+
+def from_dask(path: Path) -> None:
+    """Print how long a report of a Dask frame takes, beside its bare sums."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import dask.dataframe as dd
+
+        frame: Any = dd.read_parquet(
+            path, columns=["variant", *COLUMNS], split_row_groups="adaptive"
+        )
+
+        def bare() -> object:
+            return frame.groupby("variant")[list(COLUMNS)].sum().compute()
+
+        print(f"Dask, {EXECUTIONS:,} rows: {side_by_side(frame, bare)} its bare sums")
+
+
+def side_by_side(data: Any, bare: Callable[[], object]) -> str:  # whatever `analyze` takes
+    """Return how a report of data compares with some bare work, in time and in processor time."""
+    took: list[tuple[float, ...]] = []
+    for _ in range(ROUNDS):
+        start, own = time.perf_counter(), time.process_time()
+        bare()
+        middle, half = time.perf_counter(), time.process_time()
+        ps.analyze(data, control="a", metrics=METRICS)
+        took.append(
+            (middle - start, time.perf_counter() - middle, half - own, time.process_time() - half)
+        )
+    floor, mine, floor_own, mine_own = (median(times) for times in zip(*took[1:], strict=True))
+    return f"{mine / floor:.2f} x, and {mine_own / floor_own:.2f} x the processor time of,"
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def recorded(path: Path) -> float:
     flow.output(answer=value)
     plan = execution.prepare(lab.environment, flow.head().id, {CONTROL: None})
     items = [(None, str(n), {"text": f" item {n} "}) for n in range(RUNS)]
-    inputs = execution.batch_inputs(new_id(), items, [CONTROL])
+    inputs = list(execution.batch_inputs(new_id(), items, [CONTROL]))
     sink = lab.environment.recorder("commit")
 
     async def work() -> float:

@@ -74,7 +74,7 @@ def recorded(folder: Path, way: Way) -> tuple[float, list[Rows], Path]:
     flow.output(answer=value)
     plan = execution.prepare(lab.environment, flow.head().id, {CONTROL: None})
     items = [(None, str(n), {"text": f" item {n} "}) for n in range(way.runs)]
-    inputs = execution.batch_inputs(new_id(), items, [CONTROL])
+    inputs = list(execution.batch_inputs(new_id(), items, [CONTROL]))
     groups: list[Rows] = []
     keep = recorder.write
 

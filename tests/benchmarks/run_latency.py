@@ -87,7 +87,7 @@ def took(lab: Lab, flow: Flow, count: int, at_once: int, ack: str) -> float:
     """Return the seconds from the first item until all is committed, as `run` and `batch` do it."""
     plan = execution.prepare(lab.environment, flow.head().id, {CONTROL: None})
     items = [(None, str(n), {"x": str(n)}) for n in range(count)]
-    inputs = execution.batch_inputs(new_id(), items, [CONTROL])
+    inputs = list(execution.batch_inputs(new_id(), items, [CONTROL]))
     sink = lab.environment.recorder(ack)
 
     async def work() -> float:

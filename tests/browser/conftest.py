@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.browser.room import Room
+from tests.browser.room import PATIENCE_S, Room
 from tests.server.visiting import ROOT, running
 
 if TYPE_CHECKING:
@@ -49,14 +49,16 @@ def room(browser: Browser, tmp_path: Path) -> Iterator[Room]:
     _no_news(settings)
     arguments = (
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         f"--LabApp.workspaces_dir={tmp_path / 'workspaces'}",
         f"--LabApp.user_settings_dir={settings}",
     )
     with running(home, *arguments, PROMPTSTUDIO_WAREHOUSE=str(warehouse)) as server:
         for notebook in (ROOT / "notebooks").glob("*.ipynb"):
             shutil.copy(notebook, server.root)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.set_default_timeout(30_000)
+        # As for somebody who wants no motion: what is done is there at once.
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+        page.set_default_timeout(PATIENCE_S * 1000)
         opened = Room(page, server, warehouse, results)
         yield opened
         page.close()

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 import promptstudio_lab as ps
 from promptstudio_lab.ids import new_id
-from tests.server.visiting import ROOT
+from tests.browser.line import Line
+from tests.browser.room import WISH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from playwright.sync_api import Locator, Position
 
     from promptstudio_lab.lab import Flow, Lab
     from tests.browser.room import Room
 
 HOSTILE = '<img src=x onerror="alert(1)">{{ no }}\u202e'
-SOON_S = 5.0
-AXE = ROOT / "extension" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture
@@ -43,21 +40,13 @@ def flow(lab: Lab) -> Flow:
     return flow
 
 
-def opened(room: Room, flow: Flow) -> None:
-    """Open a flow in a tab, alone in the window."""
-    room.open()
-    room.command("promptstudio:open-flow", id=flow.id, path=flow.path, beside="")
-    room.page.wait_for_selector(".psl-desk")
-    room.page.evaluate("window.jupyterapp.shell.collapseLeft()")
-    room.page.locator(".psl-desk").focus()
-    room.page.wait_for_timeout(600)
-    room.page.keyboard.press("f")
-    room.page.wait_for_timeout(400)
-
-
 def node(room: Room, key: str) -> Locator:
     name = room.page.locator(".psl-key").get_by_text(key, exact=True)
     return room.page.locator(".react-flow__node").filter(has=name)
+
+
+def card(key: str) -> str:
+    return f'.react-flow__node[aria-label="node {key}"]'
 
 
 def edges(flow: Flow) -> set[str]:
@@ -68,69 +57,59 @@ def edges(flow: Flow) -> set[str]:
     }
 
 
-def until(true: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + SOON_S
-    while time.monotonic() < end:
-        if true():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"not within {SOON_S} s: {what}")
-
-
 def keys(flow: Flow) -> set[str]:
     return set(flow.head().graph.by_key)
 
 
 def test_everything_can_be_done_without_a_mouse(room: Room, flow: Flow) -> None:
-    opened(room, flow)
+    room.show(flow)
     press = room.page.keyboard.press
     press("/")
+    room.focused(WISH)
     room.page.keyboard.type("transf")
     room.picture("search-at-the-pointer")
     press("Enter")
-    until(lambda: "transform" in keys(flow), "a node added by its name")
-    room.page.wait_for_timeout(300)
-    press("c")
-    room.page.keyboard.type("ticket")
-    press("Enter")
-    until(lambda: "ticket → transform.value" in edges(flow), "connected by keys")
+    room.kept(flow, lambda: "transform" in keys(flow), "a node added by its name")
+    room.pick("c", "ticket")
+    room.kept(flow, lambda: "ticket → transform.value" in edges(flow), "connected by keys")
     x = flow.head().graph.by_key["transform"].x
     press("ArrowRight")
     press("Shift+ArrowRight")
-    until(lambda: flow.head().graph.by_key["transform"].x == x + 96, "moved by keys")
+    room.until(lambda: flow.head().graph.by_key["transform"].x == x + 96, "moved by keys")
     press("Control+d")
-    until(lambda: "transform_2" in keys(flow), "duplicated")
+    room.until(lambda: "transform_2" in keys(flow), "duplicated")
     press("Delete")
-    until(lambda: "transform_2" not in keys(flow), "removed")
+    room.until(lambda: "transform_2" not in keys(flow), "removed")
     press("Control+z")
-    until(lambda: "transform_2" in keys(flow), "back again")
+    room.until(lambda: "transform_2" in keys(flow), "back again")
 
 
 def test_what_is_far_away_is_found_and_grouped_without_a_mouse(room: Room, flow: Flow) -> None:
-    opened(room, flow)
+    room.show(flow)
     press = room.page.keyboard.press
     press("Control+f")
+    room.focused(WISH)
     room.page.keyboard.type("classify")
     room.picture("find-a-node")
     press("Enter")
     room.page.locator('aside[aria-label="Settings of classify"]').wait_for()
     press("Escape")
+    room.focused(".psl-desk")
     press("?")
     room.page.get_by_role("dialog", name="Keys").wait_for()
     room.picture("keys")
     press("Escape")
+    room.focused(".psl-desk")
     press("Control+a")
     room.page.get_by_role("toolbar", name="Selected nodes").wait_for()
     room.picture("selection")
-    press("Control+g")
-    room.page.keyboard.type("loop")
-    press("Enter")
-    until(lambda: "loop" in keys(flow), "grouped by keys")
-    room.page.wait_for_timeout(300)
+    room.pick("Control+g", "loop")
+    room.until(lambda: "loop" in keys(flow), "grouped by keys")
+    room.page.locator(f"{card('loop')}.selected").wait_for()
     press("Control+Shift+G")
-    until(lambda: "loop" not in keys(flow), "taken out again")
+    room.until(lambda: "loop" not in keys(flow), "taken out again")
     press("t")
-    until(lambda: tidy(flow), "tidied")
+    room.until(lambda: tidy(flow), "tidied")
 
 
 def tidy(flow: Flow) -> bool:
@@ -138,23 +117,83 @@ def tidy(flow: Flow) -> bool:
     return bool(by_key["ticket"].x < by_key["classify"].x < by_key["output"].x)
 
 
+@pytest.mark.parametrize("starter", ["Ask a model", "Sort, then answer", "Do it for each"])
+def test_an_empty_canvas_offers_whole_flows_to_begin_with(
+    room: Room, lab: Lab, starter: str
+) -> None:
+    flow = lab.flow("support/new")
+    flow.head()
+    room.show(flow)
+    if starter == "Ask a model":
+        room.picture("empty-tab")
+        assert room.faults() == []
+    room.page.get_by_role("button", name=starter).click()
+    room.until(lambda: "output" in keys(flow) or "all" in keys(flow), "the flow is drawn")
+    assert list(flow.check()) == []
+    room.page.locator(".psl-desk").focus()
+    room.page.keyboard.press("Control+z")
+    room.page.locator(".psl-invitation").wait_for()
+
+
+# In the page: how far an edge runs across the cards of other nodes than its own, in points.
+ACROSS = """edge => {
+  const path = edge.querySelector('.react-flow__edge-path');
+  const box = node => node.getBoundingClientRect();
+  const cards = [...document.querySelectorAll('.react-flow__node')].map(box);
+  const toScreen = path.getScreenCTM();
+  const inside = [...Array(200).keys()].map(step => {
+    const at = path.getPointAtLength(path.getTotalLength() * (step + 0.5) / 200);
+    const { x, y } = at.matrixTransform(toScreen);
+    return cards.filter(card => x > card.left + 6 && x < card.right - 6
+      && y > card.top && y < card.bottom).length;
+  });
+  return inside.reduce((sum, each) => sum + each, 0);
+}"""
+
+
+def test_an_edge_goes_around_what_lies_between_its_ends(room: Room, lab: Lab) -> None:
+    flow = lab.flow("support/around")
+    ticket = flow.input("ticket", "text")
+    kind = flow.llm("classify", prompt="Sort {{ ticket }}", ticket=ticket, returns={"label": ["a"]})
+    with flow.switch(kind.label) as opens:
+        opens.case("a").llm("one", prompt="Answer {{ ticket }}", ticket=ticket)
+        opens.default.llm("two", prompt="Mend {{ ticket }}", ticket=ticket)
+    flow.output(answer=opens.merge())
+    flow.head()
+    room.show(flow)
+    found = room.page.locator(".react-flow__edge")
+    found.nth(8).wait_for(state="attached")
+    assert found.count() == 9
+    assert [found.nth(each).evaluate(ACROSS) for each in range(9)] == [0] * 9
+    # The branch comes in beside the name of what it opens, where geometry.ts foresees it.
+    apart = node(room, "one").evaluate(
+        "card => { const [box, port] = [card, card.querySelector('.psl-when')]"
+        ".map(each => each.getBoundingClientRect()); const zoom = box.width / card.offsetWidth;"
+        " return [(port.left + port.right) / 2 - box.left, (port.top + port.bottom) / 2 - box.top]"
+        ".map(each => Math.round(each / zoom * 2) / 2); }"
+    )
+    assert apart == [0.5, 22]
+    room.picture("around")
+
+
 def test_a_node_is_put_on_an_edge_and_an_edge_is_hung_elsewhere(room: Room, flow: Flow) -> None:
     flow.apply({"type": "add", "node": new_id(), "kind": "input", "key": "note", "x": 32, "y": 320})
-    opened(room, flow)
+    room.show(flow)
     edge = room.page.locator(".react-flow__edge").first.locator(".react-flow__edge-interaction")
-    box = edge.bounding_box()
-    assert box is not None
-    room.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    room.page.mouse.click(*room.middle(edge))
     room.page.get_by_role("button", name="Put a node on this edge").click()
-    room.page.keyboard.type("guard")
-    room.page.keyboard.press("Enter")
-    until(lambda: any(edge.startswith("guard →") for edge in edges(flow)), "a guard on the edge")
+    room.wish("guard")
+    room.kept(
+        flow,
+        lambda: any(edge.startswith("guard →") for edge in edges(flow)),
+        "a guard on the edge",
+    )
     assert "ticket → classify.ticket" not in edges(flow)
     room.page.keyboard.press("Escape")
+    seq = flow.head().seq
     room.page.keyboard.press("t")
-    room.page.wait_for_timeout(800)
-    room.page.keyboard.press("f")
-    room.page.wait_for_timeout(400)
+    room.kept(flow, lambda: flow.head().seq > seq, "tidied")
+    room.fit()
     room.picture("on-an-edge")
 
 
@@ -164,11 +203,11 @@ def test_nodes_go_into_a_frame_and_a_palette_drag_lands_where_it_is_dropped(
     flow = lab.flow("support/many")
     flow.apply({"type": "add", "node": new_id(), "kind": "map", "key": "each", "x": 0, "y": 0})
     flow.apply({"type": "add", "node": new_id(), "kind": "llm", "key": "ask", "x": 400, "y": 0})
-    opened(room, flow)
+    room.show(flow)
     frame = room.page.locator(".psl-frame")
     room.drag(node(room, "ask").locator(".psl-head"), frame.locator(".psl-body-empty"))
-    until(lambda: "each/ask" in keys(flow), "dragged into the frame")
-    room.page.wait_for_timeout(400)
+    room.kept(flow, lambda: "each/ask" in keys(flow), "dragged into the frame")
+    room.still()
     room.picture("frame")
     item = room.page.get_by_role("button", name="Add Transform")
     box = frame.bounding_box()
@@ -177,10 +216,9 @@ def test_nodes_go_into_a_frame_and_a_palette_drag_lands_where_it_is_dropped(
         room.page.locator(".psl-board"),
         target_position=spot(room, box["x"] + 40, box["y"] + box["height"] - 12),
     )
-    until(lambda: "each/transform" in keys(flow), "dropped into the frame")
+    room.until(lambda: "each/transform" in keys(flow), "dropped into the frame")
     node(room, "each").get_by_role("button", name="Fold each").click()
-    room.page.wait_for_timeout(300)
-    assert node(room, "ask").count() == 0
+    node(room, "ask").wait_for(state="detached")
     room.picture("folded")
 
 
@@ -194,26 +232,27 @@ def test_problems_lead_to_their_node_and_are_mended_by_a_click(room: Room, flow:
     flow.apply(
         {"type": "add", "node": new_id(), "kind": "transform", "key": "lost", "x": 300, "y": 300}
     )
-    opened(room, flow)
+    room.show(flow)
     room.page.keyboard.press("p")
     listed = room.page.get_by_role("list", name="Problems")
     listed.wait_for()
     room.picture("problems")
     listed.get_by_role("button", name="lost").first.click()
     room.page.locator('aside[aria-label="Settings of lost"]').wait_for()
+    room.focused(".psl-desk")
     room.page.keyboard.press("p")
-    room.page.get_by_role("button", name="Remove", exact=True).last.click()
-    until(lambda: "lost" not in keys(flow), "mended by a click")
+    listed.get_by_role("button", name="Remove", exact=True).last.click()
+    room.until(lambda: "lost" not in keys(flow), "mended by a click")
 
 
 def test_the_inspector_shows_prices_versions_and_the_prompt_on_a_row(
     room: Room, flow: Flow
 ) -> None:
     room.page.set_viewport_size({"width": 1920, "height": 1080})
-    opened(room, flow)
+    room.show(flow)
     node(room, "classify").locator(".psl-head").click()
     room.page.get_by_role("radio", name="simulated:large").click()
-    until(
+    room.until(
         lambda: flow.head().graph.by_key["classify"].config.get("model") == "simulated:large",
         "a model chosen by its price",
     )
@@ -221,19 +260,18 @@ def test_the_inspector_shows_prices_versions_and_the_prompt_on_a_row(
     room.page.get_by_text("- Label this: {{ ticket }}").wait_for()
     room.page.get_by_text("Preview on a row").click()
     rendered = room.page.locator(".psl-rendered")
-    rendered.get_by_text("<img src=x").wait_for()
-    assert HOSTILE in rendered.inner_text()
+    rendered.get_by_text(HOSTILE.replace("\u202e", "U+202E")).wait_for()
     assert rendered.locator("img").count() == 0
     room.page.get_by_text("When it runs").click()
     room.page.get_by_label("Retries").fill("2")
     room.page.get_by_label("Retries").press("Enter")
-    until(
+    room.until(
         lambda: flow.head().graph.by_key["classify"].policy == {"retry": {"max": 2}},
         "a rule set in the inspector",
     )
     room.picture("inspector-wide")
     room.page.get_by_label("Version", exact=True).select_option("1")
-    until(
+    room.until(
         lambda: (
             flow.head().graph.by_key["classify"].config["prompt"] == {"ref": "support/classify@1"}
         ),
@@ -246,40 +284,58 @@ def test_versions_are_compared_on_the_canvas_and_brought_back(room: Room, flow: 
     flow.apply({"type": "add", "node": new_id(), "kind": "note", "key": "why", "x": 32, "y": 300})
     changed = flow.head().graph.by_key["classify"].id
     flow.apply({"type": "configure", "node": changed, "settings": {"temperature": 0.5}})
-    opened(room, flow)
+    room.show(flow)
     room.page.get_by_role("button", name="v1").first.click()
     room.page.locator(".psl-version-row").first.click()
     room.page.locator(".psl-card.psl-changed").wait_for()
     room.page.get_by_text("~ classify/config/temperature: added 0.5").wait_for()
     room.picture("versions")
     room.page.get_by_role("button", name="Make it the flow again").click()
-    until(lambda: "why" not in keys(flow), "the version is the flow again")
+    room.until(lambda: "why" not in keys(flow), "the version is the flow again")
     assert "temperature" not in flow.head().graph.by_key["classify"].config
 
 
 def test_two_people_see_each_other_within_a_second_and_both_values(room: Room, flow: Flow) -> None:
-    opened(room, flow)
+    line = Line(room)
+    room.show(flow)
+    assert 0.5 < asked_after(room) < 1.5
     other = ps.connect(str(room.warehouse)).flow("support/triage")
     ask = flow.head().graph.by_key["classify"].id
-    started = time.monotonic()
     other.apply({"type": "rename", "node": ask, "key": "sorted"}, client_id="another-view")
     node(room, "sorted").wait_for()
-    assert time.monotonic() - started < 2.0
     room.page.locator(".psl-person").wait_for()
     node(room, "sorted").locator(".psl-head").click()
     field = room.page.get_by_label("Temperature")
     field.fill("0.2")
-    # The other is faster, while this canvas has not heard of it.
-    other.apply(
-        {"type": "configure", "node": ask, "settings": {"temperature": 0.9, "seed": 7}},
-        client_id="another-view",
-    )
-    field.press("Enter")
+    with line.held():
+        # The other is faster, while this canvas has not heard of it.
+        other.apply(
+            {"type": "configure", "node": ask, "settings": {"temperature": 0.9, "seed": 7}},
+            client_id="another-view",
+        )
+        field.press("Enter")
     room.page.get_by_text("theirs was: 0.9").wait_for()
     room.picture("conflict")
     config = flow.head().graph.by_id[ask].config
     assert (config["temperature"], config["seed"]) == (0.2, 7)
     room.page.get_by_role("button", name="Seen").click()
+
+
+def asked_after(room: Room) -> float:
+    """Return how soon after an answer a canvas asks again what others did, at best, in seconds."""
+    spans: list[tuple[float, float]] = []
+
+    def four() -> bool:
+        spans[:] = room.page.evaluate(
+            "() => performance.getEntriesByType('resource')"
+            ".filter(one => one.name.includes('/changes'))"
+            ".map(one => [one.startTime, one.responseEnd])"
+        )
+        return len(spans) >= 4
+
+    room.page.evaluate("performance.clearResourceTimings()")  # it keeps no more than 250
+    room.until(four, "the canvas asks again and again")
+    return min(after[0] - before[1] for before, after in pairwise(spans)) / 1000
 
 
 CELL = """
@@ -298,20 +354,22 @@ def test_nodes_are_copied_between_notebooks_and_no_cell_hears_of_it(room: Room) 
     room.notebook("two.ipynb", CELL.replace("triage", "other"), "2 + 2")
     room.open("one.ipynb")
     room.run_cell(0)
-    node(room, "classify").wait_for(timeout=60_000)
-    room.page.wait_for_timeout(500)
+    room.drawn()
     node(room, "classify").locator(".psl-head").click()
     room.page.keyboard.press("Control+a")
+    room.page.get_by_role("toolbar", name="Selected nodes").wait_for()
     room.page.keyboard.press("Control+c")
-    room.page.wait_for_timeout(200)
+    copied = "() => navigator.clipboard.readText().then(text => text.includes('classify'))"
+    room.page.wait_for_function(copied)
     before = room.cells()
     room.open("two.ipynb")
     room.run_cell(0)
-    room.page.locator(".psl-invitation").wait_for(timeout=60_000)
+    room.page.locator(".psl-invitation").wait_for()
     room.picture("empty-cell")
     room.page.locator(".psl-board").click(position={"x": 300, "y": 40})
+    room.focused(".psl-desk")
     room.page.keyboard.press("Control+v")
-    until(lambda: "ticket → classify.ticket" in edges(target), "pasted with its edges")
+    room.until(lambda: "ticket → classify.ticket" in edges(target), "pasted with its edges")
     assert len(room.cells()) == len(before) == 2
 
 
@@ -320,7 +378,7 @@ def test_the_cell_takes_the_flow_as_it_is_drawn(room: Room) -> None:
     room.notebook("cell.ipynb", CELL, "1 + 1")
     room.open("cell.ipynb")
     room.run_cell(0)
-    node(room, "classify").wait_for(timeout=60_000)
+    node(room, "classify").wait_for()
     room.page.get_by_role("button", name="The flow as code").click()
     room.page.get_by_text('f.llm("classify"').wait_for()
     room.picture("as-code")
@@ -335,7 +393,7 @@ def test_a_dead_kernel_leaves_nothing_that_looks_saved(room: Room, flow: Flow) -
     room.notebook("dead.ipynb", CELL, "1 + 1")
     room.open("dead.ipynb")
     room.run_cell(0)
-    node(room, "classify").wait_for(timeout=60_000)
+    node(room, "classify").wait_for()
     seq = flow.head().seq
     room.page.evaluate(
         "() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()"
@@ -345,7 +403,10 @@ def test_a_dead_kernel_leaves_nothing_that_looks_saved(room: Room, flow: Flow) -
     node(room, "classify").locator(".psl-head").click()
     room.page.keyboard.press("Delete")
     room.page.keyboard.press("Control+d")
-    room.page.wait_for_timeout(500)
+    # The list of keys still answers to its own, so those before it have been heard.
+    room.page.keyboard.press("?")
+    room.page.get_by_role("dialog", name="Keys").wait_for()
+    room.page.keyboard.press("Escape")
     room.picture("dead-kernel")
     assert node(room, "classify").count() == 1
     assert room.page.get_by_text("all changes saved").count() == 0
@@ -365,23 +426,11 @@ def test_nothing_serious_is_found_by_axe_and_hostile_words_are_words(
     note = flow.head().graph.by_key["n"].id
     flow.apply({"type": "configure", "node": note, "settings": {"text": words}})
     flow.apply({"type": "configure", "node": ask, "settings": {"system": words}})
-    opened(room, flow)
-    assert words[:20] in node_text(room)
+    room.show(flow)
+    written = room.page.locator(".psl-note").first
+    written.get_by_text(words.replace("\u202e", "U+202E")).wait_for()
     node(room, "ask").locator(".psl-head").click()
-    room.page.wait_for_timeout(500)
+    room.page.locator('aside[aria-label="Settings of ask"]').wait_for()
     room.picture(f"axe-{kind}")
     assert room.page.locator(".psl img").count() == 0
-    room.page.add_script_tag(path=str(AXE))
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        room.command("apputils:change-theme", theme=theme)
-        room.page.wait_for_timeout(600)
-        found = room.page.evaluate(
-            "() => axe.run('.psl', {resultTypes: ['violations']}).then(all => all.violations"
-            ".filter(one => ['serious', 'critical'].includes(one.impact))"
-            ".map(one => one.id + ': ' + one.nodes.map(n => n.target.join(' ')).slice(0, 4)))"
-        )
-        assert found == [], theme
-
-
-def node_text(room: Room) -> str:
-    return room.page.locator(".psl-note").first.inner_text()
+    assert room.faults() == []

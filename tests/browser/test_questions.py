@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import promptstudio_lab as ps
@@ -25,19 +24,18 @@ def waiting(lab: Lab, name: str, question: str, schema: dict[str, object], value
     return str(flow_of(lab, f"support/{name}", parts).run(x=value).id)
 
 
-def ended(lab: Lab, run: str) -> object:
+def ended(room: Room, lab: Lab, run: str) -> object:
     """Wait until a run has ended, and return its outputs."""
-    late = time.monotonic() + 60
-    while time.monotonic() < late:
-        found = lab.runs().filter(flow_execution_id=run)["status"].item()
-        if found == "succeeded":
-            return lab.sql(
-                "SELECT p.body AS body FROM flow_execution AS r "
-                "JOIN payload AS p ON p.id = r.output_payload_id WHERE r.id = :run",
-                run=run,
-            )["body"].item()
-        time.sleep(0.2)
-    return lab.runs().filter(flow_execution_id=run)["status"].item()
+
+    def status() -> object:
+        return lab.runs().filter(flow_execution_id=run)["status"].item()
+
+    room.until(lambda: status() == "succeeded", "a worker goes on with the run to its end")
+    return lab.sql(
+        "SELECT p.body AS body FROM flow_execution AS r "
+        "JOIN payload AS p ON p.id = r.output_payload_id WHERE r.id = :run",
+        run=run,
+    )["body"].item()
 
 
 def test_questions_are_answered_where_they_stand(room: Room) -> None:
@@ -50,10 +48,10 @@ def test_questions_are_answered_where_they_stand(room: Room) -> None:
     page.evaluate("window.jupyterapp.shell.activateById('promptstudio-browser')")
     panel = page.locator(".pslb-questions")
     panel.get_by_text("May this answer be sent?").wait_for()
+    panel.get_by_text("onerror=alert(1)").first.wait_for()
+    panel.get_by_text("U+202E").first.wait_for()
     assert panel.locator(".pslb-question").count() == 2
     assert panel.locator("img").count() == 0
-    assert "onerror=alert(1)" in panel.inner_text()
-    assert "U+202E" in panel.inner_text()
     room.picture("questions")
 
     number = panel.locator(".pslb-question", has_text="How good is it")
@@ -63,17 +61,16 @@ def test_questions_are_answered_where_they_stand(room: Room) -> None:
     number.get_by_role("textbox").fill("4.5")
     number.get_by_role("button", name="Answer").click()
     number.get_by_role("alert").get_by_text("integer").wait_for()
-    assert number.get_by_role("alert").is_visible()
     room.picture("questions-refused")
     number.get_by_role("textbox").fill("4")
     number.get_by_role("textbox").press("Enter")
     number.wait_for(state="detached")
-    assert ended(lab, rate) == '{"answer":4}'
+    assert ended(room, lab, rate) == '{"answer":4}'
 
     yes = panel.locator(".pslb-question", has_text="May this answer be sent?")
     yes.get_by_role("button", name="Yes").press("Enter")
     panel.wait_for(state="detached")
-    assert ended(lab, send) == '{"answer":true}'
+    assert ended(room, lab, send) == '{"answer":true}'
 
     waiting(lab, "again", "Once more?", {"enum": ["now", "later"]}, "tea")
-    page.get_by_role("button", name="later").wait_for(timeout=10_000)
+    page.get_by_role("button", name="later").wait_for()

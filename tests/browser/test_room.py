@@ -43,7 +43,7 @@ def test_the_quickstart_runs_and_states_its_decision(room: Room) -> None:
     room.open("00_quickstart.ipynb")
     room.run_all()
     decision = room.page.get_by_text("definitions ships:").first
-    decision.wait_for(timeout=90_000)
+    decision.wait_for()
     decision.scroll_into_view_if_needed()
     room.picture("quickstart")
     lab = ps.connect(str(room.warehouse))
@@ -56,11 +56,11 @@ def test_an_edge_drawn_by_mouse_is_seen_by_the_next_cell(room: Room) -> None:
     room.notebook("draw.ipynb", BUILD, LOOK, "1 + 1")
     room.open("draw.ipynb")
     room.run_cell(0)
-    node(room, "classify").wait_for(timeout=60_000)
-    room.page.wait_for_timeout(500)
+    room.drawn()
     before = room.cells()
     room.drag(port(room, "ticket", "value", "source"), port(room, "classify", "text", "target"))
     room.page.locator(".react-flow__edge").nth(1).wait_for()
+    room.saved(ps.connect(str(room.warehouse)).flow("support/triage"))
     room.picture("canvas-in-a-cell")
     room.run_cell(1)
     seen = room.output(1)
@@ -73,8 +73,8 @@ def test_a_wrong_type_is_refused_with_the_reason(room: Room) -> None:
     room.notebook("refuse.ipynb", BUILD, LOOK)
     room.open("refuse.ipynb")
     room.run_cell(0)
-    node(room, "classify").wait_for(timeout=60_000)
-    room.page.wait_for_timeout(500)
+    room.drawn()
+    room.page.locator(".react-flow__edge").first.wait_for(state="attached")
     edges = room.page.locator(".react-flow__edge").count()
     node(room, "classify").hover()
     room.drag(port(room, "ticket", "value", "source"), port(room, "classify", "when", "target"))
@@ -86,13 +86,16 @@ def test_nothing_typed_on_the_canvas_reaches_the_notebook(room: Room) -> None:
     room.notebook("keys.ipynb", BUILD, LOOK, "1 + 1")
     room.open("keys.ipynb")
     room.run_cell(0)
-    node(room, "classify").wait_for(timeout=60_000)
+    room.drawn()
     before = room.cells()
     for key in ("a", "b", "x", "z", "m", "y", "d", "d", "ArrowDown", "Escape", "Shift+Enter"):
         node(room, "classify").click(position={"x": 60, "y": 12})
+        room.focused_within(".psl-cell")
         room.page.keyboard.press(key)
-    room.page.wait_for_timeout(300)
-    assert room.cells() == before
+    # The notebook does hear a key that is meant for it, and has heard none before.
+    room.page.locator(".jp-Notebook .jp-Cell").nth(2).locator(".jp-InputPrompt").click()
+    room.page.keyboard.press("b")
+    room.until(lambda: room.cells() == [*before, "code:"], "one cell more, and nothing else")
     assert node(room, "classify").count() == 1
 
 
@@ -100,18 +103,17 @@ def test_delete_and_undo_on_the_canvas_are_the_change_logs(room: Room) -> None:
     room.notebook("undo.ipynb", BUILD, LOOK)
     room.open("undo.ipynb")
     room.run_cell(0)
-    node(room, "classify").wait_for(timeout=60_000)
+    room.drawn()
     node(room, "classify").click(position={"x": 60, "y": 12})
+    room.focused_within(".psl-cell")
     room.page.keyboard.press("Delete")
     node(room, "classify").wait_for(state="detached")
-    lab = ps.connect(str(room.warehouse))
-    assert "classify" not in lab.flow("support/triage").head().graph.by_key
+    flow = ps.connect(str(room.warehouse)).flow("support/triage")
+    room.kept(flow, lambda: "classify" not in flow.head().graph.by_key, "it is gone")
     room.page.keyboard.press("Control+z")
+    room.kept(flow, lambda: "classify" in flow.head().graph.by_key, "it is back")
     node(room, "classify").wait_for()
-    room.page.wait_for_timeout(300)
-    graph = lab.flow("support/triage").head().graph
-    assert "classify" in graph.by_key
-    assert len(graph.edges) == 1
+    assert len(flow.head().graph.edges) == 1
 
 
 def test_the_sidebar_opens_a_flow_in_a_tab_with_the_same_canvas(room: Room) -> None:
@@ -133,21 +135,16 @@ def test_the_sidebar_opens_a_flow_in_a_tab_with_the_same_canvas(room: Room) -> N
     leaf.wait_for()
     room.picture("sidebar")
     leaf.dblclick()
-    node(room, "classify").wait_for()
-    room.page.wait_for_timeout(500)
+    room.drawn()
     room.picture("editor-tab")
     at = lab.flow("support/triage").head().graph.by_key["classify"].x
-    card = node(room, "classify").locator(".psl-head")
-    box = card.bounding_box()
-    assert box is not None
-    room.page.mouse.move(box["x"] + 100, box["y"] + 12)
+    x, y = room.middle(node(room, "classify").locator(".psl-head"))
+    room.page.mouse.move(x, y)
     room.page.mouse.down()
-    room.page.mouse.move(box["x"] + 100, box["y"] + 60, steps=8)
-    room.page.mouse.move(box["x"] + 164, box["y"] + 140, steps=8)
+    room.page.mouse.move(x, y + 60, steps=8)
+    room.page.mouse.move(x + 64, y + 140, steps=8)
     room.page.mouse.up()
-    room.page.get_by_text("all changes saved").wait_for()
-    room.page.wait_for_timeout(1500)
-    assert lab.flow("support/triage").head().graph.by_key["classify"].x > at
+    room.kept(flow, lambda: flow.head().graph.by_key["classify"].x > at, "it lies elsewhere")
     newest = lab.sql("SELECT op_type, actor_id FROM change_log ORDER BY created_at DESC LIMIT 1")
     assert newest.rows() == [("move", lab.actor.id)]
 
@@ -169,7 +166,7 @@ def test_the_body_of_a_map_lies_inside_its_frame(room: Room) -> None:
     room.notebook("map.ipynb", MAP)
     room.open("map.ipynb")
     room.run_all()
-    node(room, "classify").wait_for()
+    room.drawn()
     room.picture("map")
     frame = room.page.locator(".react-flow__node.psl-frame").bounding_box()
     assert frame is not None

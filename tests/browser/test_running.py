@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import promptstudio_lab as ps
-from tests.browser.test_canvas import HOSTILE, node, opened, until
+from tests.browser.test_canvas import HOSTILE, node
 
 if TYPE_CHECKING:
     from promptstudio_lab.lab import Flow, Lab
     from tests.browser.room import Room
-
-ANSWERED_MS = 40_000
 
 
 @pytest.fixture
@@ -47,7 +45,7 @@ def fill(room: Room) -> None:
 
 
 def test_a_worker_runs_what_a_tab_asks_for_and_it_is_painted(room: Room, flow: Flow) -> None:
-    opened(room, flow)
+    room.show(flow)
     page = room.page
     page.keyboard.press("r")
     page.get_by_role("complementary", name="Run").wait_for()
@@ -56,18 +54,18 @@ def test_a_worker_runs_what_a_tab_asks_for_and_it_is_painted(room: Room, flow: F
     page.get_by_text("This is no JSON.").or_(page.get_by_text("gets no value")).first.wait_for()
     fill(room)
     page.get_by_label("ticket", exact=True).press("Control+Enter")
-    page.locator(".psl-summary.psl-is-succeeded").wait_for(timeout=ANSWERED_MS)
+    page.locator(".psl-summary.psl-is-succeeded").wait_for()
+    answers_at_once(room)
     page.keyboard.press("Escape")
-    page.locator(".psl-desk").focus()
-    page.keyboard.press("f")
-    assert page.locator(".psl-card.psl-is-succeeded").count() >= 5
-    assert "\u00d7 2" in node(room, "say").inner_text()
+    room.fit()
+    page.locator(".psl-card.psl-is-succeeded").nth(4).wait_for()
+    node(room, "say").get_by_text("\u00d7 2").wait_for()
     page.keyboard.press("r")
     page.get_by_role("complementary", name="Run").wait_for()
     room.picture("run-painted")
     for width in (1280, 1920):
         page.set_viewport_size({"width": width, "height": 800})
-        page.wait_for_timeout(300)
+        room.still(".psl-stage, .react-flow__node")
         page.screenshot(path=room.results / f"run-{width}.png")
     node(room, "say").click()
     page.get_by_role("region", name="In this run").or_(page.locator(".psl-values")).first.wait_for()
@@ -85,13 +83,72 @@ def test_a_worker_runs_what_a_tab_asks_for_and_it_is_painted(room: Room, flow: F
             "config": {**config, "seed": 1},
         }
     )
-    page.wait_for_timeout(1500)
+    room.saved(flow)
     page.keyboard.press("Escape")
     page.locator(".psl-desk").focus()
     page.keyboard.press("r")
     page.locator(".psl-past-run").first.click()
     page.locator(".psl-past-run").first.click()
     page.locator(".psl-stale").wait_for()
+
+
+def answers_at_once(room: Room) -> None:
+    """See what the flow answered, which version that was, and what went over its edges."""
+    answered = room.page.locator(".psl-summary .psl-shown")
+    answered.get_by_text('<img src=x onerror="alert(1)">').first.wait_for()
+    answered.nth(2).wait_for()
+    assert answered.count() == 3
+    room.page.locator(".psl-version").get_by_text("v1").wait_for()
+    wires, taken = (room.page.locator(css) for css in (".psl-wire", ".psl-wire.psl-taken"))
+    room.until(lambda: taken.count() == wires.count() > 4, "every edge has been gone over")
+
+
+# In the page: the nodes that cannot be seen whole.
+OUTSIDE = """() => {
+  const stage = document.querySelector('.psl-stage').getBoundingClientRect();
+  return [...document.querySelectorAll('.react-flow__node')].filter(node => {
+    const { left, right, top, bottom } = node.getBoundingClientRect();
+    return left < stage.left || right > stage.right || top < stage.top || bottom > stage.bottom;
+  }).map(node => node.textContent);
+}"""
+
+
+def test_a_failure_leads_to_its_node_and_is_seen_from_any_distance(room: Room, lab: Lab) -> None:
+    flow = lab.flow("support/failing")
+    ticket = flow.input("ticket", "text")
+    first = flow.llm("first", prompt="Sort {{ ticket }}", ticket=ticket)
+    second = flow.transform("second", do="parse_json", value=first)
+    flow.output(said=second)
+    flow.head()
+    room.show(flow)
+    page = room.page
+    page.keyboard.press("r")
+    page.get_by_role("complementary", name="Run").wait_for()
+    assert room.settled(OUTSIDE, None) == []
+    page.get_by_label("ticket", exact=True).fill("a bill")
+    page.get_by_label("ticket", exact=True).press("Control+Enter")
+    page.locator(".psl-summary.psl-is-failed").wait_for()
+    idle = page.locator(".psl-wire.psl-idle")
+    room.until(lambda: idle.count() == 1, "the edge that nothing went over")
+    page.locator(".psl-desk").focus()
+    away(room, 55)
+    room.until(lambda: page.locator(".psl-outcome-line > .psl-icon").count() == 3, "a sign on each")
+    room.picture("failed-far")
+    away(room, 30)
+    room.until(lambda: page.locator(".psl-speck > .psl-icon").count() == 4, "a sign on each block")
+    room.picture("failed-very-far")
+    page.get_by_role("button", name="second", exact=True).click()
+    page.locator('aside[aria-label="Settings of second"]').wait_for()
+
+
+def away(room: Room, percent: int) -> None:
+    """Go away from the flow until it is no larger than this."""
+    for _ in range(12):
+        if int(room.page.locator(".psl-zoomed").inner_text().split()[0]) <= percent:
+            break
+        room.page.get_by_role("button", name="Zoom out").click()
+        room.still(".psl-zoomed, .react-flow__node")
+    room.page.locator(".psl-desk").focus()
 
 
 def test_up_to_a_node_with_heat_and_two_variants_side_by_side(room: Room, lab: Lab) -> None:
@@ -109,14 +166,15 @@ def test_up_to_a_node_with_heat_and_two_variants_side_by_side(room: Room, lab: L
         data=[{"id": str(n), "ticket": f"bill {n}", "label": "billing"} for n in range(5)],
         scorer=ps.exact("label"),
     ).run()
-    opened(room, flow)
+    room.show(flow)
     page = room.page
     node(room, "classify").click()
     page.keyboard.press("r")
     page.get_by_label("ticket", exact=True).fill("My card was charged twice")
     page.get_by_role("button", name="Run to classify").click()
-    page.locator(".psl-summary.psl-is-partial").wait_for(timeout=ANSWERED_MS)
-    assert page.locator(".psl-card.psl-is-skipped").count() == 1
+    page.locator(".psl-summary.psl-is-partial").wait_for()
+    skipped = page.locator(".psl-card.psl-is-skipped")
+    room.until(lambda: skipped.count() == 1, "what lies behind it is skipped")
     room.picture("run-to-a-node")
     page.get_by_role("button", name="Cost", exact=True).click()
     page.locator(".psl-legend").get_by_text("over 11 runs").wait_for()
@@ -150,7 +208,7 @@ def test_a_cell_streams_into_its_nodes_and_stops(room: Room, lab: Lab) -> None:
     room.open("slow.ipynb")
     room.run_all()
     page = room.page
-    node(room, "talk").wait_for()
+    room.drawn()
     room.command("application:toggle-left-area")
     before = room.cells()
     page.locator(".psl-run-button").click()
@@ -159,9 +217,9 @@ def test_a_cell_streams_into_its_nodes_and_stops(room: Room, lab: Lab) -> None:
     page.locator(".psl-is-running .psl-outcome-text").get_by_text("word").wait_for()
     room.picture("streaming")
     page.get_by_role("button", name="Stop").click()
-    page.locator(".psl-summary.psl-is-cancelled").wait_for(timeout=ANSWERED_MS)
+    page.locator(".psl-summary.psl-is-cancelled").wait_for()
     assert room.cells() == before
-    until(
+    room.until(
         lambda: "cancelled" in lab.sql("SELECT status FROM flow_execution")["status"].to_list(),
         "the run is kept as stopped",
     )
