@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _CONTROL = "control"
 _SAMPLE = 1000
+_FLAG = 2
 _SIMULATED = "simulated"
 _ROWS = "__rows"
 
@@ -49,6 +50,7 @@ class _Wanted:
     unit: str | None
     columns: tuple[str, ...]
     shift: tuple[float, ...] = ()
+    flag: int | None = None  # the place of a column that has two values
 
 
 def analyze_frame(  # noqa: PLR0913 — what the columns mean, what is asked, and how it is judged
@@ -231,11 +233,8 @@ class _Shards:
 
     def sample(self, columns: Sequence[str]) -> pl.DataFrame:
         """Return some rows, to see where numbers lie."""
-        import polars as pl
-
-        numbers = [pl.col(name).cast(pl.Float64) for name in columns]
         head = _lazy(self._head()) if self.spread is not None else self.lazy[0]
-        return head.head(_SAMPLE).select(numbers).collect()
+        return head.head(_SAMPLE).select(columns).collect()
 
     def _head(self) -> pd.DataFrame:
         first: pd.DataFrame = self.spread.partitions[0].map_partitions(_first).compute()
@@ -312,9 +311,9 @@ class _Apart:
 
 def _rows_apart(shards: _Shards, wanted: _Wanted) -> _Apart:
     """Return each variant's sums, every row a unit: one pass over the columns that are needed."""
-    sample = shards.sample(wanted.columns)
-    shift = tuple(_near(sample[name].drop_nulls().to_numpy()) for name in wanted.columns)
-    wanted = _Wanted(wanted.variant, None, wanted.columns, shift)
+    sample = shards.sample(wanted.columns).get_columns()
+    flag = next((at for at, column in enumerate(sample) if _two_valued(column)), None)
+    wanted = replace(wanted, shift=tuple(map(_near, sample)), flag=flag)
     arms: dict[str, Sums] = {}
     for table in shards.reduced(wanted, _row_sums):
         for row in table.iter_rows(named=True):
@@ -361,19 +360,38 @@ def _row_sums(rows: pl.LazyFrame, wanted: _Wanted) -> pl.DataFrame:
         pl.col(name).cast(pl.Float64) - shift
         for name, shift in zip(wanted.columns, wanted.shift, strict=True)
     ]
-    pairs = combinations_with_replacement(moved, 2)
+    # Rows of one flag share its value: what is added up with it need not be made row by row.
+    apart = [at for at in range(len(moved)) if at != wanted.flag]
     asked = [
         pl.len().alias(_ROWS),
-        *(pl.col(name).null_count().alias(f"no {name}") for name in wanted.columns),
-        *(one.sum().alias(f"sum {at}") for at, one in enumerate(moved)),
-        *((one * other).sum().alias(f"product {at}") for at, (one, other) in enumerate(pairs)),
+        *(pl.col(wanted.columns[at]).null_count().alias(f"no {at}") for at in apart),
+        *(moved[at].sum().alias(f"sum {at}") for at in apart),
+        *((moved[i] * moved[j]).sum().alias(_product(i, j)) for i, j in _pairs(apart)),
     ]
-    key = pl.col(wanted.variant).cast(pl.String).alias("variant")
-    found = rows.group_by(key).agg(asked).collect(engine="streaming")
-    if any(found[f"no {name}"].sum() for name in wanted.columns):
+    keys = [pl.col(wanted.variant).cast(pl.String).alias("variant")]
+    lacking = [pl.col(f"no {at}") > 0 for at in apart]
+    if wanted.flag is not None:
+        keys.append(pl.col(wanted.columns[wanted.flag]).alias("flag"))
+        lacking.append(pl.col("flag").is_null())
+    found = rows.group_by(keys).agg(asked).collect(engine="streaming")
+    if found.select(pl.any_horizontal(lacking).any()).item():
         # Rarely: a row counts if it is whole.
         return _row_sums(rows.drop_nulls([wanted.variant, *wanted.columns]), wanted)
-    return _named(found)
+    return _named(found if wanted.flag is None else _flagged(found, wanted, wanted.flag))
+
+
+def _flagged(found: pl.DataFrame, wanted: _Wanted, flag: int) -> pl.DataFrame:
+    """Return sums of each variant from those of each variant and flag."""
+    import polars as pl
+
+    value = pl.col("flag").cast(pl.Float64) - wanted.shift[flag]
+    total = value * pl.col(_ROWS)
+    crossed = [
+        (value * (total if at == flag else pl.col(f"sum {at}"))).alias(_product(at, flag))
+        for at in range(len(wanted.columns))
+    ]
+    whole = found.with_columns(total.alias(f"sum {flag}"), *crossed)
+    return whole.group_by("variant").agg(pl.exclude("flag").sum())
 
 
 def _unit_sums(rows: pl.LazyFrame, wanted: _Wanted) -> pl.DataFrame:
@@ -425,7 +443,14 @@ def _lazy(data: Any) -> pl.LazyFrame:  # a frame of either library, or a path
     return frame.lazy()
 
 
-def _near(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:  # of any length
+def _two_valued(column: pl.Series) -> bool:
+    return not column.dtype.is_float() and column.drop_nulls().n_unique() <= _FLAG
+
+
+def _near(column: pl.Series) -> float:
+    import polars as pl
+
+    values = column.cast(pl.Float64).drop_nulls().to_numpy()
     if not len(values) or not np.isfinite(values).all():
         return 0.0
     # The mean of a constant may round away from it.
@@ -435,8 +460,8 @@ def _near(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:  # of any len
 def _sums(row: Mapping[str, Any], wanted: _Wanted) -> Sums:  # a row of sums
     width = len(wanted.columns)
     products = [[0.0] * width for _ in range(width)]
-    for at, (i, j) in enumerate(combinations_with_replacement(range(width), 2)):
-        products[i][j] = products[j][i] = float(row[f"product {at}"])
+    for i, j in _pairs(range(width)):
+        products[i][j] = products[j][i] = float(row[_product(i, j)])
     totals = tuple(float(row[f"sum {at}"]) for at in range(width))
     for name, total in zip(wanted.columns, totals, strict=True):
         if not math.isfinite(total):
@@ -444,6 +469,14 @@ def _sums(row: Mapping[str, Any], wanted: _Wanted) -> Sums:  # a row of sums
             raise AnalysisError(message)
     squares = tuple(map(tuple, products))
     return Sums(int(row[_ROWS]), wanted.columns, wanted.shift, totals, squares)
+
+
+def _pairs(places: Iterable[int]) -> Iterable[tuple[int, int]]:
+    return combinations_with_replacement(places, 2)
+
+
+def _product(i: int, j: int) -> str:
+    return f"product {min(i, j)} {max(i, j)}"
 
 
 def _metrics(metrics: Sequence[Metric] | None, there: Sequence[str]) -> list[Metric]:

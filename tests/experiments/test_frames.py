@@ -133,6 +133,28 @@ def test_a_row_that_lacks_a_value_is_left_out() -> None:
         agree(report, other)
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(pl.Series([True, False] * 2000), id="flags"),
+        pytest.param(pl.Series([0, 1, 1, None] * 1000, dtype=pl.Int8), id="some missing"),
+        pytest.param(pl.Series([1] * 1000 + [*range(3000)]), id="more than two in the end"),
+        pytest.param(pl.Series([7, None] * 2000), id="always the same"),
+    ],
+)
+def test_a_column_of_two_values_adds_up_as_any_other(flags: pl.Series) -> None:
+    random = np.random.default_rng(4)
+    frame = pl.DataFrame({
+        "variant": random.choice(["control", "b"], 4000),
+        "success": flags,
+        "cost_usd": random.lognormal(-8, 0.5, 4000),
+    })  # fmt: skip
+    metrics = (ps.Mean("success"), ps.RatioOfSums("cost_usd", "success", name="each"))
+    found = analyze_frame(frame, metrics=metrics)
+    expected = analyze_frame(frame.cast({"success": pl.Float64}), metrics=metrics)
+    agree(found, expected)
+
+
 def test_units_that_met_both_are_paired_and_who_lacks_a_partner_is_named() -> None:
     frame = pl.DataFrame(
         {
