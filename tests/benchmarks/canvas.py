@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = 25
 _EDITS = 30
-_BUDGETS = {50: (0.6, 58.0), 500: (0.6, 58.0), 2000: (3.0, 45.0)}
+# The first is also the first that JupyterLab opens: its bundle is compiled then.
+_BUDGETS = {500: (0.6, 58.0), 50: (0.6, 58.0), 2000: (3.0, 45.0)}
 _FRAMES = """
 () => new Promise(done => {
   const times = []; let last = performance.now(); const start = last;
