@@ -60,6 +60,7 @@ class Mean(Metric):
 
         A `covariate` is a column from before the treatment, such as the baseline flow's score on
         the same input: what it explains is taken out (CUPED) where units met one variant each.
+        Online, join it to `report.rows.to_polars()` by `unit` and give that to `.report(…)`.
         """
         known_unit, known_better, known_role, words = known(column)
         super().__init__(

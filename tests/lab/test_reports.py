@@ -22,7 +22,7 @@ from tests.lab.test_online import compared as online
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from promptstudio_lab.lab import Experiment, Lab
+    from promptstudio_lab.lab import Experiment, Lab, OnlineExperiment
 
 DATA = [
     {**TICKETS[n % 4], "id": f"t{n}", "language": "en" if n % 3 else "de", "document": f"d{n // 4}"}
@@ -240,3 +240,28 @@ def test_what_rows_of_ones_own_lack_is_said(ran: Experiment) -> None:
     assert states(found)["scores"] == "warn"
     with pytest.raises(AnalysisError, match="no variant 'c'"):
         ran.report(results, "c")
+
+
+def test_a_goal_that_no_run_has_a_value_of_is_named(memory: Lab, ran: Experiment) -> None:
+    adjusted = ps.Mean("latency_ms", role="goal", covariate="latency_before")
+    for experiment in (ran, greeted(memory)):
+        for goal, lacking in ((adjusted, "latency_before"), (ps.Rate("politeness"), "politeness")):
+            with pytest.raises(AnalysisError, match=f"no run has a value of '{lacking}', which"):
+                experiment.report(metrics=[goal])
+
+
+def test_what_units_were_like_before_narrows_an_online_report(memory: Lab) -> None:
+    experiment = greeted(memory)
+    units = experiment.report().rows.to_polars().with_row_index("before")
+    units = units.with_columns(minutes=pl.col("before") + pl.col("before") % 2)
+    plain = experiment.report(units, metrics=[ps.Mean("minutes", role="goal")])["minutes"]
+    adjusted = ps.Mean("minutes", role="goal", covariate="before")
+    narrow = experiment.report(units, metrics=[adjusted])["minutes"]
+    assert narrow.se < 0.1 * plain.se
+    assert "CUPED: 'before' takes out" in narrow.reason
+
+
+def greeted(lab: Lab) -> OnlineExperiment:
+    experiment = online(lab).start()
+    experiment.batch([{"user": f"u{n}", "name": "Ada"} for n in range(60)])
+    return experiment

@@ -237,12 +237,13 @@ class Looking(ABC):
             if where.needs_rows(wanted):
                 state = state_of(seen(session, started.id, (), apart=self.apart))
                 frame, sql = self._frame(session, started, where)
-                there = [name for name in frame.columns if frame[name].count()]
-                known = [metric for metric in wanted if set(metric.raw) <= set(there)]
+                columns = [name for name in frame.columns if frame[name].count()]
+                known = [metric for metric in wanted if set(metric.raw) <= set(columns)]
                 parts = parts_of(frame, where, control, chosen, known, sql)
             else:
                 parts, columns, state = self._parts(session, started, chosen, columns_of(wanted))
                 known = [metric for metric in wanted if set(metric.columns) <= set(columns)]
+            _check_goals(wanted, known, columns)
             look = look_at(session, started.id, state)
             shares = self._promised() if self.apart else {}
             parts = licensed(session, started, judged.looks, parts, state, shares)
@@ -424,6 +425,18 @@ class Looking(ABC):
         )
 
 
+def _check_goals(wanted: Sequence[Metric], known: Sequence[Metric], there: Sequence[str]) -> None:
+    goals = [metric for metric in wanted if metric.role == "goal"]
+    if goals and not set(goals) & set(known):
+        needed = [name for metric in goals for name in metric.raw]
+        lacking = ", ".join(repr(name) for name in dict.fromkeys(needed) if name not in there)
+        message = (
+            f"no run has a value of {lacking}, which the goal needs, so nothing can be decided."
+            " Hint: rows of your own may have it, .report(frame)"
+        )
+        raise AnalysisError(message)
+
+
 def _chosen(started: Started, treatment: str | None) -> list[str]:
     others = list(started.variants)[1:]
     if treatment is not None and treatment not in others:
@@ -458,7 +471,7 @@ def paired_parts(
     found = seen(session, started.id, columns)
     known = known_in(found, columns)
     if not known:
-        return Sources([], [], "")
+        return Sources([], [], state_of(found) if found else "")
     shift, control = near(found, known), next(iter(started.variants))
     parts = []
     for treatment in treatments:

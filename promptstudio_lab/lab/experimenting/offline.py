@@ -213,7 +213,7 @@ class Experiment(Looking):
         columns: Sequence[str],
     ) -> Sources:
         found = paired_parts(session, started, treatments, columns)
-        if not found.parts:
+        if not found.state:
             raise self._none()
         return found
 

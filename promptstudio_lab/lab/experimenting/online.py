@@ -403,8 +403,10 @@ class OnlineExperiment(Looking):
     ) -> Sources:
         found = seen(session, started.id, columns, apart=True)
         known = known_in(found, columns)
-        if not known:
+        if not found:
             raise self._none()
+        if not known:
+            return Sources([], [], state_of(found))
         allotment = self._frozen()
         drawn = allotment.allocation == "thompson"
         sums = arm_sums(session, started.id, known, near(found, known), weighted=drawn)
