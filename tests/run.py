@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,15 +20,42 @@ NODE = "Node: the lint and the tests of the extension"
 WORKERS = 2  # each starts a PostgreSQL of its own
 BROWSER = "tests/browser"  # by itself and one after another: two browsers make each other late
 WHOLE = ("stats", "metrics")  # packages whose every branch is covered
+AGAIN = 2  # so many failed tests are run once more by themselves: more are no accident
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command with the heading it is announced by."""
+    """One command with the heading it is announced by.
+
+    Attributes:
+        heading: what it is called.
+        command: its words.
+        folder: where it runs.
+        cache: where pytest keeps which tests failed, if they may be run once more.
+    """
 
     heading: str
     command: tuple[str, ...]
     folder: Path = ROOT
+    cache: str = ""
+
+    @classmethod
+    def of_tests(cls, heading: str, *words: str) -> Step:
+        """Return a step of tests of which a few may be run once more."""
+        cache = f".pytest_cache/{heading.replace(', ', '-').replace(' ', '-')}"
+        return cls(heading, ("pytest", "-o", f"cache_dir={cache}", *words), cache=cache)
+
+    def failed_tests(self) -> list[str]:
+        """Return the tests that failed, if it is known."""
+        told = ROOT / self.cache / "v/cache/lastfailed"
+        return [*json.loads(told.read_text(encoding="utf-8"))] if told.exists() else []
+
+    def once_more(self) -> Step | None:
+        """Return the step of the few tests that failed, by themselves; None if it is no such."""
+        if not self.cache or not 0 < len(self.failed_tests()) <= AGAIN:
+            return None
+        alone = (*self.command, "--last-failed", "--numprocesses=0")
+        return Step(f"{self.heading}: what failed, once more by itself", alone)
 
     def passes(self, environment: dict[str, str]) -> bool:
         """Run the command in full view, and tell whether it succeeded."""
@@ -43,15 +71,25 @@ class Step:
 def main(verb: str) -> int:
     """Run everything that belongs to `verb`; return the exit status."""
     steps = {"test": gates, "fix": repairs}.get(verb, lambda: scripts(verb))()
+    failed: list[str] = []
+    shaky: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "missing"
         environment = _environment(report)
-        failed = [step.heading for step in steps if not step.passes(environment)]
+        for step in steps:
+            if step.passes(environment):
+                continue
+            tests, again = step.failed_tests(), step.once_more()
+            if again and again.passes(environment):
+                shaky += tests
+            else:
+                failed.append(step.heading)
         missing = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
     if verb == "test" and _has_extension() and not shutil.which("npm"):
         missing.append(NODE)
     sys.stdout.write(f"\n{len(steps) - len(failed)} of {len(steps)} steps passed\n")
     sys.stdout.writelines(f"failed: {heading}\n" for heading in failed)
+    sys.stdout.writelines(f"failed once, and passed by itself: {test}\n" for test in shaky)
     sys.stdout.writelines(f"could not run: {what}\n" for what in missing)
     return int(bool(failed or (missing and os.environ.get("CI") == "true")))
 
@@ -73,8 +111,8 @@ def gates() -> list[Step]:
         Step("mypy", ("mypy",)),
         Step("import-linter", ("lint-imports",)),
         *(extension if _has_extension() and shutil.which("npm") else ()),
-        Step("pytest", ("pytest", *apart, *parallel)),
-        Step("pytest, in a browser", ("pytest", BROWSER)),
+        Step.of_tests("pytest", *apart, *parallel),
+        Step.of_tests("pytest, in a browser", BROWSER),
         Step("pytest, counting branches", ("pytest", *counted, *parallel, *counting)),
         Step("coverage", ("coverage", "report", f"--include={whole}", "--fail-under=100")),
     ]
