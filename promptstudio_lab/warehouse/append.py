@@ -98,7 +98,7 @@ def _lowest_of(moment: datetime) -> str:
 def _insert(table: str, columns: tuple[str, ...], dialect: str) -> str:
     mark = "?" if dialect == "sqlite" else "%s"
     marks = ", ".join([mark] * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 — names of our own schema
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
 
 
 def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -110,11 +110,11 @@ def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Sequ
 
     names = ", ".join(columns)
     connection.exec_driver_sql(
-        f"CREATE TEMPORARY TABLE IF NOT EXISTS new_{table} ON COMMIT DELETE ROWS "  # noqa: S608 — names of our own schema
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS new_{table} ON COMMIT DELETE ROWS "
         f"AS SELECT * FROM {table} WITH NO DATA"
     )
     # What an earlier group of this transaction left.
-    connection.exec_driver_sql(f"DELETE FROM new_{table}")  # noqa: S608 — as above
+    connection.exec_driver_sql(f"DELETE FROM new_{table}")
     raw: Any = connection.connection.driver_connection  # psycopg is imported only here
     statement = f"COPY new_{table} ({names}) FROM STDIN"
     try:
@@ -125,7 +125,7 @@ def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Sequ
         told = str(error)
         raise StatementError(told, statement, None, error, hide_parameters=True) from error
     connection.exec_driver_sql(
-        f"INSERT INTO {table} ({names}) SELECT {names} FROM new_{table} ON CONFLICT DO NOTHING"  # noqa: S608 — as above
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM new_{table} ON CONFLICT DO NOTHING"
     )
 
 

@@ -90,7 +90,7 @@ def _bare(dialect: str) -> str:
     )
     these = units._THESE[dialect]
     return (
-        f"INSERT INTO bare SELECT {keys}, count(*), sum(CAST(simulated AS int)), {sums} "  # noqa: S608 — names of our own schema
+        f"INSERT INTO bare SELECT {keys}, count(*), sum(CAST(simulated AS int)), {sums} "
         f"FROM flow_execution WHERE {these} GROUP BY {units._KEY}"
     )
 

@@ -150,7 +150,7 @@ def _statements(group: Rows) -> list[tuple[str, list[tuple[object, ...]]]]:
     inserts = [
         (
             (
-                f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 — names of our own schema
+                f"INSERT INTO {table} ({', '.join(columns)}) "
                 f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING"
             ),
             [

@@ -38,7 +38,7 @@ class Sleeping:
     async def complete(
         self,
         request: ChatRequest,
-        on_text: Callable[[str], None] | None = None,  # noqa: ARG002 — as every provider has it
+        on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """Sleep, and answer."""
         await asyncio.sleep(int(request.model) / 1e3)

@@ -64,7 +64,7 @@ def round_of(lab: Lab, url: URL) -> tuple[float, float, float]:
     names = frames.collect_schema().names()
     driver = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg"
     engine = create_engine(url.set(drivername=driver))
-    sql = f"SELECT {', '.join(names)} FROM node_execution"  # noqa: S608 — names of our own schema
+    sql = f"SELECT {', '.join(names)} FROM node_execution"
     with engine.connect() as connection:
         theirs = seconds(lambda: pl.read_database(sql, connection, infer_schema_length=None))
     engine.dispose()

@@ -114,7 +114,7 @@ class Things:
 
     def runs(self) -> Iterator[tuple[str, datetime, random.Random]]:
         """Give each run's id and moment, and its chance."""
-        chance = random.Random(1)  # noqa: S311 — the same rows every time
+        chance = random.Random(1)
         count = NODES // A_RUN
         for number in range(count):
             moment = FIRST + number * SPAN / count
@@ -248,7 +248,7 @@ def sqlite_driver(place: Place, path: Path) -> Iterator[Send]:
         query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name = ?"
         schema = like.execute(query, ("node_execution",)).fetchall()
     marks = ", ".join("?" * len(NODE))
-    insert = f"INSERT INTO node_execution ({', '.join(NODE)}) VALUES ({marks})"  # noqa: S608 — names of our own schema
+    insert = f"INSERT INTO node_execution ({', '.join(NODE)}) VALUES ({marks})"
     with closing(sqlite3.connect(path, isolation_level=None)) as bare:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536"):
             bare.execute(f"PRAGMA {pragma}")
@@ -272,7 +272,7 @@ def postgresql_drivers(place: Place) -> Iterator[tuple[Send, Send]]:
     """Give psycopg's two ways into the very same table: its months, indexes and references."""
     url = place.warehouse._parsed.set(drivername="postgresql").render_as_string(hide_password=False)
     columns, marks = ", ".join(NODE), ", ".join(["%s"] * len(NODE))
-    insert = f"INSERT INTO node_execution ({columns}) VALUES ({marks})"  # noqa: S608 — names of our own schema
+    insert = f"INSERT INTO node_execution ({columns}) VALUES ({marks})"
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
 
         def many(group: Group) -> float:

@@ -80,7 +80,7 @@ def saved(room: Room, name: str = "a.ipynb") -> Path:
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-def test_without_a_kernel_the_picture_is_there(room: Room, trusted: bool) -> None:  # noqa: FBT001 — pytest's
+def test_without_a_kernel_the_picture_is_there(room: Room, trusted: bool) -> None:
     written = saved(room)
     document = nbformat.read(written, as_version=4)
     # Nothing here runs it: JupyterLab asks, and the reader wants none.

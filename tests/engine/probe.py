@@ -62,7 +62,7 @@ class Probe(Kind):
         "additionalProperties": False,
     }
 
-    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:  # noqa: ARG002 — every kind has one signature
+    def ports(self, config: Mapping[str, Json], known: Known) -> Ports:
         """Return the inputs that the config names, and one output."""
         names = config.get("inputs") or ["a"]
         return Ports(tuple(Port(n, many=True, required=False) for n in names), (Port("value"),))
@@ -70,8 +70,8 @@ class Probe(Kind):
     async def run(
         self,
         config: Mapping[str, Json],
-        inputs: Mapping[str, Json],  # noqa: ARG002 — every kind has one signature
-        context: Context,  # noqa: ARG002 — every kind has one signature
+        inputs: Mapping[str, Json],
+        context: Context,
     ) -> dict[str, Json]:
         """Do it."""
         if config.get("ticks"):

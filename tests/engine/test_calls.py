@@ -186,7 +186,7 @@ def test_a_budget_holds_with_fifty_in_flight(scripted: Scripted) -> None:
     spent: list[int] = []
 
     async def behave(_: ChatRequest) -> Reply:
-        await asyncio.sleep(random.random() / 500)  # noqa: S311 — only mixes the order
+        await asyncio.sleep(random.random() / 500)
         spent.append(budget.spent + budget._reserved)
         return reply()
 

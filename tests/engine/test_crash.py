@@ -80,7 +80,7 @@ def started(program: str, url: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_in_mid_batch_nothing_acknowledged_is_lost(warehouse_url: str, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 — chooses the moment
+    chance = random.Random(seed)
     acknowledged: list[str] = []
     with started(STORY, warehouse_url) as process:
         assert process.stdout is not None

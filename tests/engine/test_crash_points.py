@@ -105,7 +105,7 @@ def gone_on(lab: Lab, flow: Flow) -> None:
 
 def table(lab: Lab, name: str) -> pl.DataFrame:
     """Return the rows of the lab's organisation in a table."""
-    return lab.sql(f"SELECT * FROM {name} WHERE organization_id = :organization_id")  # noqa: S608 — a name of this file
+    return lab.sql(f"SELECT * FROM {name} WHERE organization_id = :organization_id")
 
 
 def whole(lab: Lab, scripted: Scripted, crashes: int) -> None:

@@ -41,7 +41,7 @@ USAGE = Usage(100, 20, 7, 3)
 ANSWER = '{"label": "billing"}'
 
 
-def planned(lab: Lab, scorer: bool = True) -> Plan:  # noqa: FBT001, FBT002 — one switch
+def planned(lab: Lab, scorer: bool = True) -> Plan:  # noqa: FBT002 — one switch
     flow = classifying(lab, "Label {{ ticket }}", model=MODEL)
     return execution.prepare(
         lab.environment, str(flow.head().id), {"control": None}, Exact("label") if scorer else None
@@ -51,7 +51,7 @@ def planned(lab: Lab, scorer: bool = True) -> Plan:  # noqa: FBT001, FBT002 — 
 def rows(
     lab: Lab, table: str, order: str = "id"
 ) -> list[dict[str, Any]]:  # columns of their own types
-    return lab.sql(f"SELECT * FROM {table} ORDER BY {order}").to_dicts()  # noqa: S608 — a name of ours
+    return lab.sql(f"SELECT * FROM {table} ORDER BY {order}").to_dicts()
 
 
 def address_of(lab: Lab) -> PayloadAddress:
@@ -245,7 +245,7 @@ def test_a_group_written_twice_is_there_once(lab: Lab, scripted: Scripted) -> No
             group.add(told)
             lab.warehouse.append(lab.actor, partial(write, rows=group))
     counts = {
-        table: lab.sql(f"SELECT count(*) AS n FROM {table}")["n"].item()  # noqa: S608 — names of ours
+        table: lab.sql(f"SELECT count(*) AS n FROM {table}")["n"].item()
         for table in ("flow_execution", "node_execution", "node_attempt", "prompt_execution")
     }
     assert counts == {
@@ -313,7 +313,7 @@ def test_the_engine_waits_for_the_disk_and_not_the_other_way_round(
     sizes: list[int] = []
 
     class Watched(queue.SimpleQueue[Any]):  # of entries
-        def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002 — as the queue's own
+        def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT002 — as the queue's own
             super().put(item, block, timeout)
             if item is not recorder_module._STOP:
                 sizes.append(self.qsize())

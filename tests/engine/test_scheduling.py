@@ -348,7 +348,7 @@ def test_a_run_is_scored_by_the_items_own_fields() -> None:
 class Broken:
     """A scorer with a mistake in it."""
 
-    def score(self, outputs: Json, expected: Json) -> Score:  # noqa: ARG002 — a scorer's own
+    def score(self, outputs: Json, expected: Json) -> Score:
         """Fail by accident."""
         raise ZeroDivisionError
 

@@ -1,5 +1,4 @@
 """Small kinds with bodies and outside effects, where the installed ones are not there."""
-# ruff: noqa: ARG002 — every kind has one signature, and these stand for others
 
 from __future__ import annotations
 

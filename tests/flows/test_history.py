@@ -66,7 +66,7 @@ def some_wire(random: Random, graph: Graph) -> Json:
 
 def session_of_two(lab: Lab, seed: int, turns: int) -> tuple[Flow, dict[int, Graph]]:
     """Let two people edit, undo and redo; return the flow and how it stood after each operation."""
-    random = Random(seed)  # noqa: S311 — no secret
+    random = Random(seed)
     flows = [as_somebody(lab, name).flow(f"past/{seed}") for name in ("ada", "ben")]
     seen = {0: Graph()}
     for turn in range(turns):

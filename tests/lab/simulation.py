@@ -72,7 +72,7 @@ def simulate(
     return Rates(*said.mean(axis=0).tolist())
 
 
-def _row(number: int, unit: int, first: bool, second: bool) -> dict[str, Any]:  # noqa: FBT001 — one a variant  # JSON
+def _row(number: int, unit: int, first: bool, second: bool) -> dict[str, Any]:
     words = {True: RIGHT, False: WRONG}
     key = f"{number}-{unit}"
     return {

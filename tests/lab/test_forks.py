@@ -309,7 +309,7 @@ def edited(flow: Flow, random: Random, times: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_all_changes_together_make_the_origin_what_the_fork_is(memory: Lab, seed: int) -> None:
-    random = Random(seed)  # noqa: S311 — no secret
+    random = Random(seed)
     flow = memory.flow("some/flow")
     edited(flow, random, 60)
     fork = flow.fork("some/fork")
@@ -327,7 +327,7 @@ def test_all_changes_together_make_the_origin_what_the_fork_is(memory: Lab, seed
 def test_whatever_both_do_each_change_can_be_taken_or_is_refused_whole(
     memory: Lab, seed: int
 ) -> None:
-    random = Random(seed)  # noqa: S311 — no secret
+    random = Random(seed)
     flow = memory.flow("some/flow")
     edited(flow, random, 60)
     fork = flow.fork("some/fork")

@@ -19,7 +19,7 @@ RARE = 1e-4
 
 
 @pytest.mark.parametrize("online", [False, True], ids=["paired", "online"])
-def test_experiments_that_ran_err_as_rarely_as_promised(memory: Lab, online: bool) -> None:  # noqa: FBT001 — a parameter
+def test_experiments_that_ran_err_as_rarely_as_promised(memory: Lab, online: bool) -> None:
     found = simulate(memory, COUNT, (0.5, 0.5), 40, seed=1, online=online)
     assert found.fixed * COUNT <= binom.isf(RARE, COUNT, ALPHA)
     assert found.decided <= found.fixed

@@ -55,7 +55,7 @@ def agree(lab: Lab) -> pl.DataFrame:
     from_runs = lab.sql(FROM_RUNS)
     names = ", ".join(from_runs.columns)
     kept = lab.sql(
-        f"SELECT {names} FROM experiment_unit WHERE runs > 0 ORDER BY variant_id, unit_key"  # noqa: S608 — names above
+        f"SELECT {names} FROM experiment_unit WHERE runs > 0 ORDER BY variant_id, unit_key"
     )
     for name in from_runs.columns[:2]:
         assert kept[name].to_list() == from_runs[name].to_list()

@@ -47,7 +47,7 @@ def compared(lab: Lab) -> Lab:
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_every_column_is_described(memory: Lab, name: str) -> None:
-    found = memory.sql(f"SELECT * FROM {name}").columns  # noqa: S608 — names of ours
+    found = memory.sql(f"SELECT * FROM {name}").columns
     assert list(VIEWS[name].columns) == found
     assert VIEWS[name].grain.endswith(".")
     assert all(VIEWS[name].columns.values())
@@ -103,7 +103,7 @@ def test_lineage_leads_from_the_template_to_the_call(compared: Lab) -> None:
 def test_no_view_reads_a_payload(lab: Lab, name: str) -> None:
     explain = "EXPLAIN QUERY PLAN" if lab.warehouse.dialect == "sqlite" else "EXPLAIN"
     with lab.warehouse.reading(lab.actor) as session:
-        plan = session.execute(text(f"{explain} SELECT * FROM {name}")).all()  # noqa: S608 — names of ours
+        plan = session.execute(text(f"{explain} SELECT * FROM {name}")).all()
     assert plan
     assert "payload" not in " ".join(str(row) for row in plan).replace("_payload_id", "")
 

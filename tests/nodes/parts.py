@@ -99,7 +99,7 @@ class Answers:
         self,
         name: str,
         value: float,
-        unit: str | None = None,  # noqa: ARG002 — the context's signature
+        unit: str | None = None,
         **dimensions: Json,
     ) -> None:
         """Keep it."""

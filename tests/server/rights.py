@@ -20,8 +20,8 @@ class Written(Authorizer):
 
     def is_authorized(
         self,
-        handler: JupyterHandler,  # noqa: ARG002 — the signature of an authorizer
-        user: User,  # noqa: ARG002
+        handler: JupyterHandler,
+        user: User,
         action: str,
         resource: str,
     ) -> bool:

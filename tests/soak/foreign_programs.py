@@ -17,7 +17,7 @@ LONGEST_S = 3.0
 
 def main() -> int:
     """Kill for some minutes, then look; return 1 if something acknowledged is gone."""
-    chance = random.Random(7)  # noqa: S311 — repeatable, not secret
+    chance = random.Random(7)
     acknowledged: list[str] = []
     kills = ended = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -29,7 +29,7 @@ while True:
 
 def main() -> int:
     """Kill for a minute, then look; return 1 if something acknowledged is gone."""
-    chance = random.Random(7)  # noqa: S311 — repeatable, not secret
+    chance = random.Random(7)
     acknowledged: list[str] = []
     kills = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,7 @@ ARMS = st.builds(Arm, st.integers(2, 500), st.floats(1, 9), st.floats(0.01, 99))
 
 
 @pytest.mark.parametrize("pooled", [True, False])
-def test_equivalence_is_statsmodels(pooled: bool) -> None:  # noqa: FBT001 # which of two tests
+def test_equivalence_is_statsmodels(pooled: bool) -> None:
     random = np.random.default_rng(1)
     old, new = random.normal(0, 1, 30), random.normal(0.1, 2, 40)
     p_value, above, below = ttost_ind(new, old, -1, 1.5, usevar="pooled" if pooled else "unequal")

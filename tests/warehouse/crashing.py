@@ -138,7 +138,7 @@ class Line:
                 for ends, watched in (((near, far), True), ((far, near), False)):
                     threading.Thread(target=self._pass, args=(*ends, watched), daemon=True).start()
 
-    def _pass(self, source: socket.socket, target: socket.socket, watched: bool) -> None:  # noqa: FBT001 — one of two directions
+    def _pass(self, source: socket.socket, target: socket.socket, watched: bool) -> None:
         with suppress(OSError):
             while data := source.recv(_CHUNK):
                 if watched and self.cut and b"COMMIT\0" in data:

@@ -151,7 +151,7 @@ def dump(place: Place) -> dict[str, list[tuple[str, ...]]]:
             name: sorted(
                 tuple(map(repr, row))
                 for row in session.execute(
-                    text(f"SELECT * FROM {name} WHERE organization_id = :own"),  # noqa: S608 — names of our own schema
+                    text(f"SELECT * FROM {name} WHERE organization_id = :own"),
                     own,
                 )
             )

@@ -53,7 +53,7 @@ def hot_frame(place: Place, table: str) -> pl.DataFrame:
     columns = Entity.metadata.tables[table].columns
     own = place.actor.organization_id
     with place.warehouse.reading(place.actor) as session:
-        query = text(f"SELECT * FROM {table} WHERE organization_id = :own")  # noqa: S608 — names of our own schema
+        query = text(f"SELECT * FROM {table} WHERE organization_id = :own")
         rows = session.execute(query, {"own": own}).mappings().all()
         entity = next(m.class_ for m in Entity.registry.mappers if str(m.local_table) == table)
         found = session.query(entity).filter_by(organization_id=own).all()

@@ -69,7 +69,7 @@ def places(sound: bytes, chance: random.Random) -> list[int]:
 
 
 def test_flipped_bytes_are_told_and_never_a_strange_error(sound: bytes, tmp_path: Path) -> None:
-    chance = random.Random(7)  # noqa: S311 — repeatable, not secret
+    chance = random.Random(7)
     refused = 0
     for number, at in enumerate(places(sound, chance)):
         path = tmp_path / str(number) / "warehouse.db"
@@ -179,7 +179,7 @@ def forbid(path: Path, *, folder: bool) -> None:
 
 
 @pytest.mark.parametrize("folder", [False, True], ids=["file", "file and folder"])
-def test_file_that_may_not_be_written_is_read(closed: Path, folder: bool) -> None:  # noqa: FBT001 — two cases
+def test_file_that_may_not_be_written_is_read(closed: Path, folder: bool) -> None:
     forbid(closed, folder=folder)
     before = closed.read_bytes()
     seen(look(closed), "this user may not write")

@@ -154,7 +154,7 @@ ODD = {
     "times": "SELECT started_at, completed_at, success, id FROM flow_execution "
     "WHERE organization_id = :organization_id ORDER BY unit_key DESC",
     "sums": f"SELECT sum(total_cost) AS nano, avg(flow_version) AS v, count(*) AS n {OWN}",
-    "nested": f"WITH mine AS (SELECT * {OWN}) SELECT count(*) AS n FROM mine; -- :no, not ;",  # noqa: S608 — as above
+    "nested": f"WITH mine AS (SELECT * {OWN}) SELECT count(*) AS n FROM mine; -- :no, not ;",
     "views": "SELECT * FROM v_flow_execution WHERE organization_id = :organization_id "
     "ORDER BY unit_key",
     "parameter": "SELECT CAST(:text AS TEXT) AS a, :n + 1 AS n, ':n' || :text AS again",
@@ -208,7 +208,7 @@ class FrozenClock:
 def test_columns_of_several_types_are_the_same_too(
     sqlite_place: Place, monkeypatch: pytest.MonkeyPatch, rows: str
 ) -> None:
-    sql = f"WITH given(a, b) AS (VALUES {rows}) SELECT * FROM given"  # noqa: S608 — rows above
+    sql = f"WITH given(a, b) AS (VALUES {rows}) SELECT * FROM given"
     small = ask(sqlite_place, sql)
     by_arrow(monkeypatch)
     assert_frame_equal(small, ask(sqlite_place, sql))

@@ -65,13 +65,13 @@ def fill(connection: Connection) -> None:
     connection.exec_driver_sql(
         f"CREATE TABLE {migrate.VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
     )
-    connection.exec_driver_sql(f"INSERT INTO {migrate.VERSION_TABLE} VALUES ('0001')")  # noqa: S608 — a constant
+    connection.exec_driver_sql(f"INSERT INTO {migrate.VERSION_TABLE} VALUES ('0001')")
     for table, rows in kept().items():
         flags = flags_of(connection, table)
         for row in rows:
             values = {**row, **{name: bool(row[name]) for name in flags if row[name] is not None}}
             names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), values)  # noqa: S608 — names of ours
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), values)
 
 
 def kept() -> dict[str, list[dict[str, Any]]]:  # rows of all tables
@@ -98,7 +98,7 @@ def test_every_row_of_the_first_schema_is_there_afterwards(older: str, bare: Eng
     upgraded(older).close()
     with bare.connect() as connection:
         for table, rows in kept().items():
-            found = connection.execute(text(f"SELECT * FROM {table}")).mappings().all()  # noqa: S608 — names of ours
+            found = connection.execute(text(f"SELECT * FROM {table}")).mappings().all()
             by_id = {str(row["id"]): row for row in found}
             assert sorted(by_id) == sorted(row["id"] for row in rows), table
             for row in rows:
@@ -138,7 +138,7 @@ def test_executions_carry_the_moment_of_their_id(older: str, bare: Engine) -> No
     upgraded(older).close()
     with bare.connect() as connection:
         for table in BY_MONTH:
-            for key, created in connection.execute(text(f"SELECT id, created_at FROM {table}")):  # noqa: S608 — names of ours
+            for key, created in connection.execute(text(f"SELECT id, created_at FROM {table}")):
                 assert moment(created) == moment(time_of(str(key))), table
 
 
@@ -222,7 +222,7 @@ def test_a_server_is_upgraded_only_when_it_is_asked_for(older: str, bare: Engine
 
 def version(engine: Engine) -> str:
     with engine.connect() as connection:
-        return str(connection.execute(text(f"SELECT * FROM {migrate.VERSION_TABLE}")).scalar_one())  # noqa: S608 — a constant
+        return str(connection.execute(text(f"SELECT * FROM {migrate.VERSION_TABLE}")).scalar_one())
 
 
 def test_the_file_is_kept_as_it_was_before_the_upgrade(sqlite_url: str) -> None:
@@ -281,7 +281,7 @@ def test_a_crash_in_the_upgrade_leaves_the_old_warehouse(
     assert version(bare) == "0001"
     with bare.connect() as connection:
         for table, rows in kept().items():
-            found = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608 — names of ours
+            found = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
             assert found == len(rows), table
     upgraded(older).close()
     assert version(bare) == "0009"
@@ -320,8 +320,8 @@ def test_what_a_fork_remembers_of_its_merges_loses_its_texts(
 
 def from_the_future(engine: Engine, readable_from: str) -> None:
     with engine.begin() as connection:
-        connection.execute(text(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '9999'"))  # noqa: S608 — a constant
-        connection.execute(text(f"UPDATE warehouse_info SET readable_from = '{readable_from}'"))  # noqa: S608 — a constant
+        connection.execute(text(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '9999'"))
+        connection.execute(text(f"UPDATE warehouse_info SET readable_from = '{readable_from}'"))
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA user_version=9999")
 

@@ -15,7 +15,7 @@ LONGEST = 80
 def test_a_key_lies_between_its_neighbours_and_stays_short(where: str) -> None:
     keys: list[str] = []
     shares = {"front": 0.0, "middle": 0.5, "back": 1.0}
-    drawn = Random(1)  # noqa: S311 — places to insert at, not secrets
+    drawn = Random(1)
     for _ in range(300):
         at = int(len(keys) * shares.get(where, drawn.random()))
         before, after = keys[at - 1] if at else None, keys[at] if at < len(keys) else None

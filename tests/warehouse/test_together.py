@@ -38,7 +38,7 @@ LONG_S = 240.0  # where the machine has other work
 
 def edit_much(url: str, flow: str, number: int, operations: int) -> None:
     """Edit as one person whose view of the flow is up to some operations old."""
-    random = Random(number)  # noqa: S311 — no secret
+    random = Random(number)
     with opened(url) as somewhere:
         place = somewhere.as_somebody(f"person {number}")
         for turn in range(operations):

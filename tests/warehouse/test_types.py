@@ -79,7 +79,7 @@ class Probe(NamedTuple):
     def raw(self, column: str) -> str:
         """Return the text of the newest row, as another program sees it."""
         with self.place.warehouse.engine.connect() as connection:
-            query = f"SELECT CAST({column} AS TEXT) FROM probe ORDER BY id DESC LIMIT 1"  # noqa: S608 — a name of ours
+            query = f"SELECT CAST({column} AS TEXT) FROM probe ORDER BY id DESC LIMIT 1"
             return str(connection.execute(text(query)).scalar_one())
 
     def height(self) -> int:

@@ -213,7 +213,7 @@ def test_undo_reads_only_the_end_of_a_long_log(place: Place, flow: str) -> None:
 
 
 def test_steps_are_a_stack_with_a_way_back(place: Place, ben: Place, flow: str) -> None:
-    node, random = make_node(ben, flow, position_x=0.0), Random(7041)  # noqa: S311 — no secret
+    node, random = make_node(ben, flow, position_x=0.0), Random(7041)
     past: list[float] = []
     future: list[float] = []
     now = 0.0

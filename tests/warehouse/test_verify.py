@@ -95,7 +95,7 @@ def test_a_changed_column_is_named(place: Place, flow: str, column: str) -> None
         kind = cast.get(column, "uuid" if value == ":other" else "")
         value = f"CAST({value} AS {kind})" if kind else value
     values = {"flow": flow, **({"other": new_id()} if ":other" in value else {})}
-    sql(place, f"UPDATE change_log SET {column} = {value} WHERE {SECOND}", **values)  # noqa: S608 — names above
+    sql(place, f"UPDATE change_log SET {column} = {value} WHERE {SECOND}", **values)
     broken = [each for each in look(place).broken if each.stream == Stream("flow", flow)]
     assert [each.seq for each in broken] == [2]
     assert f"flow {flow}, operation 2:" in str(broken[0])
@@ -108,7 +108,7 @@ def test_an_operation_that_moved_to_a_stream_without_a_root_is_told(
     cast = "CAST(:other AS uuid)" if place.warehouse.dialect == "postgresql" else ":other"
     sql(
         place,
-        f"UPDATE change_log SET stream_id = {cast} WHERE {SECOND}",  # noqa: S608 — a constant
+        f"UPDATE change_log SET stream_id = {cast} WHERE {SECOND}",
         flow=flow,
         other=other,
     )
@@ -121,7 +121,7 @@ def test_text_that_is_no_document_ends_no_look(sqlite_place: Place) -> None:
     place, flow = sqlite_place, make_flow(sqlite_place)
     for x in range(3):
         make_node(place, flow, position_x=float(x))
-    sql(place, f"UPDATE change_log SET inverse = '[' WHERE {SECOND}", flow=flow)  # noqa: S608 — a constant
+    sql(place, f"UPDATE change_log SET inverse = '[' WHERE {SECOND}", flow=flow)
     broken = only(look(place))
     assert (broken.seq, "cannot be read" in broken.why) == (2, True)
     assert look(place).operations == 5
@@ -141,7 +141,7 @@ def test_a_missing_operation_is_named(
     place: Place, flow: str, where: str, seq: int, why: str
 ) -> None:
     def work(connection: Connection) -> None:
-        query = f"DELETE FROM change_log WHERE {where} AND stream_id = :flow"  # noqa: S608 — from above
+        query = f"DELETE FROM change_log WHERE {where} AND stream_id = :flow"
         connection.execute(text(query), {"flow": flow})
 
     place.write(work)
@@ -152,7 +152,7 @@ def test_a_missing_operation_is_named(
 
 @pytest.mark.parametrize(("head", "seq"), [(3, 4), (9, 5)])
 def test_a_head_that_counts_wrong_is_told(place: Place, flow: str, head: int, seq: int) -> None:
-    sql(place, f"UPDATE prompt_flow SET head_seq = {head} WHERE id = :flow", flow=flow)  # noqa: S608 — a number
+    sql(place, f"UPDATE prompt_flow SET head_seq = {head} WHERE id = :flow", flow=flow)
     assert only(look(place)).seq == seq
 
 
@@ -161,7 +161,7 @@ def test_one_broken_stream_hides_no_other(place: Place, flow: str) -> None:
     for x in range(3):
         make_node(place, other, position_x=float(x))
     for key in (flow, other):
-        sql(place, f"UPDATE change_log SET actor_id = 'x' WHERE {SECOND}", flow=key)  # noqa: S608 — a constant
+        sql(place, f"UPDATE change_log SET actor_id = 'x' WHERE {SECOND}", flow=key)
     assert {each.stream.id for each in look(place).broken} == {flow, other}
     assert only(look(place, other)).stream.id == other
     assert "2 broken" in str(look(place))

@@ -200,7 +200,7 @@ def _done(warehouse: Warehouse, connection: Connection, shares: list[_Share]) ->
     share = shares[0]
     warehouse.bind(connection, share.scope.organization_id)
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    query = f"SELECT 1 FROM cold_partition WHERE id = {mark}"  # noqa: S608 — a mark
+    query = f"SELECT 1 FROM cold_partition WHERE id = {mark}"
     return connection.exec_driver_sql(query, (share.entries[0][0],)).first() is not None
 
 

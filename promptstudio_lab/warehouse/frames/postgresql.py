@@ -43,7 +43,7 @@ def read_table(session: Session, wanted: Wanted) -> list[pl.DataFrame]:
     """Return the wanted rows of a table, in a frame of its schema."""
     conditions = wanted.conditions()
     where = " AND ".join(f"{column} {sign} %s" for column, sign, _ in conditions)
-    sql = f"SELECT {', '.join(wanted.columns)} FROM {wanted.table} WHERE {where}"  # noqa: S608 — names of our own schema
+    sql = f"SELECT {', '.join(wanted.columns)} FROM {wanted.table} WHERE {where}"
     if wanted.limit is not None:
         sql += f" LIMIT {wanted.limit:d}"
     found = _by_arrow(session, _literal(session, sql, [value for *_, value in conditions]))

@@ -69,7 +69,7 @@ def _extent(session: Session, wanted: Wanted, conditions: Sequence[_Condition]) 
     order = "rowid" if wanted.whole else "id"
     where, bound = _where([one for one in conditions if one[0] == "id"])
     ends = [
-        f"(SELECT rowid FROM {wanted.table}{where} ORDER BY {order} {way} LIMIT 1)"  # noqa: S608 — names of our own schema
+        f"(SELECT rowid FROM {wanted.table}{where} ORDER BY {order} {way} LIMIT 1)"
         for way in ("ASC", "DESC")
     ]
     ask = f"SELECT {', '.join(ends)}"
@@ -81,7 +81,7 @@ def _middle(session: Session, wanted: Wanted, row: int) -> tuple[str, object]:
     """Return where to halve: by id if ids are bounded, else by row number."""
     if wanted.whole:
         return "rowid", row
-    ask = f"SELECT id FROM {wanted.table} WHERE rowid >= ? ORDER BY rowid LIMIT 1"  # noqa: S608 — names of our own schema
+    ask = f"SELECT id FROM {wanted.table} WHERE rowid >= ? ORDER BY rowid LIMIT 1"
     return "id", session.connection().exec_driver_sql(ask, (row,)).scalar_one()
 
 
@@ -109,14 +109,14 @@ def _part(wanted: Wanted, conditions: Sequence[_Condition]) -> Part:
     )
     # Where everything is read, an index is a detour.
     rows, bound = _select(wanted, conditions, " NOT INDEXED" if wanted.whole else "")
-    return Part(f"SELECT {samples} UNION ALL SELECT * FROM ({rows})", tuple(bound), kinds)  # noqa: S608 — names of our own schema
+    return Part(f"SELECT {samples} UNION ALL SELECT * FROM ({rows})", tuple(bound), kinds)
 
 
 def _select(
     wanted: Wanted, conditions: Sequence[_Condition], how: str = ""
 ) -> tuple[str, list[object]]:
     where, bound = _where(conditions)
-    sql = f"SELECT {', '.join(wanted.columns)} FROM {wanted.table}{how}{where}"  # noqa: S608 — names of our own schema
+    sql = f"SELECT {', '.join(wanted.columns)} FROM {wanted.table}{how}{where}"
     return (sql, bound) if wanted.limit is None else (f"{sql} LIMIT ?", [*bound, wanted.limit])
 
 
@@ -183,7 +183,7 @@ def _checked(statement: str, kinds: Sequence[str | None]) -> str:
     ]
     listed = ", ".join(columns)
     return (
-        f"WITH promptstudio_query({listed}) AS (\n{statement}\n) "  # noqa: S608 — read-only, and whoever asks may read
+        f"WITH promptstudio_query({listed}) AS (\n{statement}\n) "
         f"SELECT {listed}, {' OR '.join(odd) or '0'} FROM promptstudio_query"
     )
 

@@ -122,13 +122,13 @@ _IN_LAB = (
 
 def _of_libraries(table: str) -> str:
     shown = _SHOWN.format(around="parent_id")
-    return f"SELECT {shown}, 0, NULL FROM {table} AS t WHERE {_LIVE} AND t.prompt_lab_id = :lab"  # noqa: S608 — names of our own schema
+    return f"SELECT {shown}, 0, NULL FROM {table} AS t WHERE {_LIVE} AND t.prompt_lab_id = :lab"
 
 
 def _of_contents(table: str, library: str, content: str = "NULL", more: str = "") -> str:
     shown = _SHOWN.format(around=f"{library}_id")
     return (
-        f"SELECT {shown}, t.current_version, {content} FROM {table} AS t "  # noqa: S608 — names of our own schema
+        f"SELECT {shown}, t.current_version, {content} FROM {table} AS t "
         f"{_IN_LAB.format(library=library)} {more} WHERE {_LIVE}"
     )
 
@@ -162,15 +162,15 @@ _TARGET = (
     "t.prompt_flow_id) AS TEXT)"
 )
 # Labs of one organisation share these two tables, which are small; ids tell whose they are.
-_TAGS = f"SELECT {_TARGET}, t.name FROM tag AS t WHERE {_LIVE}"  # noqa: S608 — names of our own schema
-_PINS = f"SELECT {_TARGET} FROM pin AS t WHERE {_LIVE} AND t.pinned_for IN ('', :me)"  # noqa: S608 — names of our own schema
+_TAGS = f"SELECT {_TARGET}, t.name FROM tag AS t WHERE {_LIVE}"
+_PINS = f"SELECT {_TARGET} FROM pin AS t WHERE {_LIVE} AND t.pinned_for IN ('', :me)"
 _LABELLED = "CAST(t.prompt_template_id AS TEXT), t.name, t.version"
-_LABELS = f"SELECT {_LABELLED} FROM template_label AS t WHERE {_LIVE}"  # noqa: S608 — names of our own schema
+_LABELS = f"SELECT {_LABELLED} FROM template_label AS t WHERE {_LIVE}"
 
 
 def _of_nodes(model: str, reference: str) -> str:
     return (
-        f"SELECT CAST(t.flow_id AS TEXT), t.kind, {model}, {reference} FROM flow_node AS t "  # noqa: S608 — names of our own schema
+        f"SELECT CAST(t.flow_id AS TEXT), t.kind, {model}, {reference} FROM flow_node AS t "
         "JOIN prompt_flow AS f ON f.id = t.flow_id AND f.organization_id = :organization "
         "JOIN workflow_library AS l ON l.id = f.workflow_library_id "
         "AND l.organization_id = :organization AND l.prompt_lab_id = :lab "

@@ -130,7 +130,7 @@ def _hot(dialect: str) -> str:
     keys = ", ".join(_KEY)
     ended = ", ".join(f"'{status}'" for status in _ENDED)
     return (
-        f"INSERT INTO experiment_unit ({_columns()}) SELECT {first}, {keys}, count(*), "  # noqa: S608 — names of our own schema
+        f"INSERT INTO experiment_unit ({_columns()}) SELECT {first}, {keys}, count(*), "
         f"sum(CASE WHEN simulated THEN 1 ELSE 0 END), {', '.join(cells)}, min(created_at), "
         f"min(created_by) FROM flow_execution WHERE status IN ({ended}) "
         "AND (error_code IS NULL OR error_code <> 'missing_key') AND variant_id IS NOT NULL "
@@ -150,6 +150,6 @@ def _added() -> str:
     marks = ", ".join(f":{name}" for name in _columns().split(", "))
     sums = ", ".join(f"{name} = experiment_unit.{name} + excluded.{name}" for name in _names())
     return (
-        f"INSERT INTO experiment_unit ({_columns()}) VALUES ({marks}) "  # noqa: S608 — as above
+        f"INSERT INTO experiment_unit ({_columns()}) VALUES ({marks}) "
         f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {sums}"
     )

@@ -128,7 +128,7 @@ def _read(connection: Connection) -> tuple[str, str, str | None] | None:
     columns = {column["name"] for column in found.get_columns("warehouse_info")}
     since = "readable_from" if "readable_from" in columns else "NULL"
     row = connection.execute(
-        text(f"SELECT version_num, id, {since} FROM {VERSION_TABLE}, warehouse_info")  # noqa: S608 — constants
+        text(f"SELECT version_num, id, {since} FROM {VERSION_TABLE}, warehouse_info")
     ).one_or_none()
     return (str(row[0]), str(row[1]), row[2]) if row else None
 
@@ -165,7 +165,7 @@ def _revision_of(raw: sqlite3.Connection) -> str | None:
     there = raw.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", (VERSION_TABLE,))
     if not there.fetchone()[0]:
         return None
-    row = raw.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608 — a constant
+    row = raw.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
     return str(row[0]) if row else None
 
 

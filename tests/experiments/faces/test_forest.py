@@ -14,7 +14,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_each_metric_has_a_row_with_its_numbers_and_its_verdict() -> None:
-    root = ET.fromstring(report().forest.svg)  # noqa: S314 # our own picture
+    root = ET.fromstring(report().forest.svg)
     words = [element.text for element in root.iter(f"{SVG}text")]
     for word in ("success", "cost per success", "better", "worse", "unclear", "0 %"):
         assert word in words
@@ -23,7 +23,7 @@ def test_each_metric_has_a_row_with_its_numbers_and_its_verdict() -> None:
 
 def test_points_stand_in_order_on_their_scale() -> None:
     found = report()
-    root = ET.fromstring(found.forest.svg)  # noqa: S314 # our own picture
+    root = ET.fromstring(found.forest.svg)
     points = [float(circle.get("cx", "")) for circle in root.iter(f"{SVG}circle")]
     effects = [effect.relative or 0 for effect in found.effects.values()]
     assert sorted(points) == [points[i] for i in sorted(range(4), key=effects.__getitem__)]
@@ -42,7 +42,7 @@ def test_a_notebook_shows_it_either_way() -> None:
 
 @pytest.mark.parametrize("factor", [50.0, 1.0001])
 def test_huge_and_tiny_effects_stay_inside(factor: float) -> None:
-    root = ET.fromstring(report(items(cost=factor)).forest.svg)  # noqa: S314 # our own picture
+    root = ET.fromstring(report(items(cost=factor)).forest.svg)
     for line in root.iter(f"{SVG}line"):
         assert 0 <= float(line.get("x1", "")) <= float(line.get("x2", "")) <= 860
     arrows = [path for path in root.iter(f"{SVG}path") if path.get("d", "").endswith("z")]

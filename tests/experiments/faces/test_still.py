@@ -34,7 +34,7 @@ def found(*, apart: bool = False, **more: Any) -> Any:  # a Report
 
 def drawn(svg: str | None) -> Element:
     assert svg is not None
-    return fromstring(svg)  # noqa: S314 — our own
+    return fromstring(svg)
 
 
 def words(picture: Element) -> list[str]:

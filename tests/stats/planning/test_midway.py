@@ -42,7 +42,7 @@ def test_a_fixed_look_needs_what_the_plan_says(mde: float, power: float) -> None
 
 
 @pytest.mark.parametrize("sequential", [False, True])
-def test_that_many_more_units_have_the_power(sequential: bool) -> None:  # noqa: FBT001 # of two
+def test_that_many_more_units_have_the_power(sequential: bool) -> None:
     old, new = Arm(300, 2.0, 4.0), Arm(300, 2.1, 4.0)
     found = remaining(old, new, 0.2, scale="absolute", sequential=sequential)
     n = 300 + math.ceil((found.units or 0) / 2)

@@ -16,7 +16,7 @@ MODES = ("kind", "status", "changes", "cost", "latency", "errors")
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("by", MODES)
-def test_every_text_can_be_read_on_its_box(by: str, dark: bool) -> None:  # noqa: FBT001 — pytest's
+def test_every_text_can_be_read_on_its_box(by: str, dark: bool) -> None:
     paints, legend = coloured(BOXES, by, dark=dark)
     for paint in paints.values():
         assert contrast(paint.ink, paint.fill) >= 4.5

@@ -59,9 +59,9 @@ def halves(
         **dict(zip(("control_id", "treatment_id"), ids, strict=True)),
     }
     met = f"{_MET} AND NOT multi" if apart else _MET
-    units = session.execute(text(f"SELECT count(*) FROM ({met}) AS met"), bound).scalar_one()  # noqa: S608 — our own
+    units = session.execute(text(f"SELECT count(*) FROM ({met}) AS met"), bound).scalar_one()
     bound["half"] = int(units) // 2
-    middle = f"SELECT exposed_at FROM ({met}) AS met ORDER BY exposed_at LIMIT 1 OFFSET :half"  # noqa: S608 — as above
+    middle = f"SELECT exposed_at FROM ({met}) AS met ORDER BY exposed_at LIMIT 1 OFFSET :half"
     bound["middle"] = session.execute(text(middle), bound).scalar_one_or_none()
     names = list(columns) if apart else [f"{arm}.{column}" for arm in arms for column in columns]
     moved = tuple(shift[name.rpartition(".")[2]] for name in names)
@@ -78,7 +78,7 @@ def halves(
 def _apart(columns: Sequence[str]) -> str:
     cells = ", ".join(f"{value_of(name)} AS x{at}" for at, name in enumerate(columns))
     return (
-        f", unit AS (SELECT u.variant_id, exposed_at >= :middle AS later, {cells} FROM {_UNITS}) "  # noqa: S608 — as above
+        f", unit AS (SELECT u.variant_id, exposed_at >= :middle AS later, {cells} FROM {_UNITS}) "
         f"SELECT later, variant_id, count(*), {_sums(len(columns))} FROM unit "
         f"WHERE {_whole(len(columns))} GROUP BY later, variant_id"
     )
@@ -89,12 +89,11 @@ def _paired(columns: Sequence[str]) -> str:
     for first, arm in ((0, "control"), (len(columns), "treatment")):
         cells = ", ".join(f"{value_of(name)} AS x{first + at}" for at, name in enumerate(columns))
         sides.append(
-            f"(SELECT u.unit_key, exposed_at, {cells} FROM {_UNITS} "  # noqa: S608 — as above
-            f"AND u.variant_id = :{arm}_id)"
+            f"(SELECT u.unit_key, exposed_at, {cells} FROM {_UNITS} AND u.variant_id = :{arm}_id)"
         )
     width = 2 * len(columns)
     return (
-        f", pair AS (SELECT c.exposed_at >= :middle AS later, {_cells(width)} "  # noqa: S608 — as above
+        f", pair AS (SELECT c.exposed_at >= :middle AS later, {_cells(width)} "
         f"FROM {sides[0]} AS c JOIN {sides[1]} AS t ON t.unit_key = c.unit_key) "
         f"SELECT later, NULL, count(*), {_sums(width)} FROM pair WHERE {_whole(width)} "
         "GROUP BY later"

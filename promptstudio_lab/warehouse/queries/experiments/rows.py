@@ -25,7 +25,7 @@ _CELLS = {
     "simulated": "CASE WHEN simulated THEN 1 ELSE 0 END",
 }
 _SQL = (
-    f"SELECT {', '.join(f'{cell} AS {name}' for name, cell in _CELLS.items())} "  # noqa: S608 — our own
+    f"SELECT {', '.join(f'{cell} AS {name}' for name, cell in _CELLS.items())} "
     "FROM flow_execution WHERE experiment_id = :experiment_id AND variant_id IS NOT NULL "
     f"AND unit_key IS NOT NULL AND {FINISHED} ORDER BY completed_at, id"
 )

@@ -135,7 +135,7 @@ def _counts(
     # Plain columns: over many units each expression would cost as much as all of these.
     cells = "".join(f", sum({name})" for name in names)
     query = (
-        "SELECT variant_id, sum(runs), count(*), sum(simulated_runs)"  # noqa: S608 — names of our own table above
+        "SELECT variant_id, sum(runs), count(*), sum(simulated_runs)"
         f"{cells} FROM experiment_unit WHERE {_MINE}{_only(apart)} GROUP BY variant_id"
     )
     return session.execute(text(query), _bound(session, experiment_id)).all()
@@ -177,7 +177,7 @@ def paired_sums(
     """
     names = [f"{arm}.{column}" for arm in arms for column in columns]
     cells = [f"{short}_{column}" for short in "ct" for column in columns]
-    query = f"{_pairs(columns)} SELECT count(*), {_sums(cells)} FROM pair"  # noqa: S608 — as above
+    query = f"{_pairs(columns)} SELECT count(*), {_sums(cells)} FROM pair"
     both = [*columns, *columns]
     units = units_of(session, experiment_id)
     if units is not None:
@@ -225,7 +225,7 @@ def level_sums(
         for column in columns
     )
     query = (
-        f"{_units(columns)}, pair AS (SELECT unit_key, {means} FROM unit "  # noqa: S608 — as above
+        f"{_units(columns)}, pair AS (SELECT unit_key, {means} FROM unit "
         f"WHERE variant_id IN ({marks['c']}, {marks['t']}) AND {whole} GROUP BY unit_key "
         f"HAVING count(*) = {len(bound)}) SELECT count(*), {_sums(cells)} FROM pair"
     )
@@ -244,7 +244,7 @@ def unpaired(
         return tuple(alone(valued(units, columns), *arms.values()))
     whole = " AND ".join(f"{name} IS NOT NULL" for name in columns)
     query = (
-        f"{_units(columns)} SELECT unit_key FROM unit "  # noqa: S608 — as above
+        f"{_units(columns)} SELECT unit_key FROM unit "
         "WHERE variant_id IN (:control_id, :treatment_id) GROUP BY unit_key "
         f"HAVING sum(CASE WHEN {whole} THEN 1 ELSE 0 END) < 2 ORDER BY unit_key"
     )
@@ -282,7 +282,7 @@ def arm_sums(
         cells = [*(f"{name} * weight" for name in columns), _WEIGHT]
         shift = {**dict.fromkeys(columns, 0.0), _WEIGHT: 0.0}
     query = (
-        f"{unit} SELECT variant_id, count(*), {_sums(cells)} "  # noqa: S608 — as above
+        f"{unit} SELECT variant_id, count(*), {_sums(cells)} "
         f"FROM {'drawn' if weighted else 'unit'} WHERE {whole} GROUP BY variant_id"
     )
     names = [*columns, _WEIGHT] if weighted else list(columns)
@@ -353,7 +353,7 @@ def _units(columns: Sequence[str], *, apart: bool = False) -> str:
     values = ", ".join(f"{_VALUES[name]} AS {name}" for name in columns)
     # Worked out once a unit, and not once a product.
     return (
-        f"WITH unit AS MATERIALIZED (SELECT unit_key, variant_id, {values} FROM experiment_unit "  # noqa: S608 — as above
+        f"WITH unit AS MATERIALIZED (SELECT unit_key, variant_id, {values} FROM experiment_unit "
         f"WHERE {_MINE}{_only(apart)})"
     )
 
@@ -363,7 +363,7 @@ def _pairs(columns: Sequence[str]) -> str:
         short: ", ".join(f"{_VALUES[name]} AS {short}_{name}" for name in columns) for short in "ct"
     }
     found = {
-        short: f"(SELECT unit_key, {sides[short]} FROM experiment_unit WHERE {_MINE} "  # noqa: S608 — as above
+        short: f"(SELECT unit_key, {sides[short]} FROM experiment_unit WHERE {_MINE} "
         f"AND variant_id = :{arm}_id)"
         for short, arm in (("c", "control"), ("t", "treatment"))
     }
@@ -371,7 +371,7 @@ def _pairs(columns: Sequence[str]) -> str:
     whole = " AND ".join(f"{cell} IS NOT NULL" for cell in cells)
     # By the index that keeps a unit and its variant apart from all others.
     return (
-        f"WITH pair AS MATERIALIZED (SELECT {', '.join(cells)} FROM {found['c']} AS c "  # noqa: S608 — as above
+        f"WITH pair AS MATERIALIZED (SELECT {', '.join(cells)} FROM {found['c']} AS c "
         f"JOIN {found['t']} AS t ON t.unit_key = c.unit_key WHERE {whole})"
     )
 

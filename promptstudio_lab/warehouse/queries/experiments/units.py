@@ -76,7 +76,7 @@ def still_open(connection: Connection, endings: Sequence[Ending]) -> list[str]:
     if not endings:
         return []
     sql = (
-        "SELECT id, lease_owner, lease_epoch FROM flow_execution "  # noqa: S608 — names of our own schema
+        "SELECT id, lease_owner, lease_epoch FROM flow_execution "
         f"WHERE status = 'running' AND {_THESE[connection.dialect.name]}"
     )
     wanted = set(endings)
@@ -116,7 +116,7 @@ def _one_by_one(sign: str) -> str:
     for column in _MEASURES:
         values += [f"{sign}({column} IS NOT NULL)", f"{sign}coalesce({column}, 0)"]
     return (
-        f"SELECT run.id, {_KEY}, {', '.join(values)}, {_TOUCHED['sqlite']}, created_at, created_by "  # noqa: S608 — as above
+        f"SELECT run.id, {_KEY}, {', '.join(values)}, {_TOUCHED['sqlite']}, created_at, created_by "
         "FROM json_each(?) AS given CROSS JOIN flow_execution AS run ON run.id = given.value "
         f"WHERE {FINISHED} AND {_OURS}"
     )
@@ -130,7 +130,7 @@ def _grouped(sign: str) -> str:
     signed = ", ".join(f"{sign}{value}" for value in values)
     # In one order, so that two who add to the same units never wait for each other.
     return (
-        f"SELECT CAST(min(CAST(id AS text)) AS uuid), {_KEY}, {signed}, {_TOUCHED['postgresql']}, "  # noqa: S608 — as above
+        f"SELECT CAST(min(CAST(id AS text)) AS uuid), {_KEY}, {signed}, {_TOUCHED['postgresql']}, "
         f"min(created_at), min(created_by) FROM flow_execution WHERE {_THESE['postgresql']} "
         f"AND {FINISHED} AND {_OURS} GROUP BY {_KEY} ORDER BY variant_id, unit_key"
     )

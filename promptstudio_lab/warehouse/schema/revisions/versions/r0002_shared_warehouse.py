@@ -91,4 +91,4 @@ def _date_by_id(connection: Connection) -> None:
         raise RuntimeError(message)
     raw.create_function("moment_of", 1, lambda key: iso(time_of(key)), deterministic=True)
     for table in _BY_MONTH:
-        connection.exec_driver_sql(f"UPDATE {table} SET created_at = moment_of(id)")  # noqa: S608 — names above
+        connection.exec_driver_sql(f"UPDATE {table} SET created_at = moment_of(id)")
