@@ -109,6 +109,32 @@ def test_what_cost_nothing_goes_with_what_comes_next(
     assert disk.groups == [[run.input.run_id for run in runs]]
 
 
+def test_a_whole_group_that_is_there_already_does_not_linger(
+    memory: Lab, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "_GROUP", 2)
+    monkeypatch.setattr(recorder_module, "_LINGER_S", 0.0)
+    plan, recorder = planned(memory, scorer=False), memory.environment.recorder("queued")
+    first, *others = [begun(plan) for _ in range(4)]
+
+    async def work() -> None:
+        await recorder.run_started(first)
+        await asyncio.to_thread(disk.busy.wait, 20)
+        monkeypatch.setattr(recorder_module, "_LINGER_S", 60.0)
+        for run in others:
+            await recorder.run_started(run)
+        disk.free.set()
+
+    asyncio.run(work())
+    late = time.monotonic() + 30
+    while len(disk.groups) < 2:
+        assert time.monotonic() < late, "what fills a group waits for nothing"
+        time.sleep(0.02)
+    recorder.close()
+    groups = [[run.input.run_id for run in some] for some in ([first], others[:2], others[2:])]
+    assert disk.groups == groups
+
+
 def test_nobody_who_waits_and_nothing_paid_for_lingers(
     memory: Lab, disk: Disk, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
