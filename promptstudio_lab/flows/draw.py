@@ -124,7 +124,7 @@ def headline(node: Node) -> str:
     >>> headline(Node("", "route", "switch", {"cases": ["billing", "tech"]}))
     'billing, tech'
     >>> headline(Node("", "route", "switch", {"cases": [{"name": "long", "when": "len(x) > 9"}]}))
-    'long'
+    'long: len(x) > 9'
     """
     if node.kind not in kinds:
         return f"unknown kind {node.kind}"
@@ -138,11 +138,16 @@ def headline(node: Node) -> str:
 
 def _short(value: Json) -> str:
     if isinstance(value, list):
-        named = [item.get("name") if isinstance(item, dict) else item for item in value]
-        return ", ".join(str(name) for name in named if name is not None)
+        return ", ".join(filter(None, map(_named, value)))
     if isinstance(value, dict):
         return str(value.get("ref") or value.get("text") or "")
     return "" if value is None else str(value)
+
+
+def _named(item: Json) -> str:
+    if not isinstance(item, dict):
+        return _short(item)
+    return ": ".join(str(item[name]) for name in ("name", "when") if item.get(name) is not None)
 
 
 def xml_text(text: str) -> str:

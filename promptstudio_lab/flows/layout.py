@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from promptstudio_lab.flows.graph import Node
 
 COLUMN = 288.0
-ROW = 176.0
+ROW = 208.0  # room for what a card shows of a run, and for a frame's name
 WIDTH, HEIGHT = 208, 60
 HEADER = 44.0  # of a container's frame, above its body
 PADDING = 16.0  # of a container's frame, around its body

@@ -130,6 +130,8 @@ def test_a_failure_leads_to_its_node_and_is_seen_from_any_distance(room: Room, l
     page.locator(".psl-summary.psl-is-failed").wait_for()
     idle = page.locator(".psl-wire.psl-idle")
     room.until(lambda: idle.count() == 1, "the edge that nothing went over")
+    steps = page.locator(".psl-step-name")
+    assert steps.all_inner_texts() == ["ticket", "first", "second"]
     page.locator(".psl-desk").focus()
     away(room, 55)
     room.until(lambda: page.locator(".psl-outcome-line > .psl-icon").count() == 3, "a sign on each")

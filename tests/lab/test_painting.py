@@ -105,8 +105,13 @@ def test_a_run_is_painted_with_its_failures_and_what_was_edited_since(
 def test_the_whole_of_a_value_is_there_for_every_time_a_node_ran(room: Lab) -> None:
     flow = flow_of(room, "a/each", each_asks(model="simulated:small"))
     run = flow.run(xs=["a", "b", "c"])
-    say = next(one.id for one in flow.graph_now.nodes if one.key == "say")
-    painted = question(flow, "run", run=run.id)["nodes"][say]
+    each, say = (
+        next(one.id for one in flow.graph_now.nodes if one.key == key) for key in ("each", "say")
+    )
+    nodes = question(flow, "run", run=run.id)["nodes"]
+    painted = nodes[say]
+    assert 0 <= nodes[each]["began_ms"] <= painted["began_ms"] < painted["ended_ms"]
+    assert painted["ended_ms"] <= nodes[each]["ended_ms"] <= run.latency_ms
     assert (painted["times"], painted["failed"], painted["status"]) == (3, 0, "succeeded")
     second = question(flow, "values", run=run.id, node=say, nth=1)
     assert second["path"].endswith("[1]")

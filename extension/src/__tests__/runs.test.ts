@@ -1,5 +1,5 @@
 import { duration, money, percent } from '../flow/figures';
-import { heated, nameOf, passage, Runs, standing } from '../flow/runs';
+import { heated, nameOf, passage, Runs, standing, stepsOf } from '../flow/runs';
 import { Session } from '../flow/session';
 import type { Answer, Message, NodeRun, RunView } from '../flow/types';
 import { read } from '../canvas/run';
@@ -10,6 +10,8 @@ const did = (more: Partial<NodeRun> = {}): NodeRun => ({
   times: 1,
   failed: 0,
   cached: false,
+  began_ms: 0,
+  ended_ms: 12,
   latency_ms: 12,
   cost_usd: 0.001,
   input_tokens: 3,
@@ -220,5 +222,30 @@ test('texts are taken as they are, all else as JSON', () => {
   expect(read(wanted, { t: '{"a"', j: '{"a": 1}', n: 'many', e: '' }, 'no JSON')).toEqual([
     { t: '{"a"', j: { a: 1 } },
     { n: 'no JSON' }
+  ]);
+});
+
+test('steps are what ran, in the order of their beginning, bodies after what holds them', () => {
+  const nodes = [
+    node('late'),
+    node('item', { parent: 'id-each' }),
+    node('each'),
+    node('never'),
+    node('first')
+  ];
+  const ran = run({
+    nodes: {
+      'id-late': did({ began_ms: 90 }),
+      'id-item': did({ began_ms: 95 }),
+      'id-each': did({ began_ms: 10 }),
+      'id-first': did({ began_ms: 0 })
+    }
+  });
+  const steps = stepsOf(view({ nodes }), ran).map(step => [step.node.key, step.depth]);
+  expect(steps).toEqual([
+    ['first', 0],
+    ['each', 0],
+    ['item', 1],
+    ['late', 0]
   ]);
 });

@@ -7,7 +7,7 @@ import { Literal, spelled } from '../literal';
 import { RunContext, useEditor } from './editor';
 import { Icon } from './icons';
 
-const ICONS: Readonly<Record<Standing, string>> = {
+export const ICONS: Readonly<Record<Standing, string>> = {
   running: 'running',
   waiting: 'waiting',
   succeeded: 'done',
@@ -38,7 +38,7 @@ export function Outcome({ node }: { node: NodeView }): ReactElement | null {
   return (
     <div className="psl-outcome">
       <div className="psl-outcome-line">
-        <Icon name={ICONS[stands]} size={12} />
+        <Icon name={ICONS[stands]} size={14} />
         <span>
           {found ? duration(found.latency_ms) : t(WORDS[stands])}
           {found && <span className="psl-spent">{spent(found)}</span>}
@@ -60,7 +60,7 @@ export function Outcome({ node }: { node: NodeView }): ReactElement | null {
   );
 }
 
-const WORDS: Readonly<Record<Standing, string>> = {
+export const WORDS: Readonly<Record<Standing, string>> = {
   running: 'running…',
   waiting: 'waits for an answer',
   succeeded: 'done',

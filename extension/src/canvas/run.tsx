@@ -8,6 +8,7 @@ import { useEditor } from './editor';
 import { Icon } from './icons';
 import { command } from './keys';
 import { useAnswer } from './library';
+import { Steps } from './steps';
 import { Answer } from './values';
 
 interface RunProps {
@@ -47,6 +48,7 @@ export function Run({ state, until, onClose }: RunProps): ReactElement {
       <div className="psl-form">
         <Inputs state={state} until={until} />
         <Summary state={state} />
+        {state.shown && <Steps run={state.shown} />}
         <Colours state={state} />
         <Past state={state} />
       </div>

@@ -4,6 +4,7 @@ import type {
   HeatView,
   JsonObject,
   NodeHeat,
+  NodeRun,
   NodeView,
   RunNews,
   RunView,
@@ -69,6 +70,7 @@ export class Runs {
 
   /** Run the flow, or up to a node; false if it cannot, and the reason has been told. */
   async begin(inputs: JsonObject, until: string | null): Promise<boolean> {
+    this.session.hush();
     this.set({ starting: true, heat: null });
     const found = await this.session.question<{ run: string }>({ do: 'run', inputs, until });
     this.set({ starting: false, texts: NOTHING });
@@ -232,6 +234,26 @@ export function standing(view: View, run: RunView, node: NodeView): Standing | n
   }
   const inside = view.nodes.filter(other => other.parent === node.id);
   return inside.some(other => run.nodes[other.id] ?? run.under_way[other.id]) ? 'running' : null;
+}
+
+/** A node that ran, and how deep it lies in bodies. */
+export interface Step {
+  readonly node: NodeView;
+  readonly did: NodeRun;
+  readonly depth: number;
+}
+
+/** What ran, in the order of its beginning; what lies in a body comes after what holds it. */
+export function stepsOf(view: View, run: RunView): readonly Step[] {
+  const inside = (parent: string | null, depth: number): Step[] =>
+    view.nodes
+      .flatMap(node => {
+        const did = node.parent === parent ? run.nodes[node.id] : undefined;
+        return did ? [{ node, did, depth }] : [];
+      })
+      .sort((one, other) => one.did.began_ms - other.did.began_ms)
+      .flatMap(step => [step, ...inside(step.node.id, depth + 1)]);
+  return inside(null, 0);
 }
 
 /**

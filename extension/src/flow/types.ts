@@ -379,6 +379,9 @@ export interface NodeRun {
   readonly times: number;
   readonly failed: number;
   readonly cached: boolean;
+  /** From when to when it was at work, since the run began. */
+  readonly began_ms: number;
+  readonly ended_ms: number;
   readonly latency_ms: number;
   readonly cost_usd: number | null;
   readonly input_tokens: number;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select, update
@@ -30,6 +31,7 @@ _MOST_RUNS = 50
 _HEAT_RUNS = 200
 # What a card shows of a value; the whole of it is asked for.
 _SHOWN = 200
+_MS = timedelta(milliseconds=1)
 _GOING_ON = ("running", "waiting")
 
 
@@ -94,11 +96,20 @@ def painted(session: Session, run_id: str) -> dict[str, Json]:
     return {
         **_run(run),
         "error": _short(bodies.get(run.error_payload_id or "")),
-        "nodes": {key: _node(rows, bodies) for key, rows in by_node.items()},
+        "nodes": {
+            key: {**_when(run, rows), **_node(rows, bodies)} for key, rows in by_node.items()
+        },
         "under_way": {
             key: "running" if status == "started" else "waiting" for key, status in under_way
         },
     }
+
+
+def _when(run: FlowExecution, rows: list[NodeExecution]) -> dict[str, Json]:
+    """Return from when to when a node was at work, in milliseconds since the run began."""
+    began = min(row.started_at for row in rows) - run.started_at
+    ended = max(row.completed_at for row in rows) - run.started_at
+    return {"began_ms": began / _MS, "ended_ms": ended / _MS}
 
 
 def _node(rows: list[NodeExecution], bodies: dict[str, Json]) -> dict[str, Json]:
