@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from promptstudio_lab.errors import PromptStudioError
 from promptstudio_lab.flows.draw import ACCENTS, headline
 from promptstudio_lab.flows.facts import Facts
-from promptstudio_lab.flows.graph import Graph, Node
+from promptstudio_lab.flows.graph import NOTE, Graph, Node
 from promptstudio_lab.flows.operations import check_shape, starting_config
 from promptstudio_lab.flows.shape import ports_of
 from promptstudio_lab.flows.validate import validate
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 # Where a node stands is nobody's work.
 _MEANT = ("config", "policy", "node_key")
 _LISTS = tuple(f"list[{name}]" for name in ("text", "json", "int", "float", "bool"))
+# Kinds that no branch opens: what each run is given is there before, and words do nothing.
+_NEVER_WAITING = ("input", NOTE)
 # Both engines count in 64 bits.
 _LAST_SEQUENCE = 2**63 - 1
 
@@ -305,8 +307,9 @@ def _usual(name: str) -> dict[str, Json]:
     """Return the types that a fresh node of a kind takes and gives: what it can be drawn to."""
     fresh = Node("", name, name, starting_config(name))
     ports = ports_of(Graph((fresh,)), fresh, Facts()) or Ports(open=True)
+    waits = [] if name in _NEVER_WAITING else ["branch"]
     return {
-        "takes": [port.type for port in ports.inputs],
+        "takes": [*(port.type for port in ports.inputs), *waits],
         "gives": [port.type for port in ports.outputs],
     }
 

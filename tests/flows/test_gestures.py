@@ -184,6 +184,22 @@ def test_a_node_comes_connected_to_the_port_that_was_drawn_from(flow: Flow) -> N
         flow.apply({"type": "extend", "to": {**answers, "port": "gone"}, "node": new_id()})
 
 
+@pytest.mark.parametrize("kind", ["llm", "sql", "switch"])
+def test_a_node_that_comes_to_a_branch_waits_for_it(flow: Flow, kind: str) -> None:
+    switch = new_id()
+    flow.apply({"type": "add", "node": switch, "kind": "switch", "key": "sort", "x": 0, "y": 0})
+    before = flow.head().seq
+    start = {"node": switch, "port": "default"}
+    flow.apply(
+        {"type": "extend", "from": start, "node": new_id(), "kind": kind, "key": "next"}
+        | {"x": 300, "y": 0}
+    )
+    assert edges(flow) == BEFORE | {"sort.default → next.when"}
+    assert flow.head().seq == before + 1
+    flow.undo()
+    assert edges(flow) == BEFORE
+
+
 def test_a_node_moved_into_a_body_loses_the_edges_that_would_leave_it(flow: Flow) -> None:
     each = new_id()
     flow.apply({"type": "add", "node": each, "kind": "map", "key": "each", "x": 0, "y": 400})

@@ -74,6 +74,32 @@ def test_an_edit_is_kept_and_undone(flow: Flow, open_editor: Open) -> None:
     assert "join" not in flow.graph_now.by_key
 
 
+@pytest.mark.parametrize(
+    ("key", "port", "type_", "some"),
+    [
+        ("classify", "text", "text", {"llm", "switch", "output"}),
+        ("rows", "value", "table", {"map", "merge"}),
+        ("sort", "default", "branch", {"llm", "sql", "loop", "output"}),
+    ],
+)
+def test_what_is_offered_behind_an_output_can_be_put_there(
+    flow: Flow, open_editor: Open, key: str, port: str, type_: str, some: set[str]
+) -> None:
+    flow.switch(flow.input("tone"), "sort").case("a").llm("warm", prompt="Say hello.")
+    browser = open_editor(flow)
+    view = browser.ask({"id": "q", "do": "view"})["view"]
+    fits = view["types"][type_]
+    offered = {k["name"] for k in view["kinds"] if any(fits[t] is None for t in k["takes"])}
+    assert some <= offered
+    assert not offered & {"input", "note"}
+    start = {"node": flow.graph_now.by_key[key].id, "port": port}
+    place = {"x": 0, "y": 0}
+    for kind in offered:
+        put = edit(type="extend", **{"from": start}, node=new_id(), kind=kind, key=kind, **place)
+        assert browser.ask(put)["ok"], kind
+        assert browser.ask({"id": "2", "do": "undo"})["ok"]
+
+
 def test_a_refusal_is_an_answer_with_its_reason(flow: Flow, open_editor: Open) -> None:
     browser = open_editor(flow)
     by_key = flow.graph_now.by_key

@@ -107,6 +107,63 @@ test('Backspace in a text that is being written removes no node', async () => {
   expect(host.asked.some(message => message.do === 'edit')).toBe(false);
 });
 
+/** What stands behind loose outputs. */
+const stubs = (element: HTMLElement): HTMLElement[] => {
+  expect(element.querySelectorAll('.psl-far')).toHaveLength(0);
+  return [...element.querySelectorAll<HTMLElement>('.psl-stub')];
+};
+
+const click = (target: Element | null | undefined): Promise<void> =>
+  act(async () => {
+    target?.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+    await settled();
+  });
+
+test('what is picked behind a loose output comes connected, as one edit', async () => {
+  const [llm] = view().kinds;
+  const lists = { ...llm, name: 'map', title: 'Map', takes: ['table'] };
+  const kinds = [llm, lists] as KindView[];
+  const { element, host } = await shown(view({ kinds }));
+  const loose = stubs(element);
+  expect(loose.map(each => each.getAttribute('aria-label'))).toEqual([
+    'Add a node after b.out',
+    'Add a node after c.out'
+  ]);
+  await click(loose[0]);
+  const offered = [...element.querySelectorAll<HTMLElement>('.psl-picker [role="option"]')];
+  expect(offered.map(each => each.querySelector('b')?.textContent)).toEqual(['LLM']);
+  expect(element.querySelector('.psl-inspector')).toBeNull();
+  await click(offered[0]);
+  const edits = host.asked.filter(message => message.do === 'edit');
+  expect(edits.map(message => message.operation)).toMatchObject([
+    // `c` lies there already.
+    { type: 'extend', kind: 'llm', from: { node: 'id-b', port: 'out' }, x: 592, y: 176 }
+  ]);
+});
+
+test('what follows a node of a body goes into that body', async () => {
+  const [llm] = view().kinds;
+  const kinds = [llm, { ...llm, name: 'map', container: true }] as KindView[];
+  const nodes = [
+    node('map', { kind: 'map', x: 800, y: 400, outputs: [] }),
+    node('in', { parent: 'id-map', x: 16, y: 48 }),
+    node('outside', { x: 304, y: 48, outputs: [] })
+  ];
+  const { element, host } = await shown(view({ kinds, nodes, edges: [] }));
+  await click(stubs(element)[0]);
+  await click(element.querySelector('.psl-picker [role="option"]'));
+  const asked = host.asked.at(-1);
+  const edit = asked?.do === 'edit' ? asked.operation : null;
+  expect(edit).toMatchObject({ type: 'extend', parent: 'id-map', x: 304, y: 48 });
+});
+
+test('a note, and a node that gives nothing, lead nowhere', async () => {
+  const nodes = [node('a', { outputs: [] }), node('words', { kind: 'note', outputs: [] })];
+  const { element } = await shown(view({ nodes, edges: [] }));
+  expect(element.querySelectorAll('.react-flow__node')).toHaveLength(2);
+  expect(stubs(element)).toEqual([]);
+});
+
 test('a canvas whose kernel is gone says so and takes no edit', async () => {
   const { element, host } = await shown();
   await act(() => host.die());
@@ -114,6 +171,7 @@ test('a canvas whose kernel is gone says so and takes no edit', async () => {
   await press(card(element, 'b'), 'Enter');
   await press(card(element, 'b'), 'Delete');
   expect(element.querySelectorAll('.react-flow__node')).toHaveLength(3);
+  expect(stubs(element)).toEqual([]);
   expect(host.asked).toHaveLength(1);
 });
 

@@ -2,10 +2,11 @@ import { plain as t } from '../canvas/translate';
 import { applyChange, applyEdit } from '../flow/apply';
 import { bestInput, portsOf, refusal, shapeOf } from '../flow/connect';
 import { fieldsOf, parse, problemsOf, refusedWord, setting, type Field } from '../flow/form';
+import { sizeOf } from '../flow/geometry';
 import { newId } from '../flow/ids';
-import { CARD, freeKey, freePlace } from '../flow/place';
+import { CARD, freeKey, freePlace, placeAfter, type Box } from '../flow/place';
 import { pieces } from '../flow/template';
-import type { NodeView, Schema } from '../flow/types';
+import type { KindView, NodeView, Schema } from '../flow/types';
 import { change, node, view } from './flows';
 
 const ends = (source: string, target: string, target_port = 'in') => ({
@@ -122,6 +123,42 @@ describe('places', () => {
         Math.abs(other.x - place.x) >= CARD.width || Math.abs(other.y - place.y) >= CARD.height;
       expect(apart).toBe(true);
     }
+  });
+
+  const box = (x: number, y: number, width = CARD.width, height = CARD.height): Box => ({
+    ...{ x, y, width, height }
+  });
+
+  test.each<[string, Box[]]>([
+    ['nothing', []],
+    ['a card', [box(288, 0)]],
+    ['a card that lies a little higher', [box(300, -40)]],
+    ['a card that lies a little lower', [box(260, 80)]],
+    ['two cards with too little room between them', [box(288, 240), box(288, 0)]],
+    ['a frame that begins elsewhere', [box(-400, -96, 900, 600), box(288, 512)]],
+    ['another column', [box(576, 0)]]
+  ])('what follows a card lies beside it and covers no other: %s', (_, others) => {
+    const from = box(0, 0);
+    const place = placeAfter(from, others, CARD);
+    expect(place.x).toBeGreaterThan(from.x + from.width + 48);
+    expect(place.x).toBeLessThan(from.x + from.width + 88);
+    for (const other of others) {
+      const isBeside = other.x >= place.x + CARD.width || place.x >= other.x + other.width;
+      const isApart = other.y >= place.y + CARD.height || place.y >= other.y + other.height;
+      expect(isBeside || isApart).toBe(true);
+    }
+  });
+
+  test('what follows lies level where there is room, and else no lower than it must', () => {
+    expect(placeAfter(box(0, 32), [box(288, 400), box(288, -200)], CARD).y).toBe(32);
+    expect(placeAfter(box(0, 0), [box(288, 0), box(288, 400)], CARD).y).toBe(112);
+  });
+
+  test('a new node is as large as its kind is drawn', () => {
+    const [kind] = view().kinds;
+    const large = { ...kind, takes: ['any', 'any', 'branch'], gives: ['text'] } as KindView;
+    expect(sizeOf(large)).toEqual({ width: CARD.width, height: 113 });
+    expect(sizeOf({ ...large, container: true })).toEqual({ width: 320, height: 144 });
   });
 
   test('a new name is no other node’s, whatever its case', () => {

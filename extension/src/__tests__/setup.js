@@ -22,9 +22,15 @@ globalThis.matchMedia ??= () => ({
   addEventListener() {},
   removeEventListener() {}
 });
+/** A card is as large as a card, and the canvas has room for some beside each other. */
+const sized = (card, canvas) => ({
+  get() {
+    return this.matches('.react-flow__renderer') ? canvas : card;
+  }
+});
 Object.defineProperties(globalThis.HTMLElement.prototype, {
-  offsetHeight: { get: () => 96 },
-  offsetWidth: { get: () => 220 }
+  offsetHeight: sized(96, 800),
+  offsetWidth: sized(220, 1200)
 });
 globalThis.SVGElement.prototype.getBBox = () => ({ x: 0, y: 0, width: 0, height: 0 });
 globalThis.HTMLElement.prototype.scrollIntoView = () => undefined;

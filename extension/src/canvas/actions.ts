@@ -4,11 +4,13 @@ import { flushSync } from 'react-dom';
 
 import { aligned, distributed, heightsOf, type Along, type Side } from '../flow/arrange';
 import { copied, pasted } from '../flow/clip';
+import { FOOT, sizeOf } from '../flow/geometry';
 import { newId } from '../flow/ids';
 import { nodeOf } from '../flow/lookup';
-import { freeKey, freePlace, snapped } from '../flow/place';
+import { freeKey, freePlace, placeAfter, snapped, type Box } from '../flow/place';
 import type { Session } from '../flow/session';
-import type { Edit, Opening, Place, Translate, View } from '../flow/types';
+import type { Edit, NodeView, Opening, Place, Translate, View } from '../flow/types';
+import { drawn } from './cards';
 import type { Wire } from './edge';
 import { selected, type Card } from './node';
 
@@ -44,6 +46,7 @@ interface At {
   readonly live: boolean;
   readonly cards: readonly Card[];
   readonly wires: readonly Wire[];
+  readonly folded: ReadonlySet<string>;
   readonly setCards: Dispatch<SetStateAction<Card[]>>;
   readonly setWires: Dispatch<SetStateAction<Wire[]>>;
   readonly root: RefObject<HTMLElement>;
@@ -96,11 +99,15 @@ function actionsOf(now: () => At, flow: ReturnType<typeof useReactFlow<Card, Wir
     selectOnly,
     add: (kind, wanted = {}) => {
       const { view } = now();
-      const place = placeOf(view, wanted, middle());
-      const parent = wanted.parent ?? null;
+      const { on, from, to } = wanted;
+      const beside = besideOf(view, wanted);
+      const parent = beside ? beside.parent : (wanted.parent ?? null);
+      const follows = from && !wanted.at ? beside : undefined;
+      const place = follows
+        ? following(now(), follows, kind)
+        : within(view, placeOf(view, wanted, middle()), parent);
       const key = parent === null ? { key: freeKey(view, kind) } : {};
       const added = { node: newId(), kind, ...key, ...place, parent };
-      const { on, from, to } = wanted;
       const asked: Edit = on
         ? { type: 'insert', on, ...added }
         : from
@@ -167,15 +174,29 @@ function actionsOf(now: () => At, flow: ReturnType<typeof useReactFlow<Card, Wir
   };
 }
 
-/** Where a new node goes, counted from the container that it goes into. */
-function placeOf(view: View, wanted: Wanted, middle: Place): Place {
-  const at = wanted.at
-    ? snapped({ x: wanted.at.x - 110, y: wanted.at.y - 24 })
-    : freePlace(view, middle);
-  const end = wanted.from ?? wanted.to;
+/** Where a new node goes, wherever on the canvas that is. */
+function placeOf(view: View, { at }: Wanted, middle: Place): Place {
+  return at ? snapped({ x: at.x - 110, y: at.y - 24 }) : freePlace(view, middle);
+}
+
+/** The node that a new one is to be connected with: both lie in one body. */
+function besideOf(view: View, wanted: Wanted): NodeView | undefined {
   const on = view.edges.find(edge => edge.id === wanted.on);
-  const beside = nodeOf(view, end?.node ?? on?.source ?? null);
-  return within(view, at, beside ? beside.parent : (wanted.parent ?? null));
+  return nodeOf(view, (wanted.from ?? wanted.to)?.node ?? on?.source ?? null);
+}
+
+/** Where a new node goes that follows another, counted as that one is. */
+function following({ view, cards, folded }: At, node: NodeView, kind: string): Place {
+  // As high as a run makes cards; what is written on a note makes it higher still.
+  const { box } = drawn(view, folded, FOOT);
+  const heights = new Map(cards.map(card => [card.id, card.measured?.height ?? 0]));
+  const whole = (other: NodeView): Box => {
+    const found = box(other);
+    return { ...found, height: Math.max(found.height, heights.get(other.id) ?? 0) };
+  };
+  const others = view.nodes.filter(other => other !== node && other.parent === node.parent);
+  const { width, height } = sizeOf(view.kinds.find(one => one.name === kind));
+  return placeAfter(box(node), others.map(whole), { width, height: height + FOOT });
 }
 
 /** A place on the canvas as it is counted inside a container. */

@@ -58,15 +58,13 @@ interface BoardProps {
   readonly setWires: Dispatch<SetStateAction<Wire[]>>;
   readonly zooms: boolean;
   readonly onAdd: (kind: string, wanted: Wanted) => void;
-  /** Offer kinds for what is wanted, at a point of the window. */
-  readonly onMenu: (wanted: Wanted, client: Place) => void;
   readonly onInspect: (id: string | null) => void;
 }
 
 /** The canvas proper: gestures become edits, edits come back as cards and wires. */
 export function Board(props: BoardProps): ReactElement {
   const { cards, setCards, wires, setWires } = props;
-  const { session, view, live, t } = useEditor();
+  const { session, view, live, t, offer } = useEditor();
   const flow = useReactFlow<Card, Wire>();
   const store = useStoreApi<Card, Wire>();
   const detail = useStore<Detail>(({ transform: [, , zoom] }) =>
@@ -154,7 +152,7 @@ export function Board(props: BoardProps): ReactElement {
     onPaneContextMenu: (event: Click | MouseEvent) => {
       event.preventDefault();
       const client = { x: event.clientX, y: event.clientY };
-      props.onMenu({ at: flow.screenToFlowPosition(client) }, client);
+      offer({ at: flow.screenToFlowPosition(client) }, client);
     },
     onNodeClick: (event: Click, card: Card) =>
       props.onInspect(event.shiftKey || command(event) ? null : card.id),
@@ -253,7 +251,7 @@ export function Board(props: BoardProps): ReactElement {
       const client = { x: point.clientX, y: point.clientY };
       const end = { node: from.node, port: from.port };
       const wanted = from.side === 'source' ? { from: end } : { to: end };
-      props.onMenu({ ...wanted, at: flow.screenToFlowPosition(client) }, client);
+      offer({ ...wanted, at: flow.screenToFlowPosition(client) }, client);
     };
     return {
       isValidConnection: wanted => refusal(without(view, wanted), endsOf(wanted), t) === null,

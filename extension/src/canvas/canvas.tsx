@@ -164,6 +164,7 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     live,
     cards,
     wires,
+    folded,
     setCards,
     setWires,
     root,
@@ -212,19 +213,12 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
     setMenu({ ...what, at });
   }, []);
   const offer = useCallback(
-    (edge: string, client: Place | null) =>
-      openMenu(
-        {
-          what: 'add',
-          wanted: client ? { on: edge, at: flow.screenToFlowPosition(client) } : { on: edge }
-        },
-        client
-      ),
-    [flow, openMenu]
+    (wanted: Wanted, client: Place | null) => openMenu({ what: 'add', wanted }, client),
+    [openMenu]
   );
   const addAt = (client: Place | null): void => {
     const at = client ? flow.screenToFlowPosition(client) : undefined;
-    openMenu({ what: 'add', wanted: at ? { at } : {} }, client);
+    offer(at ? { at } : {}, client);
   };
   const { onLeave, ...keys } = useKeys({
     session,
@@ -335,7 +329,7 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
                 onAdd={kind => actions.add(kind)}
               />
               <div
-                className="psl-stage"
+                className={chosen > 1 ? 'psl-stage psl-several' : 'psl-stage'}
                 onPointerMove={event => {
                   pointer.current = { x: event.clientX, y: event.clientY };
                 }}
@@ -350,7 +344,6 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
                   setWires={setWires}
                   zooms={options.wheel === 'always' || focused}
                   onAdd={actions.add}
-                  onMenu={(wanted, client) => openMenu({ what: 'add', wanted }, client)}
                   onInspect={id => {
                     hidden.current = id;
                     setInspected(id);

@@ -1,8 +1,9 @@
 import { Position } from '@xyflow/react';
 
-import { FOOT, outline } from '../flow/geometry';
-import { CARD } from '../flow/place';
-import { lanesOf, type Box, type Drawn } from '../flow/route';
+import { EMPTY_FRAME, FOOT, outline } from '../flow/geometry';
+import { nodeOf } from '../flow/lookup';
+import { CARD, type Box } from '../flow/place';
+import { lanesOf, type Drawn } from '../flow/route';
 import type { NodeView, View } from '../flow/types';
 import type { Wire } from './edge';
 import type { Card } from './node';
@@ -77,8 +78,6 @@ function hiddenIn(ordered: readonly NodeView[], folded: ReadonlySet<string>): Se
 const FRAME_MARGIN = 24;
 const DEEPEST = 16;
 
-const EMPTY = { width: 320, height: 144 };
-
 /** How large each open container is, by the id of its node: as large as what lies in it. */
 function framesOf(
   view: View,
@@ -86,24 +85,29 @@ function framesOf(
   folded: ReadonlySet<string>,
   foot: number
 ): Map<string, { width: number; height: number }> {
-  const containers = new Set(view.kinds.filter(kind => kind.container).map(kind => kind.name));
+  const isOpen = openIn(view, folded);
   const found = new Map<string, { width: number; height: number }>();
   for (const node of [...ordered].reverse()) {
-    const isOpen = containers.has(node.kind) && !folded.has(node.id);
-    if (isOpen && !found.has(node.id)) {
-      found.set(node.id, EMPTY);
+    if (isOpen(node) && !found.has(node.id)) {
+      found.set(node.id, EMPTY_FRAME);
     }
     if (node.parent === null || folded.has(node.parent)) {
       continue;
     }
     const own = found.get(node.id) ?? { width: CARD.width, height: outline(view, node).height };
-    const frame = found.get(node.parent) ?? EMPTY;
+    const frame = found.get(node.parent) ?? EMPTY_FRAME;
     found.set(node.parent, {
       width: Math.max(frame.width, node.x + own.width + FRAME_MARGIN),
       height: Math.max(frame.height, node.y + own.height + foot + FRAME_MARGIN)
     });
   }
   return found;
+}
+
+/** Whether a node is a container that shows its body. */
+function openIn(view: View, folded: ReadonlySet<string>): (node: NodeView) => boolean {
+  const containers = new Set(view.kinds.filter(kind => kind.container).map(kind => kind.name));
+  return node => containers.has(node.kind) && !folded.has(node.id);
 }
 
 /** The nodes, each container before what lies in it. */
@@ -146,10 +150,18 @@ export function wiresOf(
 ): Wire[] {
   const known = new Map(before.map(wire => [wire.id, wire]));
   const lanes = lanesOf(view, drawn(view, folded, feet ? FOOT : 0));
+  const isOpen = openIn(view, folded);
   const wires = view.edges.map(edge => {
     const old = known.get(edge.id);
     const lane = lanes.get(edge.id) ?? null;
-    return old?.data?.edge === edge && JSON.stringify(old.data.lane) === JSON.stringify(lane)
+    const source = nodeOf(view, edge.source);
+    // Frames lie deep, and what stands behind their outputs is still above their edges.
+    const zIndex = source?.parent === null && isOpen(source) ? -1 : undefined;
+    const isSame =
+      old?.data?.edge === edge &&
+      old.zIndex === zIndex &&
+      JSON.stringify(old.data.lane) === JSON.stringify(lane);
+    return isSame
       ? old
       : {
           ...old,
@@ -159,6 +171,7 @@ export function wiresOf(
           sourceHandle: edge.source_port,
           target: edge.target,
           targetHandle: edge.target_port,
+          zIndex,
           data: { edge, lane }
         };
   });
@@ -172,7 +185,7 @@ function kept<Item>(before: Item[], after: Item[]): Item[] {
 }
 
 /** How large cards and frames are, and where their ports lie, before they are drawn. */
-function drawn(view: View, folded: ReadonlySet<string>, foot: number): Drawn {
+export function drawn(view: View, folded: ReadonlySet<string>, foot: number): Drawn {
   const frames = framesOf(view, outermostFirst(view), folded, foot);
   const box = (node: NodeView): Box => {
     const { x, y } = node;

@@ -63,7 +63,12 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
             style={{
               transform: `translate(-50%, -50%) translate(${middleX}px, ${middleY - (text ? 20 : 0)}px)`
             }}
-            onClick={event => offer(props.id, { x: event.clientX, y: event.clientY })}
+            onClick={event =>
+              offer(
+                { on: props.id, at: { x: middleX, y: middleY } },
+                { x: event.clientX, y: event.clientY }
+              )
+            }
           >
             <Icon name="add" size={12} />
           </button>

@@ -12,6 +12,7 @@ import type {
   Translate,
   View
 } from '../flow/types';
+import type { Wanted } from './actions';
 
 /** What every part of one canvas shares and no edit changes. */
 export interface Hands {
@@ -24,8 +25,8 @@ export interface Hands {
   /** Select one node and show its settings. */
   readonly inspect: (id: string) => void;
   readonly fold: (id: string) => void;
-  /** Offer what can be put on an edge, at a point of the window or where there is room. */
-  readonly offer: (edge: string, at: Place | null) => void;
+  /** Offer kinds for what is wanted, at a point of the window or where there is room. */
+  readonly offer: (wanted: Wanted, client: Place | null) => void;
 }
 
 /** The same, with the flow as it stands. */

@@ -56,11 +56,18 @@ function Add({
 }: MenusProps & { menu: Extract<Menu, { what: 'add' }> }): ReactElement {
   const { view, t } = useEditor();
   const { wanted } = menu;
+  const from = nodeOf(view, wanted.from?.node ?? null);
   const type = typeAt(view, wanted);
   const [one, other] = [type('source'), type('target')];
   return (
     <Kinds
-      title={wanted.on ? t('Put on this edge…') : t('Add a node…')}
+      title={
+        wanted.on
+          ? t('Put on this edge…')
+          : from
+            ? t('Add a node after %1…', from.key)
+            : t('Add a node…')
+      }
       menu={menu}
       fits={kind =>
         (one === null || kindFits(view, kind, one, 'source')) &&

@@ -20,6 +20,7 @@ import {
 import { Icon } from './icons';
 import { Mark, Outcome } from './outcome';
 import { Port } from './port';
+import { Stub } from './stub';
 
 /** The kind of what is written beside a flow. */
 export const NOTE = 'note';
@@ -28,7 +29,7 @@ export type Card = Node<{ node: NodeView }, 'card'>;
 const BRANCH_IN: InputView = { name: WHEN, type: 'branch', required: false, many: true };
 /** Where a frame's ports lie, from its upper edge. */
 const FRAME_PORT = 22;
-const FRAME_ROW = 20;
+const FRAME_ROW = 32;
 
 /** One node: what it is, what matters of it, what it takes and gives. */
 export const CardView = memo(function CardView(props: NodeProps<Card>): ReactElement {
@@ -183,7 +184,7 @@ const Full = memo(function Full(props: PartProps): ReactElement {
           {rows.map(row => (
             <PortRow
               key={row}
-              node={node.id}
+              node={node}
               input={inputs[row]}
               output={outputs[row]}
               taken={taken}
@@ -249,6 +250,7 @@ const Frame = memo(function Frame(props: PartProps & { readonly isEmpty: boolean
             side="source"
             connected={given.includes(output.name)}
           />
+          {!given.includes(output.name) && <Stub node={node} port={output} />}
           <span className="psl-label">
             <Literal text={output.name} />
           </span>
@@ -292,7 +294,7 @@ function Badge(props: { readonly problems: readonly ProblemView[] }): ReactEleme
 }
 
 interface RowProps {
-  readonly node: string;
+  readonly node: NodeView;
   readonly input: InputView | undefined;
   readonly output: OutputView | undefined;
   readonly taken: readonly string[];
@@ -304,7 +306,7 @@ function PortRow({ node, input, output, taken, given }: RowProps): ReactElement 
     <div className="psl-row">
       {input && (
         <>
-          <Port node={node} port={input} side="target" connected={taken.includes(input.name)} />
+          <Port node={node.id} port={input} side="target" connected={taken.includes(input.name)} />
           <span className="psl-label">
             <Literal text={input.name} />
             {input.type !== 'any' && input.type !== input.name && <i>{input.type}</i>}
@@ -319,7 +321,13 @@ function PortRow({ node, input, output, taken, given }: RowProps): ReactElement 
             )}
             <Literal text={output.name} />
           </span>
-          <Port node={node} port={output} side="source" connected={given.includes(output.name)} />
+          <Port
+            node={node.id}
+            port={output}
+            side="source"
+            connected={given.includes(output.name)}
+          />
+          {!given.includes(output.name) && <Stub node={node} port={output} />}
         </>
       )}
     </div>

@@ -21,7 +21,7 @@ const KEYS: readonly (readonly [string, readonly (readonly [string, string])[]])
   [
     'Select and go',
     [
-      ['Tab', 'next node'],
+      ['Tab', 'next node, or the + behind its output'],
       ['Alt+arrows', 'the node in that direction'],
       ['Space', 'select, or no longer'],
       ['Ctrl+A', 'select all'],

@@ -30,7 +30,7 @@ export function Wires({ menu, onClose }: WiresProps): ReactElement {
         title: t('Put a node on %1', name),
         detail: t('between what it joins'),
         icon: 'add',
-        run: () => offer(edge.id, null)
+        run: () => offer({ on: edge.id }, null)
       },
       ...elsewhere(view, edge, ends => refusal(without(view, edge), ends, t) === null).map(
         ends => ({

@@ -1,7 +1,7 @@
 import { WHEN } from './apply';
 import { portsOf } from './connect';
-import { CARD } from './place';
-import type { InputView, NodeView, OutputView, View } from './types';
+import { CARD, type Size } from './place';
+import type { InputView, KindView, NodeView, OutputView, View } from './types';
 
 /** Where a port lies on its card, as `style/canvas.css` draws it. */
 export interface Spot {
@@ -24,6 +24,8 @@ const HEAD = 22;
 const FIRST_ROW = 76;
 const ROW = 20;
 const EMPTY = 73;
+/** A container that nothing lies in. */
+export const EMPTY_FRAME: Size = { width: 320, height: 144 };
 /** How much higher a card is with the foot that says what it did in a run. */
 export const FOOT = 56;
 
@@ -53,5 +55,17 @@ export function outlineOf(inputs: readonly InputView[], outputs: readonly Output
       spot(port.name, 'source', CARD.width - 0.5, FIRST_ROW + ROW * row)
     )
   ];
-  return { height: EMPTY + ROW * Math.max(inputs.length, outputs.length), spots };
+  return { height: heightOf(inputs.length, outputs.length), spots };
+}
+
+/** How large a new node of a kind is drawn: a frame with nothing in it, or a card. */
+export function sizeOf(kind: KindView | undefined): Size {
+  const inputs = kind?.takes.filter(type => type !== 'branch').length ?? 0;
+  return kind?.container
+    ? EMPTY_FRAME
+    : { width: CARD.width, height: heightOf(inputs, kind?.gives.length ?? 0) };
+}
+
+function heightOf(inputs: number, outputs: number): number {
+  return EMPTY + ROW * Math.max(inputs, outputs);
 }

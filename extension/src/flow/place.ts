@@ -3,7 +3,16 @@ import type { Place, View } from './types';
 export const GRID = 16;
 export const CARD = { width: 220, height: 96 };
 const GAP = 32;
+/** Between a card and those that follow it: as far as tidying sets two columns apart. */
+const BETWEEN = 68;
 const FARTHEST = 24;
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Box extends Place, Size {}
 
 /** The nearest point of the grid. */
 export function snapped(place: Place): Place {
@@ -18,6 +27,26 @@ export function freePlace(view: View, wanted: Place): Place {
       isFree(view, place)
     ) ?? start
   );
+}
+
+/**
+ * The place for what follows a box: to its right, below all that lies there already.
+ *
+ * @param others - what lies beside the box, in the same body.
+ */
+export function placeAfter(box: Box, others: readonly Box[], size: Size): Place {
+  const { x, y } = snapped({ x: box.x + box.width + BETWEEN, y: box.y });
+  const column = others
+    .filter(other => other.x < x + size.width + GRID && other.x + other.width + GRID > x)
+    .sort((one, other) => one.y - other.y);
+  let top = y;
+  for (const other of column) {
+    const bottom = other.y + other.height;
+    if (other.y < top + size.height + GRID && bottom + GRID > top) {
+      top = Math.ceil(bottom / GRID + 1) * GRID;
+    }
+  }
+  return { x, y: top };
 }
 
 /** Steps away from a place, the nearest first and, of those, the ones to the right and below. */

@@ -1,11 +1,6 @@
 import { nodeOf } from './lookup';
-import { CARD } from './place';
+import { CARD, type Box } from './place';
 import type { EdgeView, NodeView, Place, View } from './types';
-
-export interface Box extends Place {
-  readonly width: number;
-  readonly height: number;
-}
 
 /** A way around what lies between two ports: along a level line above or below it. */
 export interface Lane {

@@ -9,6 +9,7 @@ from promptstudio_lab.flows.graph import Edge
 from promptstudio_lab.flows.shape import ports_of
 from promptstudio_lab.flows.validate import refuse_edge
 from promptstudio_lab.ids import new_id
+from promptstudio_lab.nodes.ports import WHEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,8 +92,12 @@ class _Joint:
         self._ports = ports_of(after, self._fresh, facts)
 
     def fed_by(self, node: Node, port: str, path: str = "") -> dict[str, Json]:
-        inputs = self._ports.inputs if self._ports else ()
-        edges = [Edge(new_id(), node.id, port, self._fresh.id, each.name, path) for each in inputs]
+        inputs = [each.name for each in self._ports.inputs] if self._ports else []
+        standing = ports_of(self._graph, node, self._facts)
+        given = standing.output(port) if standing else None
+        if given and given.type == "branch":
+            inputs = [WHEN]  # every node has it, so no kind lists it
+        edges = [Edge(new_id(), node.id, port, self._fresh.id, each, path) for each in inputs]
         return self._first(edges, node, f"takes what {node.key}.{port} gives")
 
     def feeding(self, node: Node, port: str) -> dict[str, Json]:
