@@ -434,3 +434,26 @@ def test_nothing_serious_is_found_by_axe_and_hostile_words_are_words(
     room.picture(f"axe-{kind}")
     assert room.page.locator(".psl img").count() == 0
     assert room.faults() == []
+
+
+def test_the_right_button_says_what_can_be_done_with_a_node(room: Room, flow: Flow) -> None:
+    room.show(flow)
+    page = room.page
+    node(room, "classify").click(button="right")
+    menu = page.get_by_role("dialog", name="What to do with classify")
+    menu.wait_for()
+    assert page.locator(".lm-Menu").count() == 0, "JupyterLab's own menu stays away"
+    room.picture("node-menu")
+    menu.get_by_role("option", name="Connect").click()
+    page.get_by_role("dialog", name="Connect classify").wait_for()
+    page.keyboard.press("Escape")
+    node(room, "classify").click(button="right")
+    room.focused(WISH)
+    page.keyboard.type("dup")
+    page.keyboard.press("Enter")
+    room.kept(flow, lambda: "classify_2" in keys(flow), "it is there twice")
+    node(room, "classify_2").click(button="right")
+    room.focused(WISH)
+    page.keyboard.type("run")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Run to classify_2").wait_for()

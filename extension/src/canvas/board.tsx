@@ -59,6 +59,8 @@ interface BoardProps {
   readonly zooms: boolean;
   readonly onAdd: (kind: string, wanted: Wanted) => void;
   readonly onInspect: (id: string | null) => void;
+  /** Ask what is to be done with a node, at a point of the window. */
+  readonly onMenu: (node: string, client: Place) => void;
 }
 
 /** The canvas proper: gestures become edits, edits come back as cards and wires. */
@@ -153,6 +155,11 @@ export function Board(props: BoardProps): ReactElement {
       event.preventDefault();
       const client = { x: event.clientX, y: event.clientY };
       offer({ at: flow.screenToFlowPosition(client) }, client);
+    },
+    onNodeContextMenu: (event: Click, card: Card) => {
+      event.preventDefault();
+      event.stopPropagation();
+      props.onMenu(card.id, { x: event.clientX, y: event.clientY });
     },
     onNodeClick: (event: Click, card: Card) =>
       props.onInspect(event.shiftKey || command(event) ? null : card.id),

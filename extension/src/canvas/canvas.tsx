@@ -40,7 +40,7 @@ import {
 import { Icon } from './icons';
 import { Inspector } from './inspector';
 import { Invitation } from './invitation';
-import { Menus, type Menu } from './menus';
+import { Menus, type Menu, type MenuWanted } from './menus';
 import type { Card } from './node';
 import { Overview } from './overview';
 import { Legend } from './outcome';
@@ -344,6 +344,12 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
                   setWires={setWires}
                   zooms={options.wheel === 'always' || focused}
                   onAdd={actions.add}
+                  onMenu={(node, client) => {
+                    if (!cards.some(card => card.id === node && card.selected)) {
+                      selectOnly([node]);
+                    }
+                    openMenu({ what: 'node', node }, client);
+                  }}
                   onInspect={id => {
                     hidden.current = id;
                     setInspected(id);
@@ -355,6 +361,8 @@ function Desk({ session, options, t, state, view }: DeskProps): ReactElement {
                   <Menus
                     menu={menu}
                     actions={actions}
+                    onOpen={wanted => setMenu({ ...wanted, at: menu.at })}
+                    onRun={openRun}
                     onClose={() => {
                       setMenu(null);
                       home();
@@ -413,12 +421,6 @@ function useRuns(session: Session): Runs {
   useEffect(() => () => runs.dispose(), [runs]);
   return runs;
 }
-
-type MenuWanted =
-  | { readonly what: 'add'; readonly wanted: Wanted }
-  | { readonly what: 'find' | 'group' }
-  | { readonly what: 'connect'; readonly node: string }
-  | { readonly what: 'wires'; readonly node: string };
 
 /** What two people wrote at the same place: nobody loses work unseen. */
 function Conflicts({ conflicts }: { conflicts: readonly ConflictView[] }): ReactElement | null {

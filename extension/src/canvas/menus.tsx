@@ -9,25 +9,36 @@ import { kindOf, useEditor } from './editor';
 import { Picker, type Choice } from './picker';
 import { Wires } from './wires';
 
-/** A list that is open over the canvas, at a point of the stage. */
-export type Menu = { readonly at: Place } & (
+/** A list over the canvas. */
+export type MenuWanted =
   | { readonly what: 'add'; readonly wanted: Wanted }
   | { readonly what: 'find' }
   | { readonly what: 'connect'; readonly node: string }
   | { readonly what: 'wires'; readonly node: string }
-  | { readonly what: 'group' }
-);
+  | { readonly what: 'node'; readonly node: string }
+  | { readonly what: 'group' };
+
+/** One that is open, at a point of the stage. */
+export type Menu = { readonly at: Place } & MenuWanted;
 
 interface MenusProps {
   readonly menu: Menu;
   readonly actions: Actions;
+  /** Open another list where this one is. */
+  readonly onOpen: (menu: MenuWanted) => void;
+  readonly onRun: (node: string) => void;
   readonly onClose: () => void;
 }
 
+type ListProps = Omit<MenusProps, 'onOpen' | 'onRun'>;
+
 /** The list that is open. */
-export function Menus({ menu, actions, onClose }: MenusProps): ReactElement {
+export function Menus(props: MenusProps): ReactElement {
+  const { menu, actions, onClose } = props;
   const { t } = useEditor();
   switch (menu.what) {
+    case 'node':
+      return <OfNode {...props} node={menu.node} />;
     case 'add':
       return <Add menu={menu} actions={actions} onClose={onClose} />;
     case 'find':
@@ -53,7 +64,7 @@ function Add({
   menu,
   actions,
   onClose
-}: MenusProps & { menu: Extract<Menu, { what: 'add' }> }): ReactElement {
+}: ListProps & { menu: Extract<Menu, { what: 'add' }> }): ReactElement {
   const { view, t } = useEditor();
   const { wanted } = menu;
   const from = nodeOf(view, wanted.from?.node ?? null);
@@ -154,6 +165,43 @@ function Find({ menu, onClose }: { menu: Menu; onClose: () => void }): ReactElem
       onPick={id => {
         onClose();
         inspect(id);
+      }}
+    />
+  );
+}
+
+/** What can be done with one node, each with the key that does it too. */
+function OfNode(props: MenusProps & { node: string }): ReactElement {
+  const { view, t, inspect, fold, folded } = useEditor();
+  const { actions, menu, onClose, onOpen, onRun } = props;
+  const node = nodeOf(view, props.node);
+  const kind = node && kindOf(view, node);
+  const id = props.node;
+  const rows: readonly (readonly [string, string, string, () => void])[] = [
+    ['play', t('Run to here'), 'R', () => onRun(id)],
+    ['other', t('Settings'), t('Enter'), () => inspect(id)],
+    ['add', t('Connect…'), 'C', () => onOpen({ what: 'connect', node: id })],
+    ['copy', t('Duplicate'), t('Ctrl+D'), actions.duplicate],
+    ['group', t('Group into…'), t('Ctrl+G'), () => onOpen({ what: 'group' })],
+    ...(kind?.container
+      ? [
+          folded.has(id)
+            ? (['unfold', t('Unfold'), 'E', () => fold(id)] as const)
+            : (['fold', t('Fold'), 'E', () => fold(id)] as const)
+        ]
+      : []),
+    ['remove', t('Remove'), t('Delete'), actions.remove]
+  ];
+  return (
+    <Picker
+      title={t('What to do with %1', node?.key ?? '')}
+      at={menu.at}
+      choices={rows.map(([icon, title, detail]) => ({ id: icon, title, detail, icon }))}
+      none=""
+      onClose={onClose}
+      onPick={picked => {
+        onClose();
+        rows.find(([icon]) => icon === picked)?.[3]();
       }}
     />
   );

@@ -84,6 +84,8 @@ export function Picker(props: PickerProps): ReactElement {
       aria-label={props.title}
       style={{ left, top, width: WIDTH, maxHeight: HEIGHT }}
       onKeyDown={onKeyDown}
+      // A press on the canvas takes the keys, and a list without them closes.
+      onPointerDown={event => event.stopPropagation()}
       onBlur={event => {
         if (!event.currentTarget.contains(event.relatedTarget)) {
           props.onClose();
