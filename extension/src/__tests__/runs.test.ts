@@ -238,7 +238,8 @@ test('steps are what ran, in the order of their beginning, bodies after what hol
       'id-late': did({ began_ms: 90 }),
       'id-item': did({ began_ms: 95 }),
       'id-each': did({ began_ms: 10 }),
-      'id-first': did({ began_ms: 0 })
+      'id-first': did({ began_ms: 0 }),
+      'id-never': did({ began_ms: 20, status: 'skipped' })
     }
   });
   const steps = stepsOf(view({ nodes }), ran).map(step => [step.node.key, step.depth]);

@@ -249,7 +249,7 @@ export function stepsOf(view: View, run: RunView): readonly Step[] {
     view.nodes
       .flatMap(node => {
         const did = node.parent === parent ? run.nodes[node.id] : undefined;
-        return did ? [{ node, did, depth }] : [];
+        return did && did.status !== 'skipped' ? [{ node, did, depth }] : [];
       })
       .sort((one, other) => one.did.began_ms - other.did.began_ms)
       .flatMap(step => [step, ...inside(step.node.id, depth + 1)]);
