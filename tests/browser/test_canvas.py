@@ -180,8 +180,13 @@ def test_a_node_is_put_on_an_edge_and_an_edge_is_hung_elsewhere(room: Room, flow
     flow.apply({"type": "add", "node": new_id(), "kind": "input", "key": "note", "x": 32, "y": 320})
     room.show(flow)
     edge = room.page.locator(".react-flow__edge").first.locator(".react-flow__edge-interaction")
-    room.page.mouse.click(*room.middle(edge))
-    room.page.get_by_role("button", name="Put a node on this edge").click()
+    put = room.page.get_by_role("button", name="Put a node on this edge")
+    room.page.mouse.move(*room.middle(edge))
+    put.wait_for()
+    room.page.mouse.move(640, 5)
+    put.wait_for(state="detached")
+    room.page.mouse.move(*room.middle(edge))
+    put.click()
     room.wish("guard")
     room.kept(
         flow,

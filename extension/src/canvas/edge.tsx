@@ -7,7 +7,7 @@ import {
   type Edge,
   type EdgeProps
 } from '@xyflow/react';
-import { memo, useContext, type ReactElement } from 'react';
+import { memo, useContext, useState, type ReactElement } from 'react';
 
 import { WHEN } from '../flow/apply';
 import { refusal } from '../flow/connect';
@@ -30,6 +30,7 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
   const text = isBranch ? edge.source_port : edge?.source_path ? `.${edge.source_path}` : '';
   const { t, live, offer } = useHands();
   const detail = useContext(DetailContext);
+  const [hovered, setHovered] = useState(false);
   const shown = useContext(RunContext)?.shown ?? null;
   // What went over it in the painted run, as far as a card shows it.
   const given = (edge && shown?.nodes[edge.source]?.output) ?? null;
@@ -41,7 +42,8 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
     props.selected && 'psl-selected'
   ];
   return (
-    <>
+    // What is drawn elsewhere, the button among it, counts as inside: React goes by its own tree.
+    <g onPointerEnter={() => setHovered(true)} onPointerLeave={() => setHovered(false)}>
       <BaseEdge
         id={props.id}
         path={path}
@@ -53,7 +55,7 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
           <title>{given}</title>
         </path>
       )}
-      {live && props.selected && detail === 'near' && (
+      {live && (props.selected || hovered) && detail === 'near' && (
         <EdgeLabelRenderer>
           <button
             type="button"
@@ -86,7 +88,7 @@ export const WireView = memo(function WireView(props: EdgeProps<Wire>): ReactEle
           </span>
         </EdgeLabelRenderer>
       )}
-    </>
+    </g>
   );
 });
 
