@@ -20,7 +20,7 @@ NODE = "Node: the lint and the tests of the extension"
 WORKERS = 2  # each starts a PostgreSQL of its own
 BROWSER = "tests/browser"  # by itself and one after another: two browsers make each other late
 WHOLE = ("stats", "metrics")  # packages whose every branch is covered
-AGAIN = 2  # so many failed tests are run once more by themselves: more are no accident
+AGAIN = 2  # so many failed tests of the browser run once more: more are no accident
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Step:
         heading: what it is called.
         command: its words.
         folder: where it runs.
-        cache: where pytest keeps which tests failed, if they may be run once more.
+        cache: where pytest keeps which tests failed, if they may run once more.
     """
 
     heading: str
@@ -40,9 +40,9 @@ class Step:
     cache: str = ""
 
     @classmethod
-    def of_tests(cls, heading: str, *words: str) -> Step:
-        """Return a step of tests of which a few may be run once more."""
-        cache = f".pytest_cache/{heading.replace(', ', '-').replace(' ', '-')}"
+    def in_browser(cls, heading: str, *words: str) -> Step:
+        """Return a step of tests of which a few may run once more: a browser may just be late."""
+        cache = ".pytest_cache/browser"
         return cls(heading, ("pytest", "-o", f"cache_dir={cache}", *words), cache=cache)
 
     def failed_tests(self) -> list[str]:
@@ -51,10 +51,10 @@ class Step:
         return [*json.loads(told.read_text(encoding="utf-8"))] if told.exists() else []
 
     def once_more(self) -> Step | None:
-        """Return the step of the few tests that failed, by themselves; None if it is no such."""
+        """Return the few tests that failed as a step of their own; None if they may not."""
         if not self.cache or not 0 < len(self.failed_tests()) <= AGAIN:
             return None
-        alone = (*self.command, "--last-failed", "--numprocesses=0")
+        alone = (*self.command, "--last-failed")
         return Step(f"{self.heading}: what failed, once more by itself", alone)
 
     def passes(self, environment: dict[str, str]) -> bool:
@@ -111,8 +111,8 @@ def gates() -> list[Step]:
         Step("mypy", ("mypy",)),
         Step("import-linter", ("lint-imports",)),
         *(extension if _has_extension() and shutil.which("npm") else ()),
-        Step.of_tests("pytest", *apart, *parallel),
-        Step.of_tests("pytest, in a browser", BROWSER),
+        Step("pytest", ("pytest", *apart, *parallel)),
+        Step.in_browser("pytest, in a browser", BROWSER),
         Step("pytest, counting branches", ("pytest", *counted, *parallel, *counting)),
         Step("coverage", ("coverage", "report", f"--include={whole}", "--fail-under=100")),
     ]

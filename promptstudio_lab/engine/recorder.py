@@ -162,7 +162,7 @@ class Recorder:
         try:
             if not group:
                 group.append(self._queue.get(timeout=_HEARTBEAT_S))
-                if 1 < _GROUP > self._queue.qsize() + 1:
+                if 1 + self._queue.qsize() < _GROUP:
                     # What cost nothing, and nobody waits for, goes with what comes next.
                     self._urgent.wait(_LINGER_S)
                     self._urgent.clear()

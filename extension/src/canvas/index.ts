@@ -1,13 +1,3 @@
 export { UPDATE_CELL } from './code';
 export { mount } from './mount';
-export type {
-  Answer,
-  Change,
-  FlowPlace,
-  Host,
-  Message,
-  Options,
-  Status,
-  Translate,
-  Whatever
-} from './types';
+export type * from './types';
