@@ -75,9 +75,9 @@ def expire(lab: Lab) -> None:
     change_runs(lab, lease_until=now() - timedelta(minutes=5))
 
 
-def until(done: Callable[[], bool]) -> None:
+def until(done: Callable[[], bool], *, for_s: float = 30) -> None:
     """Wait for something that another thread brings about."""
-    late = time.monotonic() + 30
+    late = time.monotonic() + for_s
     while not done():
         assert time.monotonic() < late
         time.sleep(0.02)

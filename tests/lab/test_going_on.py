@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ from promptstudio_lab.engine.recorder import Recorder
 from promptstudio_lab.errors import BadReply, Conflict, NotFound, ValueRefused
 from promptstudio_lab.lab.running.recorded import answered
 from promptstudio_lab.lab.running.worker import Worker
+from promptstudio_lab.money import NANO_PER_USD
+from promptstudio_lab.warehouse.queries import kept
 from tests.engine import conftest as engine
 from tests.engine.graphs import ask, flow_of, gives, mapped, node
 from tests.engine.parts import Scripted, reply
@@ -22,10 +26,12 @@ from tests.lab.parts import expire, opened, until
 
 if TYPE_CHECKING:
     from promptstudio_lab.engine.records import RunEnded
+    from promptstudio_lab.engine.rows import Rows
     from promptstudio_lab.lab import Lab
     from promptstudio_lab.lab.facts import Environment
     from promptstudio_lab.providers.chat import ChatRequest, Reply
     from promptstudio_lab.values import Json
+    from promptstudio_lab.warehouse.connect import Session
     from tests.engine.graphs import Nodes
 
 scripted, priced = engine.scripted, engine.priced
@@ -68,6 +74,10 @@ def paid(lab: Lab) -> tuple[int, int]:
     runs = lab.sql("SELECT coalesce(sum(total_cost), 0) AS n FROM flow_execution")
     calls = lab.sql("SELECT coalesce(sum(cost), 0) AS n FROM prompt_execution")
     return int(runs["n"].item()), int(calls["n"].item())
+
+
+def calls(lab: Lab) -> int:
+    return len(lab.sql("SELECT id FROM prompt_execution"))
 
 
 def test_a_run_waits_for_an_answer_and_goes_on_with_it(lab: Lab, scripted: Scripted) -> None:
@@ -253,6 +263,7 @@ def test_a_process_that_was_only_slow_cannot_finish_any_more(
     taken: list[str] = []
 
     def take(run_id: str) -> None:
+        until(lambda: calls(lab) == 2)
         expire(lab)
         taken.append(lab.resume(run_id).status)
 
@@ -270,6 +281,46 @@ def test_a_process_that_was_only_slow_cannot_finish_any_more(
     assert rows == [("succeeded", None, 3)], "what came late is not written"
     ran, called = paid(lab)
     assert ran == called != 0
+
+
+def test_a_call_that_is_written_while_its_run_is_taken_is_counted_or_said_to_be_unknown(
+    lab: Lab, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.script.extend([reply("slow"), bad(), reply("quick")])
+    ended, keep, read = Recorder.run_ended, Recorder._keep, kept._nodes
+    taken, looked = threading.Event(), count()
+    found: list[str] = []
+
+    def keep_late(self: Recorder, rows: Rows) -> None:
+        if len(scripted.requests) == 2 and "prompt_execution" in rows.inserts:
+            assert taken.wait(30)
+        keep(self, rows)
+
+    def read_slowly(session: Session, run_id: str) -> list[kept.NodeGiven]:
+        nodes = read(session, run_id)
+        if next(looked) == 1:
+            # The run is being taken: what else is written of it now, its taker has not read.
+            taken.set()
+            with suppress(AssertionError):
+                until(lambda: calls(lab) == 2, for_s=1)
+        return nodes
+
+    async def run_ended(self: Recorder, run: RunEnded) -> None:
+        if not found:
+            found.append("begun")
+            expire(lab)
+            again = await asyncio.to_thread(lab.resume, run.run.input.run_id)
+            found.append(again.status)
+        await ended(self, run)
+
+    monkeypatch.setattr(Recorder, "_keep", keep_late)
+    monkeypatch.setattr(Recorder, "run_ended", run_ended)
+    monkeypatch.setattr(kept, "_nodes", read_slowly)
+    flow_of(lab, "a/slow", failing()).run(x="a")
+    until(lambda: calls(lab) == 3)
+    assert found == ["begun", "succeeded"]
+    (cost,) = lab.runs()["cost_usd"]
+    assert cost in {None, paid(lab)[1] / NANO_PER_USD}
 
 
 def test_of_two_who_go_on_one_wins(lab: Lab, scripted: Scripted) -> None:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import promptstudio_lab as ps
+from promptstudio_lab.engine import recorder
 from promptstudio_lab.engine.recorder import write
 from promptstudio_lab.engine.records import RunEnded, RunInput, RunStarted
 from promptstudio_lab.engine.rows import Rows
-from promptstudio_lab.errors import WarehouseUnavailable
+from promptstudio_lab.errors import Conflict, WarehouseUnavailable
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.warehouse import payloads
 from promptstudio_lab.warehouse.queries.experiments.units import fold, still_open, unfold
 from promptstudio_lab.warehouse.types import now
-from tests.lab.parts import TICKETS, classifying
+from tests.lab.parts import TICKETS, change_runs, classifying
 
 if TYPE_CHECKING:
     import polars as pl
 
     from promptstudio_lab.lab import Experiment, Lab
+    from promptstudio_lab.warehouse.queries.experiments.units import Ending
 
 DATA = [{**TICKETS[n % 4], "id": f"t{n}"} for n in range(12)]
 FROM_RUNS = """
@@ -136,8 +141,45 @@ def test_who_has_lost_the_lease_adds_nothing(lab: Lab) -> None:
     (late,) = rows.endings
     held = late._replace(epoch=1)
     for ending, there in ((held, [held.run_id]), (late, []), (held._replace(owner="other"), [])):
-        with lab.warehouse.reading(lab.actor) as session:
-            assert still_open(session.connection(), [ending]) == there
+        assert open_of(lab, ending) == there
+
+
+def open_of(lab: Lab, ending: Ending) -> list[str]:
+    found: list[str] = []
+    lab.warehouse.append(lab.actor, lambda c: found.extend(still_open(c, [ending])))
+    return found
+
+
+def test_a_run_that_is_taken_while_its_end_is_written_is_counted_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = compared(lab)
+    experiment.run()
+    rows = rows_of(lab, experiment, "taken")
+    whole = rows.endings, rows.updates
+    rows.endings, rows.updates = [], {}
+    lab.warehouse.append(lab.actor, lambda connection: write(connection, rows))
+    rows.endings, rows.updates = whole
+    (ending,) = rows.endings
+
+    def take() -> None:
+        change_runs(lab, lease_until=now() - timedelta(minutes=5))
+        with suppress(Conflict):
+            lab.resume(ending.run_id)
+
+    taking = threading.Thread(target=take)
+
+    def slowly(connection: Any, endings: Any) -> list[str]:
+        found = still_open(connection, endings)
+        if not taking.ident:
+            taking.start()
+            taking.join(2)
+        return found
+
+    monkeypatch.setattr(recorder, "still_open", slowly)
+    lab.warehouse.append(lab.actor, lambda connection: write(connection, rows))
+    taking.join()
+    assert agree(lab).filter(unit_key="taken")["runs"].to_list() == [1]
 
 
 def test_a_failed_run_that_goes_on_is_counted_once(lab: Lab) -> None:

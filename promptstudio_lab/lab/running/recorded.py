@@ -122,20 +122,19 @@ def _claimed(
     environment: Environment, run_id: str, owner: str, standing: tuple[str, ...]
 ) -> RunInput:
     def work(session: Session) -> RunInput:
-        given = run_given(session, run_id)
+        given = claim(session, run_id, owner, now() + LEASE, standing)
         require_on(session, "run", "prompt_flow", given.flow_id)
-        epoch = claim(session, given, owner, now() + LEASE, standing)
-        return replace(_item(given), past=_past(environment, given, epoch))
+        return replace(_item(given), past=_past(environment, given))
 
     return environment.warehouse.transact(environment.actor, work)
 
 
-def _past(environment: Environment, given: RunGiven, epoch: int) -> Past:
+def _past(environment: Environment, given: RunGiven) -> Past:
     done = [node for node in given.nodes if node.status in {"succeeded", "skipped"}]
     # A call whose process died may have been made; nobody knows what it cost.
     unknown: list[int | None] = [None] if _may_have_cost(environment, given) else []
     return Past(
-        epoch=epoch,
+        epoch=given.epoch,
         kept={_place(node): execution.kept(node, here=True) for node in done},
         answers=given.answers,
         cost=total([*(node.cost for node in given.nodes), *unknown]),

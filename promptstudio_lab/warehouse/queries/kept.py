@@ -198,53 +198,55 @@ def _unknown(session: Session, run_id: str) -> frozenset[str]:
 
 def claim(
     session: Session,
-    run: RunGiven,
+    run_id: str,
     owner: str,
     until: datetime,
     standing: tuple[str, ...] = OPEN,
-) -> int:
-    """Take a run that stands still, and return its new epoch; one taker wins.
+) -> RunGiven:
+    """Take a run that stands still, and return it as nobody else can change it; one taker wins.
+
+    Whoever had it may still be writing, so nothing is read before the run is locked and the calls
+    without an end are given up: what is written of them later no longer counts.
 
     Args:
         session: within a transaction.
-        run: as it was read.
+        run_id: the run.
         owner: who takes it.
         until: how long they have it, if they do not renew that.
         standing: in which states it may be taken.
 
     Raises:
+        NotFound: if there is no such run, or it was recorded before runs kept what they ran.
         Conflict: if it goes on already, or is over.
     """
-    unfold(session.connection(), [run.id])
-    taken = session.execute(
+    found = select(FlowExecution.status).where(FlowExecution.id == run_id)
+    status = session.scalar(found.with_for_update(key_share=True)) if is_id(run_id) else None
+    if status is not None and status not in standing:
+        message = f"run {run_id} is {status}: somebody goes on with it, or it is over"
+        raise Conflict(message)
+    unfold(session.connection(), [run_id] if status else [])
+    session.execute(
         update(FlowExecution)
-        .where(
-            FlowExecution.id == run.id,
-            FlowExecution.lease_epoch == run.epoch,
-            FlowExecution.status.in_(standing),
-        )
+        .where(FlowExecution.id == run_id)
         .values(
             status="running",
             lease_owner=owner,
             lease_until=until,
-            lease_epoch=run.epoch + 1,
+            lease_epoch=FlowExecution.lease_epoch + 1,
             completed_at=None,
             error_code=None,
             error_payload_id=None,
         )
         .execution_options(synchronize_session=False)
     )
-    if taken.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE has a row count
-        message = f"run {run.id} is {run.status}: somebody goes on with it, or it is over"
-        raise Conflict(message)
     # Whether a call of a process that died was made, nobody knows: it may have cost something.
     session.execute(
         update(NodeAttempt)
-        .where(NodeAttempt.flow_execution_id == run.id, NodeAttempt.status == "started")
+        .where(NodeAttempt.flow_execution_id == run_id, NodeAttempt.status == "started")
         .values(status="unknown", completed_at=now())
         .execution_options(synchronize_session=False)
     )
-    return run.epoch + 1
+    return run_given(session, run_id)
 
 
 def release(session: Session, taken: Mapping[str, int]) -> None:

@@ -39,6 +39,8 @@ _THESE = {
     "sqlite": "id IN (SELECT value FROM json_each(?))",
     "postgresql": "id = ANY(CAST(%s AS uuid[]))",
 }
+# On SQLite whoever writes is alone.
+_LOCKED = {"sqlite": "", "postgresql": " ORDER BY id FOR NO KEY UPDATE"}
 # A unit's watermark: on SQLite, which one process writes at a time, how many runs had begun; on
 # PostgreSQL the transaction. What some state does not show yet has that state's mark or a later.
 _TOUCHED = {
@@ -72,12 +74,13 @@ class Ending(NamedTuple):
 
 
 def still_open(connection: Connection, endings: Sequence[Ending]) -> list[str]:
-    """Return the runs that this transaction will really finish; ask before it does."""
+    """Lock and return the runs that this transaction will really finish; ask before it does."""
     if not endings:
         return []
     sql = (
         "SELECT id, lease_owner, lease_epoch FROM flow_execution "
         f"WHERE status = 'running' AND {_THESE[connection.dialect.name]}"
+        f"{_LOCKED[connection.dialect.name]}"
     )
     wanted = set(endings)
     bound = _bound(connection, [ending.run_id for ending in endings])
