@@ -346,6 +346,10 @@ def test_a_template_is_tried_alone(lab: Lab, scripted: Scripted) -> None:
     assert lab.trace("lib/say@2")["calls"].sum() == 4
     with pytest.raises(FlowError, match="'x' gets no value"):
         template.run(model="scripted:small")
+    with pytest.raises(FlowError, match=r"no input 'xx'.*did you mean 'x'"):
+        template.run(model="scripted:small", xx="a")
+    with pytest.raises(FlowError, match=r"row 1: .*'x' gets no value. Given are id, z"):
+        template.batch([{"id": "1", "z": "a"}], model="scripted:small")
 
 
 @pytest.mark.usefixtures("priced")

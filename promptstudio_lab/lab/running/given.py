@@ -35,17 +35,18 @@ def check_given(
     ...
     promptstudio_lab.errors.FlowError: the flow's input 'n' takes int, not the text 'four'.
     """
+    for name in () if extra else given:
+        if name not in wanted:
+            message = f"the flow has no input {name!r}.{did_you_mean(name, wanted)}"
+            raise FlowError(message)
     for key, config in wanted.items():
         if key not in given and "default" not in config:
-            message = f"the flow's input {key!r} gets no value.{did_you_mean(key, given)}"
+            there = f" Given are {', '.join(sorted(given))}." if given else ""
+            message = f"the flow's input {key!r} gets no value.{there}"
             raise FlowError(message)
         reason = refused(config, given[key]) if key in given else None
         if reason is not None:
             message = f"the flow's input {key!r} {reason}."
-            raise FlowError(message)
-    for name in () if extra else given:
-        if name not in wanted:
-            message = f"the flow has no input {name!r}.{did_you_mean(name, wanted)}"
             raise FlowError(message)
 
 
