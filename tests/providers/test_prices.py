@@ -119,12 +119,12 @@ def test_a_schema_is_read_too() -> None:
 
 def test_the_worst_case_is_cheap_to_know() -> None:
     worst_case("openai", REQUEST)
-    started = time.perf_counter()
+    started = time.thread_time()
     for size in range(200):
         worst_case("openai", replace(REQUEST, messages=(Message("user", "w" * size),)))
-    priced = time.perf_counter() - started
-    started = time.perf_counter()
+    priced = time.thread_time() - started
+    started = time.thread_time()
     usage = genai_prices.Usage(input_tokens=100, output_tokens=100)
     for _ in range(200):
         calc_price(usage, "gpt-4o-mini", provider_id="openai")
-    assert priced < time.perf_counter() - started
+    assert priced < time.thread_time() - started

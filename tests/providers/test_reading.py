@@ -107,6 +107,6 @@ def test_no_text_is_too_strange_to_read(texts: list[str], labels: list[str]) -> 
     "piece", ["Ticket:\n", "\n\nTicket: ", "<ticket>", "```\n", "a\n:", "\t\n"]
 )
 def test_reading_stays_quick_on_a_hostile_item(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     item_of(f"{ASK}\n\nTicket: {piece * 20_000}")
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2

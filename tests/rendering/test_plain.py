@@ -137,7 +137,7 @@ def test_sizes_are_limited() -> None:
 @pytest.mark.parametrize("piece", ["{", "{{ ", "}}", "{ "])
 def test_parsing_takes_time_in_proportion(piece: str) -> None:
     text = piece * (MANY_BRACES // len(piece))
-    began = time.perf_counter()
+    began = time.thread_time()
     with suppress(TemplateSyntaxError):
         parse(text)
-    assert time.perf_counter() - began < SOON_S
+    assert time.thread_time() - began < SOON_S

@@ -29,7 +29,7 @@ def main() -> int:
         ended = finish(running)
         rows, health = found(path)
     written = {f"{key} {row}" for keys, _ in reports for key in keys for row in range(ROWS)}
-    seconds = sorted(second for _, each in reports for second in each)
+    seconds = sorted(end - began for _, spans in reports for began, end in spans)
     p99 = statistics.quantiles(seconds, n=100)[98]
     p50 = statistics.median(seconds)
     print(

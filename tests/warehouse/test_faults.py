@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from bisect import bisect
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -34,9 +35,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 WRITERS, ROUNDS, COMMITS, ROWS = 32, 3, 25, 4
-P99_S = 0.250  # demanded of the product, on a machine that does nothing else
-QUEUES = 3  # else: so many times what a whole queue of commits takes, one after the other
-MEDIANS = 6  # or what half of them wait: who is overtaken again and again waits far longer
+# Fair, 2, or 5 with other work on the machine; 14 where whoever comes first is served.
+QUEUES = 8
 PATIENCE_S = 1.0
 KIB = 1024
 SMALL_DISK = 3 * KIB * KIB
@@ -54,32 +54,14 @@ def test_many_kernels_write_at_once_and_none_waits_long(sqlite_url: str) -> None
     written = [f"{key} {row}" for keys, _ in reports for key in keys for row in range(ROWS)]
     assert sorted(rows) == sorted(written)
     assert health == "ok"
-    times = [
-        sorted(s for _, all_ in reports for s in all_[turn * COMMITS : (turn + 1) * COMMITS])
-        for turn in range(ROUNDS)
-    ]
-    p99s = [statistics.quantiles(each, n=100)[98] for each in times]
-    told = [
-        f"p50 {statistics.median(each) * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms, "
-        f"worst {each[-1] * 1000:.0f} ms"
-        for each, p99 in zip(times, p99s, strict=True)
-    ]
-    alone = statistics.median(timed(sqlite_url))
-    told.append(f"alone, on the same machine, {alone * 1000:.1f} ms")
-    fair = [
-        p99 < max(P99_S, QUEUES * WRITERS * alone, MEDIANS * statistics.median(each))
-        for each, p99 in zip(times, p99s, strict=True)
-    ]
-    assert any(fair), "; ".join(told)
-
-
-def timed(url: str) -> Iterator[float]:
-    """Give the seconds of each of some commits of a single writer."""
-    with opened(url) as place:
-        for _ in range(2 * COMMITS):
-            began = time.perf_counter()
-            write(place, ROWS)
-            yield time.perf_counter() - began
+    overtaken = []
+    for turn in range(ROUNDS):
+        this = slice(turn * COMMITS, (turn + 1) * COMMITS)
+        times = [span for _, spans in reports for span in spans[this]]
+        ends = sorted(end for _, end in times)
+        passed = [bisect(ends, end) - bisect(ends, began) for began, end in times]
+        overtaken.append(statistics.quantiles(passed, n=100)[98])
+    assert min(overtaken) < QUEUES * WRITERS, overtaken
 
 
 def test_program_that_holds_a_transaction_is_told_of(sqlite_url: str) -> None:

@@ -117,7 +117,7 @@ def test_an_operation_between_the_look_and_the_wait_is_not_missed(
     monkeypatch.setattr(watching, "_ASK_ANYWAY_S", LONG_S)
     begun = time.monotonic()
     assert sequences(wait(place, flow, 0)) == [1]
-    assert time.monotonic() - begun < AT_ONCE_S
+    assert time.monotonic() - begun < LONG_S / 2
 
 
 def test_what_is_not_committed_is_not_told(place: Place, flow: str) -> None:
