@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import closing
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import event, func, select, text, update
@@ -207,6 +207,17 @@ def fork_and_write(url: str) -> None:
         assert os.waitpid(child, 0)[1] == 0
         add(place, "parent later")
         assert words(place) == ["child", "parent", "parent later"]
+
+
+def test_a_connection_in_use_is_closed_when_it_comes_back(postgresql_url: str) -> None:
+    with closing(Warehouse(postgresql_url)) as warehouse:
+        held = warehouse.engine.connect()
+        raws: list[Any] = [held.connection.driver_connection]
+    with held:
+        pass
+    with warehouse.engine.connect() as late:
+        raws.append(late.connection.driver_connection)
+    assert [raw.closed for raw in raws] == [True, True]
 
 
 def test_forked_child_has_connections_of_its_own(own_place: Place, warehouse_url: str) -> None:

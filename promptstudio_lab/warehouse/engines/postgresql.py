@@ -202,7 +202,8 @@ class PostgresDatabase:
         self.engine.dispose(close=False)
 
     def close(self) -> None:
-        """Let every connection go."""
+        """Let every connection go; those that threads still use, as soon as they are given back."""
+        event.listen(self.engine, "checkin", lambda _, record: record.invalidate())
         self.engine.dispose()
 
 
