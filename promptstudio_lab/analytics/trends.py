@@ -167,18 +167,27 @@ def _points(group: Group, found: _Found, season: int | None) -> list[dict[str, o
     ]  # fmt: skip
 
 
+def _clearest(found: list[tuple[Group, _Found]]) -> tuple[Group, Any, Change] | None:
+    """Return the change that the sentence tells and the picture shows, if there is any."""
+    moved = [(group, at, one) for group, made in found for at, one in made]
+    return max(
+        moved, key=lambda each: (-each[2].p_value, abs(each[2].effect.estimate)), default=None
+    )
+
+
 def _sentence(series: Series, found: list[tuple[Group, _Found]]) -> str:
     if not found:
         return "No call was made."
-    moved = [(group, at, one) for group, made in found for at, one in made]
     title = series.measure.title
-    if not moved:
+    told = _clearest(found)
+    if told is None:
         periods = counted(len(found[0][0].at), "period")
         return f"The {title} shows no change of level in {periods} (steady, as far as can be told)."
-    group, at, one = max(moved, key=lambda each: (-each[2].p_value, abs(each[2].effect.estimate)))
+    group, at, one = told
     unit = series.measure.unit
     size = times(one.after / one.before - 1) if one.before > 0 else "another level"
-    more = f"; {counted(len(moved) - 1, 'further change')}" if len(moved) > 1 else ""
+    further = sum(len(made) for _, made in found) - 1
+    more = f"; {counted(further, 'further change')}" if further else ""
     return (
         f"From {at:%Y-%m-%d} the {title} of {visible(group.label)} was {size}:"
         f" {amount(one.before, unit)} before, {amount(one.after, unit)} after{more}."
@@ -202,8 +211,9 @@ def _reason(series: Series, alpha: float) -> str:
 def _drawing(series: Series, found: list[tuple[Group, _Found]]) -> Drawing | None:
     if not found:
         return None
-    group, made = max(found, key=lambda each: (len(each[1]) > 0, sum(each[0].calls)))
-    starts = {at for at, _ in made}
+    told = _clearest(found)
+    group = told[0] if told else max((group for group, _ in found), key=lambda one: sum(one.calls))
+    starts = {at for one, made in found if one is group for at, _ in made}
     marks = [
         Mark(
             f"{at:{_DAY_FORMAT}}", float(value) if np.isfinite(value) else None,

@@ -49,6 +49,16 @@ def test_a_dearer_prompt_is_dated(told: Lab, truth: Truth) -> None:
     assert found.changes.filter(flow="alone").is_empty()
 
 
+def test_the_picture_of_a_trend_is_of_the_change_that_is_told(told: Lab) -> None:
+    found = told.analytics.trend("cost_per_call_usd", by=["node", "model"], until=UNTIL)
+    assert found.changes.height > 1
+    assert found.drawing is not None
+    _, label = found.drawing.title.split(": ")
+    assert f" of {label} was " in found.sentence
+    (start,) = [mark.label for mark in found.drawing.marks if mark.state == "changed"]
+    assert found.sentence.startswith(f"From {start[:10]} ")
+
+
 def test_a_trend_says_its_sql_and_its_days(told: Lab, truth: Truth) -> None:
     found = told.analytics.trend("cost_usd", until=UNTIL)
     assert found.frame.height == truth.days

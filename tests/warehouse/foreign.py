@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from multiprocessing.synchronize import Barrier
 
-    Report = Queue[tuple[list[str], list[float]]]
+    Report = Queue[tuple[list[str], list[tuple[float, float]]]]
 
 COLUMNS = ("id", "organization_id", "subject_ref", "created_at", "created_by")
 QUERY = "SELECT count(*) FROM subject_key"

@@ -68,7 +68,7 @@ STYLE = f"""
 .psl-report-state {{ font-weight: 600; margin-right: 4px }}
 .psl-report-guard {{ display: block; font-weight: 400; font-size: 11px; {MUTED} }}
 .psl-report-title {{ margin: 16px 8px 4px; font-size: 11px; {MUTED} }}
-.psl-report-table {{ width: 100%; margin: 0; border-collapse: collapse; font-size: 13px;
+.psl-report .psl-report-table {{ width: 100%; margin: 0; border-collapse: collapse; font-size: 13px;
   table-layout: auto; color: inherit }}
 .psl-report-table thead th {{ font-size: 11px; font-weight: 400; {MUTED};
   border-bottom: 1px solid {LINE}; padding: 4px 8px; text-align: right; vertical-align: bottom }}
