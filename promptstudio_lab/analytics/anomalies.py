@@ -14,7 +14,11 @@ from promptstudio_lab.experiments.wording import amount, visible
 from promptstudio_lab.stats.series.unusual import Expected, unusual
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from promptstudio_lab.analytics.series import Group, Series
+
+    _Judged = list[tuple[Group, tuple[Expected, ...]]]
 
 _POINTS: dict[str, Any] = {  # polars' own union of types
     "at": pl.Datetime("us", "UTC"), "value": pl.Float64, "state": pl.String,
@@ -82,20 +86,26 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else max(value, 0.0)
 
 
-def _sentence(series: Series, judged: list[tuple[Group, tuple[Expected, ...]]]) -> str:
-    if not judged:
-        return "No data: no call was made."
+def _unusual(judged: _Judged) -> list[tuple[datetime, Group, Expected]]:
+    """Return the unusual periods, the latest first: of that the sentence and the picture are."""
     told = [
         (at, group, one)
         for group, points in judged
         for at, one in zip(group.at, points, strict=True)
         if one.state in _REMARKABLE
     ]
+    return sorted(told, key=lambda each: each[0], reverse=True)
+
+
+def _sentence(series: Series, judged: _Judged) -> str:
+    if not judged:
+        return "No data: no call was made."
+    told = _unusual(judged)
     states = {state: sum(one.state == state for *_, one in told) for state in _REMARKABLE}
     if not told:
         return f"The {series.measure.title} was never unusual."
     counts = [f"{number} {state}" for state, number in states.items() if number]
-    at, group, one = max(told, key=lambda each: each[0])
+    at, group, one = told[0]
     unit = series.measure.unit
     latest = (
         "no data"
@@ -108,13 +118,11 @@ def _sentence(series: Series, judged: list[tuple[Group, tuple[Expected, ...]]]) 
     )
 
 
-def _drawing(series: Series, judged: list[tuple[Group, tuple[Expected, ...]]]) -> Drawing | None:
+def _drawing(series: Series, judged: _Judged) -> Drawing | None:
     if not judged:
         return None
-    group, points = max(
-        judged,
-        key=lambda each: (any(one.state in _REMARKABLE for one in each[1]), sum(each[0].calls)),
-    )
+    told = {id(group) for _, group, _ in _unusual(judged)[:1]}
+    group, points = max(judged, key=lambda each: (id(each[0]) in told, sum(each[0].calls)))
     marks = [
         Mark(
             f"{at:%Y-%m-%d %H:%M}", _known(one.value), _known(one.low), _known(one.high), one.state

@@ -119,6 +119,14 @@ def test_a_slow_day_and_a_silent_day_are_found(told: Lab, truth: Truth) -> None:
     assert "no data" not in set(calls["state"])
 
 
+def test_the_picture_of_what_is_unusual_is_of_what_is_told(told: Lab) -> None:
+    found = told.analytics.anomalies("latency_p95_ms", by=["flow", "node"], until=UNTIL)
+    flow, node, at = found.found.select("flow", "node", "at").row(0)
+    assert f"the latest on {at:%Y-%m-%d} for {flow} · {node}:" in found.sentence
+    assert found.drawing is not None
+    assert found.drawing.title.endswith(f": {flow} · {node}")
+
+
 def test_every_measure_has_a_series(told: Lab) -> None:
     for metric in (
         "cost_usd", "calls", "runs", "tokens", "cost_per_call_usd", "latency_ms",
