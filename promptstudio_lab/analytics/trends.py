@@ -167,12 +167,10 @@ def _points(group: Group, found: _Found, season: int | None) -> list[dict[str, o
     ]  # fmt: skip
 
 
-def _clearest(found: list[tuple[Group, _Found]]) -> tuple[Group, Any, Change] | None:
+def _clearest(found: list[tuple[Group, _Found]]) -> tuple[Group, Any, Change] | None:  # a moment
     """Return the change that the sentence tells and the picture shows, if there is any."""
     moved = [(group, at, one) for group, made in found for at, one in made]
-    return max(
-        moved, key=lambda each: (-each[2].p_value, abs(each[2].effect.estimate)), default=None
-    )
+    return max(moved, key=lambda each: (-each[2].p_value, sum(each[0].calls)), default=None)
 
 
 def _sentence(series: Series, found: list[tuple[Group, _Found]]) -> str:

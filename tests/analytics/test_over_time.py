@@ -12,6 +12,7 @@ import pytest
 from statsmodels.api import OLS, add_constant
 
 import promptstudio_lab as ps
+from promptstudio_lab.analytics.faces.drawing import Drawing, Mark
 from promptstudio_lab.analytics.trends import slope_of
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.lab.invented.past import PastCall, PastRun, write_past
@@ -270,3 +271,10 @@ def test_pictures_break_where_nothing_is_known(told: Lab) -> None:
     open_ended = told.analytics.latency("flow", since="2026-08-20").plot()
     assert "Infinity" not in json.dumps(open_ended._repr_mimebundle_())
     assert told.analytics.cost("flow").plot().chart.to_dict()["mark"]["type"] == "bar"
+
+
+def test_what_stands_alone_is_a_dot_and_a_whole_day_has_no_hour() -> None:
+    days = [("2026-06-01 00:00", 1.0), ("2026-06-02 00:00", None), ("2026-06-03 00:00", 2.0)]
+    svg = Drawing("line", "cost", "usd", tuple(Mark(day, value) for day, value in days)).svg
+    assert svg.count('stroke-width="3"') == 2
+    assert (">2026-06-01<" in svg, " 00:00<" in svg) == (True, False)

@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from promptstudio_lab.analytics.faces.charts import Plot, Theme, plotted
+from promptstudio_lab.analytics.faces.drawing import MIDNIGHT
 from promptstudio_lab.errors import AnalysisError
 from promptstudio_lab.experiments.faces.html import MUTED, REPORT, STYLE, query
 from promptstudio_lab.experiments.wording import UNKNOWN, amount, visible
@@ -109,7 +110,7 @@ def counted(count: int, noun: str, several: str = "") -> str:
 def _table(frame: pl.DataFrame, usual: str) -> str:
     units = frame["unit"].to_list() if "unit" in frame.columns else []
     shown = [name for name in frame.columns if not name.endswith("_id") and name != "unit"]
-    heads = "".join(f'<th scope="col">{escape(visible(name))}</th>' for name in shown)
+    heads = "".join(map(_head, shown))
     body = "".join(
         "<tr>"
         + "".join(_cell(at, name, row[name], unit) for at, name in enumerate(shown))
@@ -130,6 +131,12 @@ def _table(frame: pl.DataFrame, usual: str) -> str:
     )
 
 
+def _head(name: str) -> str:
+    # A long name breaks between its words only.
+    words = escape(visible(name)).replace("_", "_<wbr>")
+    return f'<th scope="col" style="overflow-wrap:normal">{words}</th>'
+
+
 def _cell(at: int, name: str, value: object, unit: str) -> str:
     text = escape(visible(shown(name, value, unit)))
     return f'<th scope="row">{text}</th>' if at == 0 else f"<td>{text}</td>"
@@ -142,6 +149,8 @@ def shown(name: str, value: object, unit: str = "") -> str:
     ('$0.00250', '50.0 %', '1,230 ms')
     >>> shown("cost_usd", None), shown("calls", 1200), shown("with", ["a", "b"])
     ('unknown', '1,200', 'a, b')
+    >>> shown("at", datetime(2026, 6, 1)), shown("at", datetime(2026, 6, 1, 9, 30))
+    ('2026-06-01', '2026-06-01 09:30')
     """
     if isinstance(value, bool | str):
         return str(value)
@@ -150,7 +159,7 @@ def shown(name: str, value: object, unit: str = "") -> str:
     if isinstance(value, int):
         return str(value) if name.endswith("version") else f"{value:,}"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d %H:%M}".removesuffix(MIDNIGHT)
     kind = _unit(name, unit)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return UNKNOWN if kind == "usd" else ""

@@ -22,6 +22,9 @@ ALERT = "var(--jp-error-color1, #d32f2f)"
 CALM = {"", "ok", "learning", "actual", "forecast"}
 _WIDTH, _ROW, _TOP, _LEFT, _RIGHT = 860, 24, 8, 232, 700
 _TALL = 180
+MIDNIGHT = " 00:00"
+"""What ends a moment that is a whole day: it is not shown."""
+
 _STYLE = (
     f".psl-drawn{{font-family:{FONT};font-size:13px;fill:currentColor;"
     "font-variant-numeric:tabular-nums}.psl-drawn .small{font-size:11px;opacity:.72}"
@@ -148,7 +151,7 @@ def _line(drawing: Drawing) -> tuple[str, int]:
           if mark.value is not None and mark.state not in CALM),
         *_axis(drawing, (low, high), down),
     ]  # fmt: skip
-    first, last = (escape(visible(mark.label)) for mark in (marks[0], marks[-1]))
+    first, last = (_moment(mark) for mark in (marks[0], marks[-1]))
     foot = _TOP + _TALL + 18
     title = escape(visible(drawing.title))
     parts.append(
@@ -172,17 +175,24 @@ def _strokes(marks: tuple[Mark, ...], across: _Scale, down: _Scale) -> list[str]
             pieces[-1].append((at, mark))
     found = []
     for piece in filter(None, pieces):
-        points = " ".join(f"{across(at)},{down(mark.value or 0.0)}" for at, mark in piece)
+        # What stands alone between gaps is a dot, which is a line to where it begins.
+        ends = piece if len(piece) > 1 else piece * 2
+        points = " ".join(f"{across(at)},{down(mark.value or 0.0)}" for at, mark in ends)
+        wide = 1.5 if len(piece) > 1 else 3
         dashes = ' stroke-dasharray="4 3"' if piece[0][1].state == "forecast" else ""
         found.append(
             f'<polyline points="{points}" fill="none" stroke="currentColor"'
-            f' stroke-width="1.5"{dashes}/>'
+            f' stroke-width="{wide}" stroke-linecap="round"{dashes}/>'
         )
     return found
 
 
+def _moment(mark: Mark) -> str:
+    return escape(visible(mark.label.removesuffix(MIDNIGHT)))
+
+
 def _dot(mark: Mark, x: float, y: float) -> str:
-    words = escape(f"{visible(mark.label)}: {mark.state}")
+    words = f"{_moment(mark)}: {escape(mark.state)}"
     return f'<circle cx="{x}" cy="{y}" r="4" style="fill:{ALERT}"><title>{words}</title></circle>'
 
 

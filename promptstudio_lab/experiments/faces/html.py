@@ -43,7 +43,8 @@ CHIPS: dict[Action, tuple[str, str]] = {
 MUTED = "color:var(--jp-ui-font-color2, inherit)"
 STYLE = f"""
 .psl-report {{ font: 13px/1.5 {FONT}; color: var(--jp-ui-font-color1, inherit);
-  max-width: 860px; padding: 8px 0; font-variant-numeric: tabular-nums }}
+  padding: 8px 0; font-variant-numeric: tabular-nums }}
+.psl-report > * {{ max-width: 860px }}
 .psl-report-head {{ display: flex; gap: 16px; align-items: flex-start;
   border-left: 4px solid var(--psl-c); padding: 4px 0 4px 12px; margin-bottom: 16px }}
 .psl-report-chip {{ flex: none; display: inline-flex; align-items: center; gap: 6px;
@@ -80,7 +81,8 @@ STYLE = f"""
 .psl-report-table tr:nth-child(n) th:first-child {{ text-align: left; white-space: normal;
   overflow-wrap: anywhere; min-width: 112px }}
 .psl-report-table thead th {{ overflow-wrap: anywhere; min-width: 56px }}
-.psl-report-wide {{ overflow-x: auto }}
+.psl-report > .psl-report-wide {{ overflow-x: auto; width: fit-content; max-width: 100%;
+  min-width: min(860px, 100%) }}
 .psl-report-table tbody th, .psl-report-table tbody b {{ font-weight: 600 }}
 .psl-report-small {{ font-size: 11px; {MUTED} }}
 .psl-report > details {{ margin: 8px 8px 0 }}
