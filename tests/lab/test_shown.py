@@ -35,7 +35,7 @@ TAGS = frozenset(
     """
     div p b i span dl dt dd pre table thead tbody tr th td style svg g title text
     tspan rect path line circle polygon polyline img h1 h2 h3 h4 ul ol li details
-    summary code br caption figure figcaption section strong em small defs
+    summary code br wbr caption figure figcaption section strong em small defs
     """.split()  # noqa: SIM905 — forty quoted words are harder to read
 )
 LOUD = re.compile(
