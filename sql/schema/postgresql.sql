@@ -544,6 +544,22 @@ CREATE TABLE flow_variant (
 
 CREATE UNIQUE INDEX ux_flow_variant_experiment_id_name_live ON flow_variant (organization_id, experiment_id, name) WHERE deleted_at IS NULL;
 
+CREATE TABLE experiment_fold (
+    id UUID NOT NULL,
+    organization_id UUID NOT NULL,
+    experiment_id UUID NOT NULL,
+    mark BIGINT NOT NULL,
+    runs BIGINT NOT NULL,
+    run_ids JSON NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_experiment_fold PRIMARY KEY (id),
+    CONSTRAINT fk_experiment_fold_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_experiment_fold_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id)
+);
+
+CREATE INDEX ix_experiment_fold_mark ON experiment_fold (experiment_id, mark);
+
 CREATE TABLE prompt_template_version (
     id UUID NOT NULL,
     organization_id UUID NOT NULL,
@@ -846,7 +862,6 @@ CREATE TABLE experiment_unit (
     input_tokens BIGINT NOT NULL,
     output_runs BIGINT NOT NULL,
     output_tokens BIGINT NOT NULL,
-    touched BIGINT DEFAULT '0' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_experiment_unit PRIMARY KEY (id),
@@ -854,8 +869,6 @@ CREATE TABLE experiment_unit (
     CONSTRAINT fk_experiment_unit_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id),
     CONSTRAINT fk_experiment_unit_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id)
 );
-
-CREATE INDEX ix_experiment_unit_touched ON experiment_unit (experiment_id, touched);
 
 CREATE UNIQUE INDEX ux_experiment_unit_unit ON experiment_unit (organization_id, experiment_id, variant_id, unit_key);
 

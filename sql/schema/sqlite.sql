@@ -565,6 +565,23 @@ CREATE TABLE flow_variant (
 
 CREATE UNIQUE INDEX ux_flow_variant_experiment_id_name_live ON flow_variant (organization_id, experiment_id, name) WHERE deleted_at IS NULL;
 
+CREATE TABLE experiment_fold (
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    experiment_id TEXT NOT NULL,
+    mark INTEGER NOT NULL,
+    runs INTEGER NOT NULL,
+    run_ids TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    CONSTRAINT pk_experiment_fold PRIMARY KEY (id),
+    CONSTRAINT fk_experiment_fold_organization_id FOREIGN KEY(organization_id) REFERENCES organization (id),
+    CONSTRAINT fk_experiment_fold_organization_id_experiment_id FOREIGN KEY(organization_id, experiment_id) REFERENCES experiment (organization_id, id)
+)
+ STRICT;
+
+CREATE INDEX ix_experiment_fold_mark ON experiment_fold (experiment_id, mark);
+
 CREATE TABLE prompt_template_version (
     id TEXT NOT NULL,
     organization_id TEXT NOT NULL,
@@ -875,7 +892,6 @@ CREATE TABLE experiment_unit (
     input_tokens INTEGER NOT NULL,
     output_runs INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
-    touched INTEGER DEFAULT '0' NOT NULL,
     created_at TEXT NOT NULL,
     created_by TEXT NOT NULL,
     CONSTRAINT pk_experiment_unit PRIMARY KEY (id),
@@ -884,8 +900,6 @@ CREATE TABLE experiment_unit (
     CONSTRAINT fk_experiment_unit_organization_id_variant_id FOREIGN KEY(organization_id, variant_id) REFERENCES flow_variant (organization_id, id)
 )
  STRICT;
-
-CREATE INDEX ix_experiment_unit_touched ON experiment_unit (experiment_id, touched);
 
 CREATE UNIQUE INDEX ux_experiment_unit_unit ON experiment_unit (organization_id, experiment_id, variant_id, unit_key);
 

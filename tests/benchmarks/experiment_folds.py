@@ -47,12 +47,13 @@ def main() -> None:
 
 def folding(lab: Lab, experiment: OnlineExperiment) -> tuple[float, float, float]:
     """Return the time of one new run, the thread's own part of it, and a bare statement's time."""
+    key = experiment._found().id
     took: dict[str, list[float]] = {"ours": [], "own": [], "bare": []}
     bare = _bare(lab.warehouse.dialect)
 
     def ours(connection: Any, ids: list[str]) -> None:  # a connection
         own = time.thread_time()
-        units.fold(connection, ids)
+        units.fold(connection, [units.Ended(each, key) for each in ids])
         took["own"].append(time.thread_time() - own)
 
     def theirs(connection: Any, ids: list[str]) -> None:  # as above

@@ -24,7 +24,7 @@ from promptstudio_lab.experiments.analysis import Part, analyze_all
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.stats.sums import Sums
 from promptstudio_lab.warehouse.append import insert_missing
-from promptstudio_lab.warehouse.queries.experiments.units import fold
+from promptstudio_lab.warehouse.queries.experiments.units import Ended, fold
 from promptstudio_lab.warehouse.types import now
 from tests.lab.parts import opened
 from tests.lab.simulation import guessing
@@ -83,11 +83,11 @@ def from_warehouse(lab: Lab) -> None:
     """Print how long reports take: the first, the next ones, and those after new runs."""
     experiment, name = begun(lab), lab.warehouse.dialect
     fill_units(lab, experiment)
-    new = groups(lab, experiment, ROUNDS * GROUP, UNITS)
+    new, key = groups(lab, experiment, ROUNDS * GROUP, UNITS), experiment._found().id
 
     def write(connection: Any, rows: list[Row]) -> None:  # a connection
         insert_missing(connection, "flow_execution", RUN, rows)
-        fold(connection, [row[0] for row in rows])
+        fold(connection, [Ended(row[0], key) for row in rows])
 
     start = time.perf_counter()
     experiment.report(metrics=METRICS)

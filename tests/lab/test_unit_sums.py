@@ -20,7 +20,7 @@ from promptstudio_lab.errors import Conflict, WarehouseUnavailable
 from promptstudio_lab.ids import new_id
 from promptstudio_lab.lab.running import execution
 from promptstudio_lab.warehouse import payloads
-from promptstudio_lab.warehouse.queries.experiments.units import fold, still_open, unfold
+from promptstudio_lab.warehouse.queries.experiments.units import Ended, fold, still_open, unfold
 from promptstudio_lab.warehouse.types import now
 from tests.lab.parts import TICKETS, change_runs, classifying
 
@@ -69,6 +69,12 @@ def agree(lab: Lab) -> pl.DataFrame:
     return kept
 
 
+def ended(lab: Lab, where: str = "1 = 1") -> list[Ended]:
+    """Return runs as they are added to their units."""
+    found = lab.sql(f"SELECT id, experiment_id FROM flow_execution WHERE {where}")
+    return [Ended(*row) for row in found.rows()]
+
+
 def test_units_add_up_what_their_runs_say(lab: Lab) -> None:
     compared(lab).run()
     compared(lab, "again").run()
@@ -97,13 +103,13 @@ def test_runs_of_one_unit_in_one_group_all_count(lab: Lab) -> None:
     for _ in range(2):
         again = rows_of(lab, experiment, "t3")
         lab.warehouse.append(lab.actor, partial(write, rows=again))
-    ids = lab.sql("SELECT id FROM flow_execution")["id"].to_list()
+    runs = ended(lab)
     before = agree(lab)
-    lab.warehouse.append(lab.actor, lambda connection: unfold(connection, ids))
+    lab.warehouse.append(lab.actor, lambda connection: unfold(connection, runs))
     assert lab.sql("SELECT count(*) AS n FROM v_experiment_unit")["n"].item() == 0
     sums = lab.sql("SELECT sum(cost) AS cost, sum(output_runs) AS runs FROM experiment_unit")
     assert sums.row(0) == (0, 0)
-    lab.warehouse.append(lab.actor, lambda connection: fold(connection, [*ids, *ids]))
+    lab.warehouse.append(lab.actor, lambda connection: fold(connection, [*runs, *runs]))
     assert agree(lab).equals(before)
 
 
@@ -145,9 +151,9 @@ def test_who_has_lost_the_lease_adds_nothing(lab: Lab) -> None:
 
 
 def open_of(lab: Lab, ending: Ending) -> list[str]:
-    found: list[str] = []
+    found: list[Ended] = []
     lab.warehouse.append(lab.actor, lambda c: found.extend(still_open(c, [ending])))
-    return found
+    return [each.run_id for each in found]
 
 
 def test_a_run_that_is_taken_while_its_end_is_written_is_counted_once(
@@ -169,7 +175,7 @@ def test_a_run_that_is_taken_while_its_end_is_written_is_counted_once(
 
     taking = threading.Thread(target=take)
 
-    def slowly(connection: Any, endings: Any) -> list[str]:
+    def slowly(connection: Any, endings: Any) -> list[Ended]:
         found = still_open(connection, endings)
         if not taking.ident:
             taking.start()

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from promptstudio_lab.errors import WarehouseUpgraded
+from promptstudio_lab.warehouse.queries.experiments.units import Ended, fold
 from promptstudio_lab.warehouse.schema.archived import add_up
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ def test_what_was_archived_is_added_up(filled: Filled) -> None:
     filled.place.write(emptied)
     again(filled)
     assert asked(filled, KEPT) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_log_of_folds_names_no_run_that_is_archived(filled: Filled) -> None:
+    def folded(connection: Connection) -> None:
+        query = text("SELECT id, experiment_id FROM flow_execution")
+        fold(connection, [Ended(str(run), str(key)) for run, key in connection.execute(query)])
+
+    filled.place.write(folded)
+    logged = "SELECT coalesce(sum(runs), 0) FROM experiment_fold WHERE experiment_id = :key"
+    assert asked(filled, logged) > [0.0]
+    filled.archive()
+    assert asked(filled, logged) == [0.0]
+    filled.restore()
 
 
 def test_sums_stay_where_a_file_is_gone(filled: Filled) -> None:

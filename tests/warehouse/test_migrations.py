@@ -90,7 +90,7 @@ def upgraded(url: str) -> Warehouse:
     """Open an older warehouse in the way of its engine."""
     if url.startswith("postgresql"):
         return Warehouse(url, upgrade=True)
-    with pytest.warns(WarehouseUpgraded, match="upgraded from schema 0001 to 0009"):
+    with pytest.warns(WarehouseUpgraded, match="upgraded from schema 0001 to 0010"):
         return Warehouse(url)
 
 
@@ -231,7 +231,7 @@ def test_the_file_is_kept_as_it_was_before_the_upgrade(sqlite_url: str) -> None:
         fill(connection)
     upgraded(sqlite_url).close()
     path = file_of(sqlite_url)
-    (copy,) = path.parent.glob(f"{path.name}.before-0009-*")
+    (copy,) = path.parent.glob(f"{path.name}.before-0010-*")
     assert version(create_engine(f"sqlite:///{copy}", poolclass=NullPool)) == "0001"
     with closing(sqlite3.connect(copy)) as before:
         assert before.execute("SELECT count(*) FROM node_execution").fetchone() == (39,)
@@ -284,7 +284,7 @@ def test_a_crash_in_the_upgrade_leaves_the_old_warehouse(
             found = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
             assert found == len(rows), table
     upgraded(older).close()
-    assert version(bare) == "0009"
+    assert version(bare) == "0010"
 
 
 def test_what_a_fork_remembers_of_its_merges_loses_its_texts(
@@ -332,9 +332,9 @@ def test_a_newer_schema_that_can_be_read_is_opened_for_reading(
     lab = ps.connect(warehouse_url)
     lab.flow("support/triage")
     lab.warehouse.close()
-    from_the_future(bare, "0009")
+    from_the_future(bare, "0010")
     with closing(Warehouse(warehouse_url)) as warehouse:
-        assert "schema 9999, which is newer than this version's 0009" in str(warehouse.read_only)
+        assert "schema 9999, which is newer than this version's 0010" in str(warehouse.read_only)
         with warehouse.reading(lab.actor) as session:
             assert [row.name for row in find(session, PromptFlow)] == ["triage"]
         with pytest.raises(WarehouseUnavailable, match=r"open for reading only: .* newer"):
@@ -346,8 +346,8 @@ def test_a_newer_schema_that_can_be_read_is_opened_for_reading(
 def test_a_kernel_stops_writing_when_the_schema_moves_under_it(
     own_place: Place, bare: Engine
 ) -> None:
-    from_the_future(bare, "0009")
-    with pytest.raises(SchemaMismatch, match="has moved since this process opened it with 0009"):
+    from_the_future(bare, "0010")
+    with pytest.raises(SchemaMismatch, match="has moved since this process opened it with 0010"):
         own_place.do(lambda session: session.add(PromptLab(id=new_id(), name="late")))
     with pytest.raises(SchemaMismatch, match="restart the kernel"):
         own_place.write(print)

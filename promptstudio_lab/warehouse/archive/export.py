@@ -23,6 +23,7 @@ from promptstudio_lab.warehouse.archive.rows import (
     check_finished,
     delete,
     experiments,
+    forget_folds,
     rows_of,
 )
 from promptstudio_lab.warehouse.archive.space import give_back, unreferenced
@@ -191,6 +192,7 @@ def _move(warehouse: Warehouse, connection: Connection, shares: list[_Share]) ->
         for share in shares:
             warehouse.bind(connection, share.scope.organization_id)
             _delete(connection, share)
+            forget_folds(connection, share.scope)
             insert_missing(connection, "cold_partition", manifest.COLUMNS, share.entries)
         drop(connection, month, {table: _rows(shares, table) for table in TABLES})
 

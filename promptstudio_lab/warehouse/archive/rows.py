@@ -74,6 +74,11 @@ def delete(connection: Connection, table: str, scope: Scope) -> None:
     _run(connection, f"DELETE FROM {table} WHERE {where}", bound)
 
 
+def forget_folds(connection: Connection, scope: Scope) -> None:
+    """Delete the log of folds, which names runs that go: whoever holds units reads them anew."""
+    _run(connection, f"DELETE FROM experiment_fold WHERE {_OWN}", (scope.organization_id,))
+
+
 def experiments(connection: Connection, scope: Scope) -> list[str]:
     """Return the experiments that the month's runs belong to."""
     found = _run(

@@ -15,6 +15,7 @@ from promptstudio_lab.warehouse.entities.experiments import (
     Experiment,
     ExperimentAnalysis,
     ExperimentExposure,
+    ExperimentFold,
     ExperimentUnit,
     FlowVariant,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "Experiment",
     "ExperimentAnalysis",
     "ExperimentExposure",
+    "ExperimentFold",
     "ExperimentUnit",
     "FlowEdge",
     "FlowExecution",

@@ -122,7 +122,7 @@ class ExperimentUnit(Fact, Entity):
 
     A run is added when it is finished and taken off again when it goes on, each in that very
     transaction. A measure that some run lacks has a count of its own, so `cost / cost_runs` is
-    the unit's mean cost. `id` is the first run's, and `touched` grows whenever a run is added.
+    the unit's mean cost. `id` is the first run's.
     """
 
     __tablename__ = "experiment_unit"
@@ -145,7 +145,6 @@ class ExperimentUnit(Fact, Entity):
     input_tokens: Mapped[Count]
     output_runs: Mapped[Count]
     output_tokens: Mapped[Count]
-    touched: Mapped[Count] = mapped_column(default=0, server_default="0")
 
     @classmethod
     def parts(cls) -> TableParts:
@@ -158,7 +157,29 @@ class ExperimentUnit(Fact, Entity):
                 *("organization_id", "experiment_id", "variant_id", "unit_key"),
                 unique=True,
             ),
-            Index("ix_experiment_unit_touched", "experiment_id", "touched"),
+        )
+
+
+class ExperimentFold(Fact, Entity):
+    """Runs that were added to their units, or taken off them again, in one transaction.
+
+    Whoever has read an experiment's units learns from later marks which of them have changed.
+    """
+
+    __tablename__ = "experiment_fold"
+    referred = False
+
+    experiment_id: Mapped[Key]
+    mark: Mapped[Count]
+    runs: Mapped[Count]
+    run_ids: Mapped[Document]
+
+    @classmethod
+    def parts(cls) -> TableParts:
+        """Answer what came after a mark."""
+        return (
+            refers("experiment", "experiment_id"),
+            Index("ix_experiment_fold_mark", "experiment_id", "mark"),
         )
 
 

@@ -18,7 +18,7 @@ from promptstudio_lab.warehouse.entities import (
     PromptExecution,
     PromptFlow,
 )
-from promptstudio_lab.warehouse.queries.experiments.units import unfold
+from promptstudio_lab.warehouse.queries.experiments.units import Ended, unfold
 from promptstudio_lab.warehouse.types import now
 
 if TYPE_CHECKING:
@@ -219,12 +219,16 @@ def claim(
         NotFound: if there is no such run, or it was recorded before runs kept what they ran.
         Conflict: if it goes on already, or is over.
     """
-    found = select(FlowExecution.status).where(FlowExecution.id == run_id)
-    status = session.scalar(found.with_for_update(key_share=True)) if is_id(run_id) else None
-    if status is not None and status not in standing:
-        message = f"run {run_id} is {status}: somebody goes on with it, or it is over"
+    found = (
+        select(FlowExecution.status, FlowExecution.experiment_id)
+        .where(FlowExecution.id == run_id)
+        .with_for_update(key_share=True)
+    )
+    row = session.execute(found).one_or_none() if is_id(run_id) else None
+    if row is not None and row.status not in standing:
+        message = f"run {run_id} is {row.status}: somebody goes on with it, or it is over"
         raise Conflict(message)
-    unfold(session.connection(), [run_id] if status else [])
+    unfold(session.connection(), [Ended(run_id, row.experiment_id)] if row else [])
     session.execute(
         update(FlowExecution)
         .where(FlowExecution.id == run_id)

@@ -1,8 +1,8 @@
 """An experiment's units, held by this process: a report reads only those that changed since.
 
 SQLite adds up a hundred thousand units in a third of a second, and finds those that changed in a
-tenth of that. Each unit tells by its watermark when a run was last added to it; what is held is
-never anything but what committed rows say.
+tenth of that. The log of folds tells which runs were added, and so which units changed; what is
+held is never anything but what committed rows say.
 """
 
 from __future__ import annotations
@@ -42,9 +42,25 @@ _EXPERIMENTS = 4
 _NUMBERS = ("latency_ms", "quality")
 _WHOLE = ("runs", "simulated_runs", *(name for part in PARTS.values() for name in part[:2]))
 _KEY = ("variant_id", "unit_key")
-_UNITS = "FROM experiment_unit WHERE experiment_id = :experiment_id"
-_OWN = "organization_id = :organization_id"
-_READ = f"SELECT {', '.join((*_KEY, *_WHOLE))} {_UNITS}"
+_COLUMNS = ", ".join((*_KEY, *_WHOLE))
+_OWN = "organization_id = :organization_id AND experiment_id = :experiment_id"
+_UNITS = f"FROM experiment_unit WHERE {_OWN}"
+_NEW = f"{_OWN} AND mark >= :since"
+_RUNS = {
+    "sqlite": "json_each(fold.run_ids) AS item CROSS JOIN flow_execution AS run "
+    "ON run.id = item.value",
+    "postgresql": "json_array_elements_text(fold.run_ids) AS item JOIN flow_execution AS run "
+    "ON run.id = CAST(item AS uuid)",
+}
+# Each is looked up by index: PostgreSQL would rather read all units than two in a hundred.
+_UNIT = {
+    "sqlite": "CROSS JOIN experiment_unit AS unit ON {own}",
+    "postgresql": "CROSS JOIN LATERAL (SELECT * FROM experiment_unit AS unit "
+    "WHERE {own} LIMIT 1) AS unit",
+}
+_SAME = " AND ".join(
+    f"unit.{name} = changed.{name}" for name in ("organization_id", "experiment_id", *_KEY)
+)
 
 
 class Table(NamedTuple):
@@ -63,7 +79,10 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """Units, and what may have changed since: all from `mark` on, or all if `cold` is another."""
+    """Units, and what may have changed since: what was folded from `mark` on.
+
+    All may have if another month is cold: the log of folds begins anew then.
+    """
 
     mark: int
     cold: int
@@ -94,24 +113,42 @@ def _present(session: Session, experiment_id: str) -> pl.DataFrame | None:
     own = {"organization_id": organization_id, "experiment_id": experiment_id}
     place, shelf = (organization_id, experiment_id), _shelf(session)
     before = shelf.get(place)
-    mark, cold = session.execute(text(MARK[session.connection().dialect.name])).one()
-    if before is None or before.cold != cold:
-        if session.execute(text(f"SELECT count(*) {_UNITS} AND {_OWN}"), own).scalar_one() > MOST:
+    dialect = session.connection().dialect.name
+    since = {**own, "since": before.mark if before else 0}
+    mark, cold, new = session.execute(text(_state(dialect)), since).one()
+    # Reading all units takes less than looking up many runs.
+    if before is None or before.cold != cold or new > before.units.height:
+        if session.execute(text(f"SELECT count(*) {_UNITS}"), own).scalar_one() > MOST:
             return None
-        units = _read(session, f"{_READ} AND {_OWN}", own)
+        units = _read(session, f"SELECT {_COLUMNS} {_UNITS}", own)
+    elif new:
+        units = _merged(before.units, _read(session, _changed(dialect), since))
     else:
-        since = {
-            "experiment_id": experiment_id,
-            "mark": max(before.mark, 1),  # 0: never touched since there are marks
-        }
-        changed = _read(session, f"{_READ} AND touched >= :mark", since)
-        units = _merged(before.units, changed)
+        units = before.units
     with _turn:
         shelf[place] = _Held(mark, cold, units)
         shelf.move_to_end(place)
         while len(shelf) > _EXPERIMENTS:
             shelf.popitem(last=False)
     return units
+
+
+def _state(dialect: str) -> str:
+    return (
+        f"SELECT {MARK[dialect]}, (SELECT count(*) FROM cold_partition), "
+        f"(SELECT CAST(coalesce(sum(runs), 0) AS bigint) FROM experiment_fold WHERE {_NEW})"
+    )
+
+
+def _changed(dialect: str) -> str:
+    runs = (
+        "SELECT DISTINCT run.organization_id, run.experiment_id, run.variant_id, run.unit_key "
+        f"FROM (SELECT run_ids FROM experiment_fold WHERE {_NEW}) AS fold "
+        f"CROSS JOIN {_RUNS[dialect]}"
+    )
+    columns = ", ".join(f"unit.{name}" for name in (*_KEY, *_WHOLE))
+    unit = _UNIT[dialect].format(own=_SAME)
+    return f"SELECT {columns} FROM ({runs}) AS changed {unit}"
 
 
 def _shelf(session: Session) -> OrderedDict[tuple[str, str], _Held]:

@@ -11,10 +11,11 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from promptstudio_lab.ids import new_id
 from promptstudio_lab.values import dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -41,22 +42,32 @@ _THESE = {
 }
 # On SQLite whoever writes is alone.
 _LOCKED = {"sqlite": "", "postgresql": " ORDER BY id FOR NO KEY UPDATE"}
-# A unit's watermark: on SQLite, which one process writes at a time, how many runs had begun; on
-# PostgreSQL the transaction. What some state does not show yet has that state's mark or a later.
-_TOUCHED = {
-    "sqlite": "(SELECT coalesce(max(rowid), 0) FROM flow_execution)",
+# What a state does not show yet has that state's mark or a later one: on SQLite, which one process
+# writes at a time, an experiment's folds are counted; on PostgreSQL a mark is the transaction.
+_COUNTED = "(SELECT coalesce(max(mark), 0) + 1 FROM experiment_fold WHERE experiment_id = {})"
+_OWN_MARK = {
+    "sqlite": _COUNTED.format("run.experiment_id"),
     "postgresql": "CAST(CAST(pg_current_xact_id() AS text) AS bigint)",
 }
-_COLD = "(SELECT count(*) FROM cold_partition)"
 MARK = {
-    "sqlite": f"SELECT {_TOUCHED['sqlite']}, {_COLD}",
-    "postgresql": (
-        f"SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint), {_COLD}"
-    ),
+    "sqlite": _COUNTED.format(":experiment_id"),
+    "postgresql": "CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)",
 }
-"""The mark from which on units may change, and how often a mark may have begun anew."""
+"""The mark from which on an experiment's units may change."""
 
 _SUMS = ("runs", "simulated_runs", *chain.from_iterable(_MEASURES.values()))
+
+
+class Ended(NamedTuple):
+    """A run that is added to its unit, or taken off it.
+
+    Attributes:
+        run_id: the run.
+        experiment_id: whose unit that is; a run of no experiment has none.
+    """
+
+    run_id: str
+    experiment_id: str | None
 
 
 class Ending(NamedTuple):
@@ -73,43 +84,65 @@ class Ending(NamedTuple):
     epoch: int
 
 
-def still_open(connection: Connection, endings: Sequence[Ending]) -> list[str]:
+def still_open(connection: Connection, endings: Sequence[Ending]) -> list[Ended]:
     """Lock and return the runs that this transaction will really finish; ask before it does."""
     if not endings:
         return []
     sql = (
-        "SELECT id, lease_owner, lease_epoch FROM flow_execution "
+        "SELECT id, lease_owner, lease_epoch, experiment_id FROM flow_execution "
         f"WHERE status = 'running' AND {_THESE[connection.dialect.name]}"
         f"{_LOCKED[connection.dialect.name]}"
     )
     wanted = set(endings)
     bound = _bound(connection, [ending.run_id for ending in endings])
-    rows = connection.exec_driver_sql(sql, bound)
-    return [str(key) for key, owner, epoch in rows if Ending(str(key), owner, epoch) in wanted]
+    return [
+        Ended(str(key), None if experiment is None else str(experiment))
+        for key, owner, epoch, experiment in connection.exec_driver_sql(sql, bound)
+        if Ending(str(key), owner, epoch) in wanted
+    ]
 
 
-def fold(connection: Connection, run_ids: Sequence[str]) -> None:
+def fold(connection: Connection, runs: Iterable[Ended]) -> None:
     """Add finished runs to their units; what is no finished run of an experiment adds nothing."""
-    if run_ids:
-        sql = _statement(connection.dialect.name)
-        connection.exec_driver_sql(sql, _bound(connection, run_ids))
+    _fold(connection, runs, "")
 
 
-def unfold(connection: Connection, run_ids: Sequence[str]) -> None:
+def unfold(connection: Connection, runs: Iterable[Ended]) -> None:
     """Take runs off their units again, before they go on."""
-    if run_ids:
-        sql = _statement(connection.dialect.name, "-")
-        connection.exec_driver_sql(sql, _bound(connection, run_ids))
+    _fold(connection, runs, "-")
+
+
+def _fold(connection: Connection, runs: Iterable[Ended], sign: str) -> None:
+    together: dict[str, list[str]] = {}
+    for run in dict.fromkeys(runs):
+        if run.experiment_id is not None:
+            together.setdefault(run.experiment_id, []).append(run.run_id)
+    # In one order, so that two who add to the same units never wait for each other.
+    for _, run_ids in sorted(together.items()):
+        bound = _bound(connection, run_ids)
+        connection.exec_driver_sql(_statement(connection.dialect.name, sign), bound)
+        kept = (new_id(), len(run_ids), dumps([*run_ids]), run_ids[0])
+        connection.exec_driver_sql(_kept(connection.dialect.name), kept)
 
 
 @lru_cache
-def _statement(dialect: str, sign: str = "") -> str:
+def _kept(dialect: str) -> str:
+    given = "?" if dialect == "sqlite" else "%s"
+    return (
+        "INSERT INTO experiment_fold "
+        "(id, organization_id, experiment_id, mark, runs, run_ids, created_at, created_by) "
+        f"SELECT {given}, organization_id, experiment_id, {_OWN_MARK[dialect]}, {given}, {given}, "
+        f"created_at, created_by FROM flow_execution AS run WHERE id = {given}"
+    )
+
+
+@lru_cache
+def _statement(dialect: str, sign: str) -> str:
     runs = _grouped(sign) if dialect == "postgresql" else _one_by_one(sign)
     added = ", ".join(f"{name} = experiment_unit.{name} + excluded.{name}" for name in _SUMS)
-    columns = f"id, {_KEY}, {', '.join(_SUMS)}, touched, created_at, created_by"
+    columns = f"id, {_KEY}, {', '.join(_SUMS)}, created_at, created_by"
     return (
-        f"INSERT INTO experiment_unit ({columns}) "
-        f"{runs} ON CONFLICT ({_KEY}) DO UPDATE SET {added}, touched = excluded.touched"
+        f"INSERT INTO experiment_unit ({columns}) {runs} ON CONFLICT ({_KEY}) DO UPDATE SET {added}"
     )
 
 
@@ -119,7 +152,7 @@ def _one_by_one(sign: str) -> str:
     for column in _MEASURES:
         values += [f"{sign}({column} IS NOT NULL)", f"{sign}coalesce({column}, 0)"]
     return (
-        f"SELECT run.id, {_KEY}, {', '.join(values)}, {_TOUCHED['sqlite']}, created_at, created_by "
+        f"SELECT run.id, {_KEY}, {', '.join(values)}, created_at, created_by "
         "FROM json_each(?) AS given CROSS JOIN flow_execution AS run ON run.id = given.value "
         f"WHERE {FINISHED} AND {_OURS}"
     )
@@ -131,14 +164,13 @@ def _grouped(sign: str) -> str:
         number = "CAST(success AS int)" if column == "success" else column
         values += [f"count({column})", f"coalesce(sum({number}), 0)"]
     signed = ", ".join(f"{sign}{value}" for value in values)
-    # In one order, so that two who add to the same units never wait for each other.
+    # In one order, as whole experiments are.
     return (
-        f"SELECT CAST(min(CAST(id AS text)) AS uuid), {_KEY}, {signed}, {_TOUCHED['postgresql']}, "
+        f"SELECT CAST(min(CAST(id AS text)) AS uuid), {_KEY}, {signed}, "
         f"min(created_at), min(created_by) FROM flow_execution WHERE {_THESE['postgresql']} "
         f"AND {FINISHED} AND {_OURS} GROUP BY {_KEY} ORDER BY variant_id, unit_key"
     )
 
 
 def _bound(connection: Connection, run_ids: Sequence[str]) -> tuple[object]:
-    once = list(dict.fromkeys(run_ids))
-    return (dumps([*once]),) if connection.dialect.name == "sqlite" else (once,)
+    return (dumps([*run_ids]),) if connection.dialect.name == "sqlite" else ([*run_ids],)
