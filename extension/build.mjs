@@ -7,9 +7,9 @@ import { build } from 'esbuild';
 const here = dirname(fileURLToPath(import.meta.url));
 const { version } = JSON.parse(readFileSync(resolve(here, 'package.json'), 'utf8'));
 
-/** Parts of React Flow that the canvas does not use: its own nodes, controls and handles to resize. */
+/** Parts of React Flow that the canvas does not use: its own nodes, controls, dark colours, … */
 const UNUSED =
-  /react-flow__(controls|resize|arrowhead|edge-text|node-(input|default|output|group))/;
+  /react-flow(\.dark|__(controls|resize|arrowhead|edge-text|edge\.animated|handle-(top|bottom)|background-pattern\.(lines|cross)|node-(input|default|output|group)))/;
 
 /** A style sheet without the rules that are only for what is not used. */
 function trimmed(style) {

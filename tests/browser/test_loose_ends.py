@@ -88,21 +88,54 @@ def test_what_is_picked_behind_a_loose_output_comes_connected_in_one_step(
     assert "output" not in keys(flow)
 
 
-def test_a_line_is_drawn_from_the_port_all_the_same(room: Room, flow: Flow) -> None:
+@pytest.mark.parametrize("grip", ["port", "plus"])
+def test_a_line_is_drawn_from_the_port_and_from_what_stands_behind_it(
+    room: Room, flow: Flow, grip: str
+) -> None:
     room.show(flow)
     node(room, "classify").hover()
     behind = plus(room, "classify", "text")
     behind.wait_for()
-    port = room.middle(node(room, "classify").get_by_label("output text, text"))
-    room.page.mouse.move(port[0] + 4, port[1])
+    port = node(room, "classify").get_by_label("output text, text")
+    x, y = room.middle(port if grip == "port" else behind)
+    room.page.mouse.move(x + 4, y)
     room.page.mouse.down()
-    room.page.mouse.move(port[0] + 60, port[1] + 4, steps=4)
+    room.page.mouse.move(x + 60, y + 4, steps=4)
     room.page.locator(".psl-drawn").wait_for()
     assert not behind.is_visible(), "it gives way to the line"
-    room.page.mouse.move(port[0] + 120, port[1] + 4, steps=4)
+    room.page.mouse.move(x + 120, y + 4, steps=4)
     room.page.mouse.up()
     room.wish("transform")
     room.kept(flow, lambda: "classify → transform.value" in edges(flow), "dropped on the canvas")
+
+
+def test_a_hand_that_shakes_while_it_clicks_is_offered_a_node_all_the_same(
+    room: Room, flow: Flow
+) -> None:
+    room.show(flow)
+    node(room, "classify").hover()
+    behind = plus(room, "classify", "text")
+    behind.wait_for()
+    x, y = room.middle(behind)
+    room.page.mouse.move(x, y)
+    room.page.mouse.down()
+    room.page.mouse.move(x + 3, y + 2, steps=2)
+    room.page.mouse.up()
+    room.wish("transform")
+    room.kept(flow, lambda: "classify → transform.value" in edges(flow), "it follows")
+
+
+def test_the_edges_of_what_is_selected_stand_out(room: Room, flow: Flow) -> None:
+    room.show(flow)
+    lit = room.page.locator(".react-flow__edge.psl-lit")
+    assert lit.count() == 0
+    node(room, "classify").locator(".psl-head").click()
+    lit.first.wait_for()
+    away(room)
+    room.picture("edges-of-what-is-selected")
+    assert lit.count() == 1
+    node(room, "ticket").locator(".psl-head").click()
+    room.until(lambda: lit.count() == 2, "both that it feeds")
 
 
 def test_whoever_has_no_mouse_adds_behind_an_output_too(room: Room, flow: Flow) -> None:

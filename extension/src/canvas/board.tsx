@@ -116,6 +116,14 @@ export function Board(props: BoardProps): ReactElement {
           ),
     [cards, target]
   );
+  const chosen = cards.flatMap(card => (card.selected ? card.id : [])).join(' ');
+  // What goes into and out of the selected nodes stands out among the other edges.
+  const lit = useMemo(() => {
+    const ids = new Set(chosen.split(' '));
+    return wires.map(wire =>
+      ids.has(wire.source) || ids.has(wire.target) ? { ...wire, className: 'psl-lit' } : wire
+    );
+  }, [chosen, wires]);
   const gestures = useSteady({
     ...connectings(),
     onNodesChange: (changes: NodeChange<Card>[]) =>
@@ -197,7 +205,7 @@ export function Board(props: BoardProps): ReactElement {
       <DetailContext.Provider value={detail}>
         <ReactFlow<Card, Wire>
           nodes={shown}
-          edges={wires}
+          edges={lit}
           nodeTypes={NODE_TYPES}
           edgeTypes={EDGE_TYPES}
           {...gestures}

@@ -13,7 +13,7 @@ interface StubProps {
 /**
  * The short line with a “+” behind an output that feeds nothing: what is picked there follows it.
  *
- * It stands right behind its port, and the style alone says when it is seen.
+ * It stands right behind its port, and the style alone says when it is seen. Dragged, it is an edge.
  */
 export function Stub({ node, port }: StubProps): ReactElement | null {
   const { t, live, offer } = useHands();
@@ -24,6 +24,11 @@ export function Stub({ node, port }: StubProps): ReactElement | null {
       className="psl-stub nodrag nopan"
       title={name}
       aria-label={name}
+      onMouseDown={event => {
+        // Who drags it means its port: an edge is drawn from there.
+        const port = event.currentTarget.previousElementSibling;
+        port?.dispatchEvent(new MouseEvent('mousedown', event.nativeEvent));
+      }}
       onClick={event => {
         event.stopPropagation();
         // A key presses it at no point of the window.
