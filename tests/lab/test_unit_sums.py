@@ -69,7 +69,7 @@ def agree(lab: Lab) -> pl.DataFrame:
     return kept
 
 
-def ended(lab: Lab, where: str = "1 = 1") -> list[Ended]:
+def ended(lab: Lab, where: str = "experiment_id IS NOT NULL") -> list[Ended]:
     """Return runs as they are added to their units."""
     found = lab.sql(f"SELECT id, experiment_id FROM flow_execution WHERE {where}")
     return [Ended(*row) for row in found.rows()]

@@ -228,7 +228,8 @@ def claim(
     if row is not None and row.status not in standing:
         message = f"run {run_id} is {row.status}: somebody goes on with it, or it is over"
         raise Conflict(message)
-    unfold(session.connection(), [Ended(run_id, row.experiment_id)] if row else [])
+    if row is not None and row.experiment_id is not None:
+        unfold(session.connection(), [Ended(run_id, row.experiment_id)])
     session.execute(
         update(FlowExecution)
         .where(FlowExecution.id == run_id)

@@ -42,9 +42,9 @@ _EXPERIMENTS = 4
 _NUMBERS = ("latency_ms", "quality")
 _WHOLE = ("runs", "simulated_runs", *(name for part in PARTS.values() for name in part[:2]))
 _KEY = ("variant_id", "unit_key")
-_COLUMNS = ", ".join((*_KEY, *_WHOLE))
+_COLUMNS = ", ".join(f"unit.{name}" for name in (*_KEY, *_WHOLE))
 _OWN = "organization_id = :organization_id AND experiment_id = :experiment_id"
-_UNITS = f"FROM experiment_unit WHERE {_OWN}"
+_UNITS = f"FROM experiment_unit AS unit WHERE {_OWN}"
 _NEW = f"{_OWN} AND mark >= :since"
 _RUNS = {
     "sqlite": "json_each(fold.run_ids) AS item CROSS JOIN flow_execution AS run "
@@ -54,13 +54,11 @@ _RUNS = {
 }
 # Each is looked up by index: PostgreSQL would rather read all units than two in a hundred.
 _UNIT = {
-    "sqlite": "CROSS JOIN experiment_unit AS unit ON {own}",
+    "sqlite": "CROSS JOIN experiment_unit AS unit ON {same}",
     "postgresql": "CROSS JOIN LATERAL (SELECT * FROM experiment_unit AS unit "
-    "WHERE {own} LIMIT 1) AS unit",
+    "WHERE {same} LIMIT 1) AS unit",
 }
-_SAME = " AND ".join(
-    f"unit.{name} = changed.{name}" for name in ("organization_id", "experiment_id", *_KEY)
-)
+_SAME = " AND ".join((_OWN, *(f"unit.{name} = changed.{name}" for name in _KEY)))
 
 
 class Table(NamedTuple):
@@ -142,13 +140,12 @@ def _state(dialect: str) -> str:
 
 def _changed(dialect: str) -> str:
     runs = (
-        "SELECT DISTINCT run.organization_id, run.experiment_id, run.variant_id, run.unit_key "
+        "SELECT DISTINCT run.variant_id, run.unit_key "
         f"FROM (SELECT run_ids FROM experiment_fold WHERE {_NEW}) AS fold "
         f"CROSS JOIN {_RUNS[dialect]}"
     )
-    columns = ", ".join(f"unit.{name}" for name in (*_KEY, *_WHOLE))
-    unit = _UNIT[dialect].format(own=_SAME)
-    return f"SELECT {columns} FROM ({runs}) AS changed {unit}"
+    unit = _UNIT[dialect].format(same=_SAME)
+    return f"SELECT {_COLUMNS} FROM ({runs}) AS changed {unit}"
 
 
 def _shelf(session: Session) -> OrderedDict[tuple[str, str], _Held]:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptstudio_lab.ids import new_id
-from promptstudio_lab.values import dumps
+from promptstudio_lab.warehouse.types import iso, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,11 +63,11 @@ class Ended(NamedTuple):
 
     Attributes:
         run_id: the run.
-        experiment_id: whose unit that is; a run of no experiment has none.
+        experiment_id: whose unit that is.
     """
 
     run_id: str
-    experiment_id: str | None
+    experiment_id: str
 
 
 class Ending(NamedTuple):
@@ -90,13 +90,13 @@ def still_open(connection: Connection, endings: Sequence[Ending]) -> list[Ended]
         return []
     sql = (
         "SELECT id, lease_owner, lease_epoch, experiment_id FROM flow_execution "
-        f"WHERE status = 'running' AND {_THESE[connection.dialect.name]}"
-        f"{_LOCKED[connection.dialect.name]}"
+        "WHERE status = 'running' AND experiment_id IS NOT NULL "
+        f"AND {_THESE[connection.dialect.name]}{_LOCKED[connection.dialect.name]}"
     )
     wanted = set(endings)
     bound = _bound(connection, [ending.run_id for ending in endings])
     return [
-        Ended(str(key), None if experiment is None else str(experiment))
+        Ended(str(key), str(experiment))
         for key, owner, epoch, experiment in connection.exec_driver_sql(sql, bound)
         if Ending(str(key), owner, epoch) in wanted
     ]
@@ -115,13 +115,12 @@ def unfold(connection: Connection, runs: Iterable[Ended]) -> None:
 def _fold(connection: Connection, runs: Iterable[Ended], sign: str) -> None:
     together: dict[str, list[str]] = {}
     for run in dict.fromkeys(runs):
-        if run.experiment_id is not None:
-            together.setdefault(run.experiment_id, []).append(run.run_id)
+        together.setdefault(run.experiment_id, []).append(run.run_id)
     # In one order, so that two who add to the same units never wait for each other.
     for _, run_ids in sorted(together.items()):
         bound = _bound(connection, run_ids)
         connection.exec_driver_sql(_statement(connection.dialect.name, sign), bound)
-        kept = (new_id(), len(run_ids), dumps([*run_ids]), run_ids[0])
+        kept = (new_id(), len(run_ids), _listed(run_ids), iso(now()), run_ids[0])
         connection.exec_driver_sql(_kept(connection.dialect.name), kept)
 
 
@@ -132,7 +131,7 @@ def _kept(dialect: str) -> str:
         "INSERT INTO experiment_fold "
         "(id, organization_id, experiment_id, mark, runs, run_ids, created_at, created_by) "
         f"SELECT {given}, organization_id, experiment_id, {_OWN_MARK[dialect]}, {given}, {given}, "
-        f"created_at, created_by FROM flow_execution AS run WHERE id = {given}"
+        f"{given}, created_by FROM flow_execution AS run WHERE id = {given}"
     )
 
 
@@ -173,4 +172,9 @@ def _grouped(sign: str) -> str:
 
 
 def _bound(connection: Connection, run_ids: Sequence[str]) -> tuple[object]:
-    return (dumps([*run_ids]),) if connection.dialect.name == "sqlite" else ([*run_ids],)
+    return (_listed(run_ids),) if connection.dialect.name == "sqlite" else ([*run_ids],)
+
+
+def _listed(run_ids: Sequence[str]) -> str:
+    # Ids need no escapes, and the codec looks at each letter: a tenth of all that folding costs.
+    return '["' + '","'.join(run_ids) + '"]'
